@@ -1,5 +1,5 @@
-//! Which processes are agents, or began in one: by descent, since a process chooses everything else
-//! of itself.
+//! Which processes are agents, or were started by one: decided by descent, because a process can
+//! choose everything else about itself.
 
 use std::{
     collections::HashMap,
@@ -9,16 +9,16 @@ use std::{
     time::Duration,
 };
 
-/// Parents of all processes that can be seen.
+/// The parent of each visible process.
 fn parents() -> HashMap<u32, u32> {
     vine_worker::parents().into_iter().collect()
 }
 
-/// This process was started by an agent: one that runs agents is among its ancestors, or it bears
-/// their mark.
+/// Whether this process was started by an agent: an ancestor runs agents, or its environment has an
+/// agent's variables.
 ///
-/// Inside a sandbox there is no way to the daemon that owns it; one that an agent started there is
-/// its own business.
+/// Inside a sandbox the daemon that owns it cannot be reached; a daemon that an agent starts there
+/// is not protected from it.
 pub fn is_inside_attempt() -> bool {
     if !is_in_sandbox()
         && std::env::vars_os().any(|(name, _)| name == "VINE_AGENT_OF" || name == "VINE_SOCKET")
@@ -36,14 +36,14 @@ pub fn is_inside_attempt() -> bool {
     false
 }
 
-/// The first process that can be seen is a sandbox's.
+/// Whether the first visible process is a sandbox's.
 fn is_in_sandbox() -> bool {
     let words = fs::read("/proc/1/cmdline").unwrap_or_default();
     let first = words.split(|byte| *byte == 0).next().unwrap_or_default();
     first == vine_worker::INSIDE.as_bytes()
 }
 
-/// It is `vine up` or `vine worker`.
+/// Whether it is `vine up` or `vine worker`.
 fn runs_agents(pid: u32) -> bool {
     let same = |link: &str| fs::read_link(format!("/proc/{pid}/{link}")).ok();
     let own = std::env::current_exe().ok();
@@ -57,12 +57,12 @@ fn runs_agents(pid: u32) -> bool {
         .any(|word| matches!(word, b"up" | b"worker"))
 }
 
-/// The kernel lists sockets and files bit by bit, and leaves out some while others come and go.
+/// The kernel lists sockets and files in pieces, and skips some while others come and go.
 const LOOKS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The other end of a connection to us is an agent of a worker in this process, or may be one: a
-/// process of this user that hides its files, while agents run.
+/// Whether the other end of a connection to us is an agent of a worker in this process, or may be
+/// one: while agents run, a process of this user that hides its files.
 pub fn is_of_ours(peer: SocketAddr) -> bool {
     if is_own(peer) {
         return false;
@@ -76,7 +76,7 @@ pub fn is_of_ours(peer: SocketAddr) -> bool {
     look(peer).unwrap_or(true)
 }
 
-/// It is this process itself, whose files the kernel lists whole.
+/// Whether it is this process itself, whose files the kernel lists completely.
 fn is_own(peer: SocketAddr) -> bool {
     let files = fs::read_dir("/proc/self/fd")
         .into_iter()
@@ -91,11 +91,11 @@ fn is_own(peer: SocketAddr) -> bool {
     numbers.any(|number| end_of(number).is_some_and(|end| canonical(end) == canonical(peer)))
 }
 
-/// The own end of a socket of this process.
-#[expect(unsafe_code, reason = "files of others are known by their number only")]
+/// The local address of a socket of this process.
+#[expect(unsafe_code, reason = "files that other code owns are known by their number only")]
 fn end_of(number: std::os::fd::RawFd) -> Option<SocketAddr> {
-    // SAFETY: it is asked for its name and nothing else; what was closed meanwhile has none, and what
-    // took its number tells its own.
+    // SAFETY: only its type and addresses are read; a file that was closed meanwhile has none, and
+    // one that took its number reports its own.
     let file = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
     let kind = rustix::net::sockopt::socket_type(file).ok()?;
     let is_connected = rustix::net::getpeername(file).is_ok();
@@ -109,7 +109,7 @@ fn canonical(address: SocketAddr) -> (IpAddr, u16) {
     (address.ip().to_canonical(), address.port())
 }
 
-/// `None` when nobody can be seen at the other end.
+/// `None` if no process is visible at the other end.
 fn look(peer: SocketAddr) -> Option<bool> {
     let parents = parents();
     let us = std::process::id();
@@ -127,17 +127,17 @@ fn look(peer: SocketAddr) -> Option<bool> {
         return Some(false);
     }
     let Some((user, inode)) = socket_of(peer) else {
-        // Of another machine; what comes over loopback has an entry as long as it lives.
+        // From another machine; a loopback connection has an entry as long as it exists.
         return (!peer.ip().to_canonical().is_loopback()).then_some(false);
     };
-    // Agents of the wall `user` are others; whoever is no root cannot have started them.
+    // Agents behind the wall `user` run as other users, and only root can start them.
     let us_as_user = rustix::process::geteuid();
     if user != us_as_user.as_raw() && !us_as_user.is_root() {
         return Some(false);
     }
     let name = format!("socket:[{inode}]");
     let mut owners = parents.keys().filter(|pid| owns(**pid, &name)).peekable();
-    // A child of ours that has not become an agent yet has all that we have.
+    // A child of ours that has not become an agent yet still has all our files.
     let is_outside = |pid: &u32| *pid == us || !descends(*pid);
     owners.peek()?;
     Some(!owners.any(is_outside))
@@ -152,9 +152,9 @@ fn owns(pid: u32, name: &str) -> bool {
     links.any(|link| link.as_os_str() == name)
 }
 
-/// User and inode of the socket whose own end is `address` (proc_pid_net(5): own end is the second
-/// word, the user the eighth, the inode the tenth). One of version 4 may belong to a socket of
-/// version 6.
+/// User and inode of the socket whose local address is `address` (proc_pid_net(5): the local address
+/// is the second field, the user the eighth, the inode the tenth). An IPv4 address may belong to an
+/// IPv6 socket.
 fn socket_of(address: SocketAddr) -> Option<(u32, u64)> {
     let port = address.port();
     let word = |four: &[u8]| {
@@ -237,7 +237,7 @@ mod tests {
             "exec 3<>/dev/tcp/127.0.0.1/{}; echo; sleep 5",
             address.port()
         );
-        // Neither a name of its own session nor an empty environment hides it.
+        // Neither a session of its own nor an empty environment hides it.
         let mut child = Command::new("setsid")
             .args(["env", "-i", "bash", "-c", &script])
             .stdout(Stdio::piped())

@@ -11,8 +11,8 @@ use vine_grammar::{QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, Wor
 #[command(
     name = "vine",
     version,
-    about = "Many headless Claude Code workers; their questions answered where the team already \
-     talks"
+    about = "Run many headless Claude Code workers and answer their questions where your team \
+     already talks"
 )]
 #[command(after_help = EXIT_CODES, disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
@@ -20,103 +20,102 @@ pub struct Cli {
     pub what: ShellCommand,
 }
 
-const EXIT_CODES: &str = "Everywhere: --json prints data instead of text, --config FILE names the \
- configuration.\n\n\
-    Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 no such thing, 4 not allowed, 5 \
-    daemon not reached,
-    6 nobody answered `vine ask` in time.";
+const EXIT_CODES: &str = "Global options: --json prints JSON instead of text, --config FILE selects \
+ the configuration.\n\n\
+    Exit codes: 0 success, 1 failed or refused, 2 usage error, 3 not found, 4 not allowed, 5 \
+    daemon not reachable,
+    6 no answer to `vine ask` in time.";
 
-/// What can be done from a shell.
+/// The commands of the shell.
 #[derive(Debug, Subcommand)]
 pub enum ShellCommand {
-    /// Start everything here, on this git repository: daemon, page and local workers
+    /// Start the daemon, the page and local workers for this git repository
     Up(UpArgs),
     /// Run the daemon
     Daemon(DaemonArgs),
-    /// Run a worker; with a verb, look at and manage workers
+    /// Run a worker, or view and manage workers
     #[command(args_conflicts_with_subcommands = true)]
     Worker(WorkerArgs),
-    /// Bring the database up to date and stop
+    /// Migrate the database and exit
     Migrate,
-    /// Write everything to a file, to be taken in by another database
+    /// Export everything to a file, for import into another database
     Export {
-        /// A new file
+        /// The file to create
         file: PathBuf,
     },
-    /// Take in what `vine export` wrote, into an empty database
+    /// Import a file from `vine export` into an empty database
     Import {
-        /// The file
+        /// The file to import
         file: PathBuf,
     },
-    /// Copy the database while the daemon goes on (SQLite)
+    /// Copy the SQLite database while the daemon keeps running
     Backup {
-        /// A new file
+        /// The file to create
         file: PathBuf,
     },
     /// Check this machine and its configuration
     Doctor,
-    /// Show or check the configuration
+    /// Show or validate the configuration
     #[command(subcommand)]
     Config(ConfigVerb),
-    /// Print a link that opens the page, once
+    /// Print a one-time login link to the page
     Login(LoginArgs),
-    /// Make, list and revoke secrets: for programs of yours, and for new workers
+    /// Create, list and revoke API tokens and worker enrolment codes
     #[command(subcommand)]
     Token(TokenVerb),
-    /// Print who decided and answered what, and check that it is as it was written
+    /// Print all decisions and answers, and verify that they are unchanged
     Audit(AuditArgs),
-    /// Inside a task: ask people, print the answer
+    /// Inside a task: ask people a question and print the answer
     Ask(AskArgs),
-    /// Inside a task: say something in its thread
+    /// Inside a task: post a message in its thread
     Note(TextArgs),
-    /// Inside a task: say what you are at, in its log
+    /// Inside a task: report progress in its log
     Progress(TextArgs),
-    /// Inside a task: show a text file of its folder in the thread
+    /// Inside a task: post a text file from its folder in the thread
     Show {
-        /// The file
+        /// The file to post
         file: PathBuf,
     },
-    /// Inside a task: say what your last words are; the task ends when your program does
+    /// Inside a task: set the final message; the task ends when your program does
     Finish(TextArgs),
-    /// Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create
-    /// New App"
+    /// Print the Slack app manifest, to paste into "Create New App"
     #[cfg(feature = "slack")]
     Manifest {
-        /// Which platform
+        /// The platform
         platform: ManifestPlatform,
     },
-    /// Print completions for a shell
+    /// Print shell completions
     Completions {
-        /// Which one
+        /// The shell
         shell: clap_complete::Shell,
     },
-    /// The agent that runs when Claude Code is not installed
+    /// Run the demo agent
     #[command(hide = true)]
     DemoAgent,
-    /// Create, look at and steer tasks
+    /// Create, view and manage tasks
     #[command(subcommand)]
     Task(TaskVerb),
-    /// Look at what agents ask, and answer
+    /// View and answer agents' questions
     #[command(subcommand)]
     Question(QuestionVerb),
-    /// Look at and end agents' sessions
+    /// View and end agents' sessions
     #[command(subcommand)]
     Session(SessionVerb),
-    /// Look at and control the queues
+    /// View and control the queues
     #[command(subcommand)]
     Queue(QueueVerb),
-    /// Add and look at repositories
+    /// Add and manage repositories
     #[command(subcommand)]
     Repo(RepoVerb),
-    /// Who waits for whom, in a few lines
+    /// Show what needs you, at a glance
     Status,
-    /// Who you are here and what you may do
+    /// Show who you are and what you may do
     Whoami,
-    /// How to say things in chat
+    /// Show the chat commands and how to answer
     Help,
 }
 
-/// Platforms whose apps are made from a manifest.
+/// Platforms whose apps are created from a manifest.
 #[cfg(feature = "slack")]
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub enum ManifestPlatform {
@@ -127,25 +126,25 @@ pub enum ManifestPlatform {
 /// `vine up`
 #[derive(Debug, clap::Args)]
 pub struct UpArgs {
-    /// Work on a scratch repository with three tasks that ask questions
+    /// Use a scratch repository with three tasks that ask questions
     #[arg(long)]
     pub demo: bool,
-    /// How many local workers
+    /// Number of local workers
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub workers: u32,
-    /// Where state lives (default: a folder for this repository under the user's state folder)
+    /// State folder (default: one for this repository under the user's state folder)
     #[arg(long, env = "VINE_STATE")]
     pub state: Option<PathBuf>,
-    /// Where to serve (default: 127.0.0.1:7878, or any free port)
+    /// Address to serve on (default: 127.0.0.1:7878, or any free port)
     #[arg(long)]
     pub listen: Option<std::net::SocketAddr>,
-    /// Serve others without https: for a network that is yours alone
+    /// Serve other machines without https, on a network that is yours alone
     #[arg(long)]
     pub insecure: bool,
-    /// claude or script (default: claude when it is found)
+    /// Agent: claude or script (default: claude if it is found)
     #[arg(long, value_parser = ["claude", "script"])]
     pub agent: Option<String>,
-    /// What stands around agents: bubblewrap, container, user or plain (default: the best that can)
+    /// Wall around agents: bubblewrap, container, user or plain (default: the strongest available)
     #[arg(long)]
     pub wall: Option<Wall>,
 }
@@ -153,13 +152,13 @@ pub struct UpArgs {
 /// `vine daemon`
 #[derive(Debug, clap::Args)]
 pub struct DaemonArgs {
-    /// Where state lives
+    /// State folder
     #[arg(long, env = "VINE_STATE")]
     pub state: Option<PathBuf>,
-    /// Where to serve
+    /// Address to serve on
     #[arg(long)]
     pub listen: Option<std::net::SocketAddr>,
-    /// Serve others without https: for a network that is yours alone
+    /// Serve other machines without https, on a network that is yours alone
     #[arg(long)]
     pub insecure: bool,
 }
@@ -167,28 +166,28 @@ pub struct DaemonArgs {
 /// `vine worker`
 #[derive(Debug, clap::Args)]
 pub struct WorkerArgs {
-    /// `list`, `drain` and the like, as in chat
+    /// `list`, `drain` and so on, as in chat
     #[command(subcommand)]
     pub verb: Option<WorkerVerb>,
-    /// The daemon's address
+    /// Address of the daemon
     #[arg(long, env = "VINE_DAEMON")]
     pub daemon: Option<String>,
-    /// The one-time code of `vine token enrolment`; needed once
+    /// One-time code from `vine token enrolment`, for the first start
     #[arg(long, env = "VINE_ENROL", hide_env_values = true)]
     pub enrol: Option<String>,
-    /// What people call it (default: the host's name)
+    /// Name of the worker (default: the host name)
     #[arg(long)]
     pub name: Option<String>,
-    /// How many agents at once
+    /// Number of agents to run at once
     #[arg(long)]
     pub slots: Option<u32>,
-    /// Where identity and worktrees live
+    /// Folder for identity and worktrees
     #[arg(long, env = "VINE_STATE")]
     pub state: Option<PathBuf>,
-    /// claude or script (default: claude when it is found)
+    /// Agent: claude or script (default: claude if it is found)
     #[arg(long, value_parser = ["claude", "script"])]
     pub agent: Option<String>,
-    /// What stands around agents: bubblewrap, container, user or plain (default: the best that can)
+    /// Wall around agents: bubblewrap, container, user or plain (default: the strongest available)
     #[arg(long)]
     pub wall: Option<Wall>,
 }
@@ -196,11 +195,10 @@ pub struct WorkerArgs {
 /// `vine login`
 #[derive(Debug, clap::Args)]
 pub struct LoginArgs {
-    /// For this person of the configuration instead of you
+    /// Person in the configuration (default: you)
     #[arg(long = "for", value_name = "NAME")]
     pub whom: Option<String>,
-    /// Also forget the password, so that a new one can be set, and log the browsers out; for
-    /// administrators
+    /// Also clear the password, so that a new one can be set, and log out all browsers (admins only)
     #[arg(long)]
     pub new_password: bool,
 }
@@ -208,30 +206,30 @@ pub struct LoginArgs {
 /// `vine token`
 #[derive(Debug, Subcommand)]
 pub enum TokenVerb {
-    /// Make one for a program that acts as you
+    /// Create an API token for a program that acts as you
     User {
-        /// For this person of the configuration instead of you
+        /// Person in the configuration (default: you)
         #[arg(long = "for", value_name = "NAME")]
         whom: Option<String>,
-        /// How long it is good for (default: 7)
+        /// Days until it expires (default: 7)
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=365))]
         days: Option<u32>,
     },
-    /// Make one that turns a machine into a worker, once, within ten minutes
+    /// Create a one-time code to enrol a worker, valid for ten minutes
     Enrolment {
-        /// For this person of the configuration instead of you
+        /// Person in the configuration (default: you)
         #[arg(long = "for", value_name = "NAME")]
         whom: Option<String>,
     },
-    /// Show those that are valid, with their last use
+    /// List valid tokens with their last use
     List {
-        /// Those of everybody; for administrators
+        /// Include everyone's tokens (admins only)
         #[arg(long)]
         all: bool,
     },
-    /// End one or several at once
+    /// Revoke one or more tokens
     Revoke {
-        /// As `vine token list` names them
+        /// Ids from `vine token list`
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
@@ -240,12 +238,12 @@ pub enum TokenVerb {
 /// `vine audit`
 #[derive(Debug, clap::Args)]
 pub struct AuditArgs {
-    /// Only since then: 2026-11-28, or 2026-11-28T18:19:00Z
+    /// Start time, like 2026-11-28 or 2026-11-28T18:19:00Z
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub since: Option<Timestamp>,
 }
 
-/// A day begins in UTC.
+/// Parses a time; a date alone starts in UTC.
 fn moment(text: &str) -> Result<Timestamp, String> {
     let whole = if text.contains('T') {
         text.to_owned()
@@ -258,10 +256,10 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     Ok(Timestamp(at.as_millisecond()))
 }
 
-/// `vine note` and the like
+/// `vine note`, `vine progress` and `vine finish`
 #[derive(Debug, clap::Args)]
 pub struct TextArgs {
-    /// The words
+    /// The text
     #[arg(required = true)]
     words: Vec<String>,
 }
@@ -279,10 +277,10 @@ pub struct AskArgs {
     /// The question
     #[arg(required = true)]
     pub question: Vec<String>,
-    /// A choice; any words may be answered all the same
+    /// A choice to offer; people may also answer in their own words
     #[arg(long)]
     pub option: Vec<String>,
-    /// Several choices may be made
+    /// Allow several choices
     #[arg(long)]
     pub multi: bool,
 }
@@ -290,27 +288,27 @@ pub struct AskArgs {
 /// `vine config`
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
-    /// Print the commented example
+    /// Print the example configuration with comments
     Example,
-    /// Check the configuration and explain what is wrong with it
+    /// Validate the configuration and explain what is wrong with it
     Check,
-    /// Print the configuration as it is in force, without secrets
+    /// Print the configuration in effect, without secrets
     Show,
 }
 
-/// What holds for every command.
+/// Options of every command.
 #[derive(Debug, Default)]
 pub struct Globals {
-    /// Print data instead of text.
+    /// Print JSON instead of text.
     pub json: bool,
     /// The configuration file.
     pub config: Option<PathBuf>,
-    /// The command's own words.
+    /// The command and its arguments.
     pub words: Vec<String>,
 }
 
-/// Takes `--json` and `--config` out of the words, wherever they stand before a `--`, so that they
-/// also work behind an answer's free text.
+/// Takes `--json` and `--config` out of the arguments, anywhere before a `--`, so that they also
+/// work after an answer's free text.
 pub fn split(arguments: Vec<String>) -> (Vec<String>, Globals) {
     let mut globals = Globals::default();
     let mut kept = Vec::new();

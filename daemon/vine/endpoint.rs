@@ -15,7 +15,7 @@ use vine_domain::token::Token;
 
 use crate::agent_processes::is_inside_attempt;
 
-/// Where a daemon is, and a secret of the person who started it.
+/// A daemon's address, and a token of the person who started it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Endpoint {
     /// `http://127.0.0.1:7878`
@@ -32,17 +32,17 @@ pub fn state_root() -> Result<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
     let base = base
         .or_else(home)
-        .context("neither XDG_STATE_HOME nor HOME is set; name a folder with --state")?;
+        .context("neither XDG_STATE_HOME nor HOME is set; choose a folder with --state")?;
     Ok(base.join("agentvine"))
 }
 
-/// Makes a folder that only this user can enter.
+/// Creates a folder that only this user can enter.
 pub fn private_folder(path: &Path) -> Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .with_context(|| format!("the folder {} cannot be made", path.display()))
+        .with_context(|| format!("could not create the folder {}", path.display()))
 }
 
 impl Endpoint {
@@ -50,7 +50,7 @@ impl Endpoint {
         state.join("endpoint.json")
     }
 
-    /// Keeps it for shells.
+    /// Writes it for shells.
     pub fn keep(&self, state: &Path) -> Result<()> {
         let file = Self::file(state);
         let draft = state.join("endpoint.json.new");
@@ -60,23 +60,22 @@ impl Endpoint {
             .write(true)
             .mode(0o600)
             .open(&draft)
-            .with_context(|| format!("{} cannot be written", draft.display()))?;
+            .with_context(|| format!("could not write {}", draft.display()))?;
         handle.write_all(&serde_json::to_vec(self)?)?;
-        fs::rename(&draft, &file).with_context(|| format!("{} cannot be written", file.display()))
+        fs::rename(&draft, &file).with_context(|| format!("could not write {}", file.display()))
     }
 
-    /// The one kept in a state folder.
+    /// The one in a state folder.
     pub fn load(state: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(Self::file(state)).ok()?).ok()
     }
 
-    /// The daemon that a shell means: by environment, by state folder, by repository, or the only
-    /// one there is.
+    /// The daemon for this shell: from the environment, the state folder, the repository, or the only
+    /// one that runs.
     pub fn find() -> Result<Self> {
         if is_inside_attempt() {
             bail!(
-                "this runs inside a task, where `vine ask` is all there is: what people decide is \
-                 decided by people"
+                "this runs inside a task, and only people may do this; ask them with `vine ask`"
             );
         }
         if let (Ok(url), Some(token)) = (std::env::var("VINE_DAEMON"), token_of_environment()?) {
@@ -109,18 +108,18 @@ impl Endpoint {
         match known.len() {
             1 => Ok(known.remove(0)),
             0 => bail!(NoDaemon(
-                "no daemon of yours runs on this machine; start one with `vine up`, or set \
+                "you have no daemon running on this machine; start one with `vine up`, or set \
                  VINE_DAEMON and VINE_TOKEN"
                     .into()
             )),
             _ => bail!(
-                "several daemons of yours run here; go into the repository of the one you \
+                "you have several daemons running here; change to the repository of the one you \
              mean, or set VINE_STATE"
             ),
         }
     }
 
-    /// Somebody listens there.
+    /// Whether a process listens there.
     fn answers(&self) -> bool {
         let address = self.url.trim_start_matches("http://").parse();
         address.is_ok_and(|address| {
@@ -135,7 +134,7 @@ impl Endpoint {
     }
 }
 
-/// There is nobody to talk to.
+/// No daemon was found.
 #[derive(Debug)]
 pub struct NoDaemon(pub String);
 
@@ -147,7 +146,7 @@ impl std::fmt::Display for NoDaemon {
 
 impl std::error::Error for NoDaemon {}
 
-/// The state folder that `VINE_STATE` names; nothing in it counts as not set (XDG Base Directory
+/// The state folder in `VINE_STATE`; an empty value counts as not set (XDG Base Directory
 /// Specification, "Environment variables").
 pub fn state_of_environment() -> Option<PathBuf> {
     std::env::var_os("VINE_STATE")
@@ -164,7 +163,7 @@ fn token_of_environment() -> Result<Option<Token>> {
     };
     let text = fs::read_to_string(&file).with_context(|| {
         format!(
-            "VINE_TOKEN_FILE {} cannot be read",
+            "could not read VINE_TOKEN_FILE {}",
             Path::new(&file).display()
         )
     })?;

@@ -1,5 +1,5 @@
-//! Process 1 of a container. It is given every orphan, and nobody but it takes away what has ended; and signals
-//! that it does not ask for pass it by. So it is nothing else, and does its work as its own child.
+//! Process 1 of a container. It inherits every orphan and must reap it, and it receives only signals
+//! that it handles. So it does nothing else, and the actual work runs in a child process.
 
 use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Signals that are meant for the child.
+/// Signals that are passed on to the child.
 const PASSED_ON: [(SignalKind, Signal); 4] = [
     (SignalKind::terminate(), Signal::TERM),
     (SignalKind::interrupt(), Signal::INT),
@@ -18,18 +18,18 @@ const PASSED_ON: [(SignalKind, Signal); 4] = [
     (SignalKind::quit(), Signal::QUIT),
 ];
 
-/// Whether this process is the first one.
+/// Whether this process is process 1.
 pub fn is_wanted() -> bool {
     std::process::id() == 1
 }
 
-/// Runs the same words in a child, and ends as it does.
+/// Runs the same command line in a child, and exits as it does.
 pub fn run(words: &[String]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let ended = runtime
-        .context("no runtime")
+        .context("could not start the runtime")
         .and_then(|runtime| runtime.block_on(watch(words)));
     match ended {
         Ok(status) => {
@@ -52,14 +52,14 @@ async fn watch(words: &[String]) -> Result<ExitStatus> {
             async move { while heard.recv().await.is_some() && send.send(passed).is_ok() {} },
         );
     }
-    let program = std::env::current_exe().context("who we are")?;
+    let program = std::env::current_exe().context("could not determine the path of this program")?;
     let arguments = words.get(1..).unwrap_or_default();
-    // A terminal's signals come through us, once.
+    // A terminal's signals reach the child only through us, once.
     let child = Command::new(program)
         .args(arguments)
         .process_group(0)
         .spawn()
-        .context("the child does not start")?;
+        .context("could not start the child process")?;
     let child = Pid::from_child(&child);
     loop {
         tokio::select! {

@@ -1,5 +1,5 @@
-//! A log that stays readable while the database is away: everything that fails says so, and one line a second is
-//! enough.
+//! Keeps the log readable while the database is unavailable: everything that fails logs it, and one
+//! line a second is enough.
 
 use std::{
     fmt::{self, Write},
@@ -13,12 +13,12 @@ use tracing::{
 };
 use tracing_subscriber::layer::{Context, Filter};
 
-/// One line in this time.
+/// At most one line in this time.
 const EVERY: Duration = Duration::from_secs(1);
 /// How [`vine_domain::ports::StoreError::Unavailable`] begins.
 const AWAY: &str = "the store cannot serve";
 
-/// Leaves out lines of one trouble.
+/// Drops repeated lines about an unavailable store.
 #[derive(Default)]
 pub struct RateLimit(Mutex<Option<Instant>>);
 
@@ -33,7 +33,7 @@ impl RateLimit {
     }
 }
 
-/// All that an event says.
+/// All fields of an event, as text.
 #[derive(Default)]
 struct EventFields(String);
 

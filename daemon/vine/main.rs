@@ -1,4 +1,4 @@
-//! The one binary, `vine`: daemon, worker and shell. It wires parts together and owns no rules.
+//! The one binary, `vine`: daemon, worker and shell. It wires parts together and contains no rules.
 
 mod agent_processes;
 mod cli;
@@ -24,13 +24,13 @@ use crate::{
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().collect();
-    // Between a worker and its agent stands a process that is nothing else.
+    // The supervisor: a process between a worker and its agent that does nothing else.
     if let [_, verb, dashes, command @ ..] = words.as_slice()
         && (verb.as_str(), dashes.as_str()) == ("supervise", "--")
     {
         return vine_worker::supervise(command);
     }
-    // Where `vine-inside` was not built, this program is the first process of sandboxes too.
+    // Without `vine-inside`, this program is also the first process of sandboxes.
     if words
         .first()
         .is_some_and(|name| name == vine_worker::INSIDE)

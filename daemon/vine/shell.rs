@@ -1,4 +1,4 @@
-//! Chat commands from a shell: parsed here for their errors, run by the daemon.
+//! Chat commands from a shell: parsed here to report errors early, run by the daemon.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::{
     endpoint::{Endpoint, NoDaemon},
 };
 
-/// Runs the command of the command line and prints what it gives.
+/// Runs the command of the command line and prints the reply.
 pub async fn order(globals: &Globals) -> Result<()> {
     let words = with_text_from_elsewhere(globals.words.clone())?;
     let reply = Endpoint::find()?.client().run(&words, "").await?;
@@ -36,9 +36,9 @@ fn with_text_from_elsewhere(mut words: Vec<String>) -> Result<Vec<String>> {
         ["question", "answer", _, file] if file.starts_with("--file=") => {
             (3, of_file(&file["--file=".len()..])?)
         }
-        // Never an answer by accident: nobody can take it back.
+        // Never send an answer by accident: it cannot be taken back.
         ["question", "answer", _, option, ..] if option.starts_with("--file") => {
-            bail!("nothing was answered; write `--file FILE` and nothing behind it")
+            bail!("no answer was sent; write `--file FILE` with nothing after it")
         }
         _ => match known.windows(2).position(|pair| pair == ["--prompt", "-"]) {
             Some(at) => {
@@ -57,16 +57,16 @@ fn of_standard_input() -> Result<String> {
     let mut text = String::new();
     std::io::stdin()
         .read_to_string(&mut text)
-        .context("the text cannot be read from standard input")?;
+        .context("could not read the text from standard input")?;
     Ok(text)
 }
 
 fn of_file(file: &str) -> Result<String> {
-    fs::read_to_string(file).with_context(|| format!("the answer cannot be read from {file}"))
+    fs::read_to_string(file).with_context(|| format!("could not read the answer from {file}"))
 }
 
-/// Text of agents may hold what steers a terminal, or turns text around in it. A patch that goes into
-/// a file or another program stays as it is.
+/// Agents' text may contain characters that control a terminal or reorder its text. A patch that
+/// goes to a file or another program is not changed.
 fn printable(words: &[String], text: &str) -> String {
     let is_patch = matches!(words, [first, second, ..] if first == "task" && second == "diff");
     if is_patch && !std::io::stdout().is_terminal() {
@@ -75,7 +75,7 @@ fn printable(words: &[String], text: &str) -> String {
     visible_text::exact(text)
 }
 
-/// The same for JSON, in which such characters can be written as what they are.
+/// The same for JSON, in which such characters can be escaped.
 fn printable_json(value: &serde_json::Value) -> Result<String> {
     let text = serde_json::to_string_pretty(value)?;
     let mut units = [0; 2];
@@ -92,7 +92,7 @@ fn printable_json(value: &serde_json::Value) -> Result<String> {
         .collect())
 }
 
-/// What the daemon says to do next, if it refused and has something to say.
+/// The daemon's hint at what to do next, if it refused and sent one.
 pub fn hint(error: &anyhow::Error) -> Option<&str> {
     match error.downcast_ref::<ClientError>()? {
         ClientError::Refused { error, .. } => {

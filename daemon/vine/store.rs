@@ -42,7 +42,7 @@ impl OpenStore {
         ))
     }
 
-    /// As the use cases know it.
+    /// The port for the use cases.
     pub fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
@@ -58,9 +58,9 @@ impl OpenStore {
         }
     }
 
-    /// How many batches of writes it takes at the same time: SQLite has one writer; with PostgreSQL
-    /// one is on its way to the disk while the next one is made. More of them are smaller, and cost
-    /// more (docs/performance.md).
+    /// How many batches of writes run at the same time: SQLite has one writer; with PostgreSQL one is
+    /// written to disk while the next one is prepared. More batches would be smaller and cost more
+    /// (docs/performance.md).
     pub fn batches(&self) -> usize {
         match self {
             Self::Sqlite(_) => 1,
@@ -68,7 +68,7 @@ impl OpenStore {
         }
     }
 
-    /// What carries hints to the other daemons; none when there is only this one.
+    /// What carries wake-ups to other daemons; `None` if there is only this one.
     pub fn hints(&self, config: &Config, me: &str) -> Result<Option<Arc<dyn WakeupBus>>> {
         let Self::Postgres(store) = self else {
             return Ok(None);
@@ -85,7 +85,7 @@ impl OpenStore {
         }))
     }
 
-    /// Ends what is under way.
+    /// Finishes what is under way and closes it.
     pub async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,

@@ -1,6 +1,6 @@
-//! One trace for each question, from asked to its end, for whoever collects traces (`[traces]`). It
-//! is made when the question has come to its end, out of what is on record: no daemon has to live
-//! through all of it, and two daemons would make the same one.
+//! One trace for each question, from asked to its end, sent to a collector (`[traces]`). It is built
+//! from stored data when the question has ended: no daemon has to run all that time, and two daemons
+//! would build the same trace.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,10 +20,10 @@ use vine_domain::{Timestamp, uuid_of};
 
 use crate::config;
 
-/// A collector that does not answer holds up nothing but this.
+/// How long a collector may take to answer; it delays nothing else.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends a trace for each question that comes to its end here, until the daemon stops.
+/// Sends a trace for each question that ends here, until the daemon stops.
 pub fn start(
     app: &App,
     config: &config::TracesConfig,
@@ -34,7 +34,7 @@ pub fn start(
     let mut headers = std::collections::HashMap::new();
     if let Some(file) = &config.authorization_file {
         let value = std::fs::read_to_string(file)
-            .with_context(|| format!("{} cannot be read", file.display()))?;
+            .with_context(|| format!("could not read {}", file.display()))?;
         headers.insert("authorization".to_owned(), value.trim().to_owned());
     }
     let exporter = SpanExporter::builder()
@@ -46,7 +46,7 @@ pub fn start(
         .with_headers(headers)
         .build();
     let mut exporter =
-        exporter.with_context(|| format!("traces.otlp_url: nothing can be sent to {url}"))?;
+        exporter.with_context(|| format!("traces.otlp_url: cannot send traces to {url}"))?;
     exporter.set_resource(
         &Resource::builder_empty()
             .with_service_name("agentvine")
@@ -67,14 +67,14 @@ async fn run(
         };
         if let Err(error) = exporter.export(spans(&journey)).await {
             tracing::warn!(
-                "the trace of {} was not taken: {error}",
+                "could not send the trace of {}: {error}",
                 journey.question.id
             );
         }
     }
 }
 
-/// The whole way, and a span for each hop of it.
+/// A span for the whole question, and one for each step between its milestones.
 fn spans(journey: &QuestionTrace) -> Vec<SpanData> {
     let question = &journey.question;
     let stations = view::timeline_of(question, &journey.stations);
@@ -86,7 +86,7 @@ fn spans(journey: &QuestionTrace) -> Vec<SpanData> {
     );
     let trace = TraceId::from_bytes(*question.key.as_bytes());
     let id = |name: &str| {
-        // An answer that comes after the end makes another way of the same question.
+        // An answer after the end adds other spans for the same question.
         let bytes = *uuid_of(&format!(
             "{} {name} {}",
             question.key,

@@ -1,4 +1,4 @@
-//! `vine-inside`: a program of its own, since one runs beside each agent and `vine` is large.
+//! `vine-inside`: a separate program, since one runs for each agent and `vine` is large.
 
 use std::process::ExitCode;
 

@@ -452,10 +452,10 @@ mod tests {
         desk.release(attempt());
         assert!(
             desk.noting().is_empty() && desk.handling().is_empty(),
-            "what was not passed on is told to whoever goes on"
+            "what was not delivered goes to the next attempt"
         );
 
         let _held = desk.take(&task(vec![late()]), Instant::now(), Slots::new(1).take());
-        assert!(!desk.answer(late()), "the agent hears of it when it begins");
+        assert!(!desk.answer(late()), "the agent receives it when it starts");
     }
 }

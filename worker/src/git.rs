@@ -346,7 +346,7 @@ mod tests {
     use super::*;
 
     impl Git {
-        /// What it prints when it is told that.
+        /// Runs it with this input and returns its output.
         async fn fed(&self, arguments: &[&str], words: &str) -> String {
             use tokio::io::AsyncWriteExt;
             let mut child = self
@@ -362,7 +362,7 @@ mod tests {
         }
     }
 
-    /// A repository of ours whose refs are locked since then.
+    /// One of our repositories, with refs locked for `since`.
     async fn locked(since: Duration) -> (tempfile::TempDir, Git, PathBuf) {
         let folder = tempfile::tempdir().expect("a folder");
         let made = Git::at(folder.path())

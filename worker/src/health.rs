@@ -301,8 +301,8 @@ impl WorkerHealth {
 fn until_reset(told: Duration) -> (Duration, String) {
     let until = System.now().plus(told).to_minute();
     let what = format!(
-        "The usage limit of the agent's account is reached until {until}. To try earlier, restart \
-         this worker."
+        "the usage limit of the agent's account is reached until {until}; to try earlier, restart \
+         this worker"
     );
     (told, what)
 }
@@ -392,7 +392,7 @@ mod tests {
         let place = WorkerHealth::new(Duration::from_secs(15));
         let mut limit = Failure::new(FailureKind::UsageLimit, "limit");
         let due = |part: &HealthPart| {
-            let next = place.parts()[part].next.expect("ill");
+            let next = place.parts()[part].next.expect("unhealthy");
             next.duration_since(Instant::now())
         };
         place.take_note(&limit, &repo("site"));

@@ -82,8 +82,8 @@ async fn push(bench: &WorkerContext, order: PushRequest) -> bool {
     let pushed = workspace.push(&commit, &bench.config.agent.known).await;
     let kept = pushed.unwrap_or_else(|failure| {
         workspace.kept(vec![format!(
-            "Push failed: {} The worker keeps the work; to retry, type `task push {}`.",
-            failure.what, attempt.task
+            "Push failed. The worker keeps the work; to retry, type `task push {}`. Reason: {}",
+            attempt.task, failure.what
         )])
     });
     let is_told = tell_kept(bench, &kept).await;

@@ -104,7 +104,7 @@ fn no_commands(error: &DiscordCallError, app: &str) -> String {
     format!("slash commands are unavailable, use `@vine …` instead ({error}); {what}")
 }
 
-/// The link with which the owner of a server invites the bot, with exactly the permissions it needs.
+/// The link with which a server's owner invites the bot, with exactly the permissions it needs.
 pub fn invitation(app: &str) -> String {
     format!(
         "https://discord.com/oauth2/authorize?client_id={app}&scope=bot+applications.commands&permissions={}",

@@ -163,8 +163,7 @@ impl DiscordSession {
         Ok(kind)
     }
 
-    /// The parent channel of a thread, empty for a channel that is not a thread; `None` if it cannot
-    /// be determined.
+    /// The parent channel of a thread, empty for a channel that is not a thread; `None` if unknown.
     async fn parent(&self, place: &str) -> Option<String> {
         let known = self
             .parents

@@ -69,7 +69,7 @@ impl From<DiscordCallError> for ChatError {
     fn from(error: DiscordCallError) -> Self {
         let why = error.to_string();
         match error {
-            // Slow mode and the channel's write limit: nothing was posted, and the limit is temporary.
+            // Slow mode and the channel's write limit are temporary, and nothing was posted.
             DiscordCallError::Refused {
                 code: 20016 | 20028,
                 ..
@@ -85,7 +85,7 @@ impl From<DiscordCallError> for ChatError {
                 why,
                 after: Duration::from_secs(10),
             },
-            // The content is not acceptable: too long, malformed, or blocked by a rule of the server.
+            // The content is rejected: too long, malformed, or blocked by a rule of the server.
             DiscordCallError::Refused {
                 what,
                 code: 50006 | 50035 | 40005 | 200_000 | 200_001 | 240_000,

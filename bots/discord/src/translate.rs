@@ -485,7 +485,7 @@ mod tests {
         assert_eq!(
             translate("MESSAGE_UPDATE", &change(Value::Null), &us()),
             GatewayEvent::Nothing,
-            "an unfolded link is no edit"
+            "a link preview is not an edit"
         );
     }
 

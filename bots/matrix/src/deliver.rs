@@ -1,6 +1,6 @@
-//! Posts: new messages, edits, reactions. Every request has a name made from the message's id, by
-//! which the homeserver knows it again for a day; what is older shows in the stream that we read
-//! before we post.
+//! Posts: new messages, edits, reactions. Every request has a transaction ID made from the message
+//! ID, by which the homeserver recognizes a repetition for a day. Older posts appear in the stream,
+//! which we read before posting.
 
 use matrix_sdk::{
     Room,
@@ -33,7 +33,7 @@ pub async fn deliver(room: &Room, dispatch: &OutboxItem) -> Result<Posted, ChatE
         (OutboundKind::Note { .. }, Some(about), _) if about.fate != Disposition::Missed => {
             note(room, dispatch, about).await
         }
-        // What it would edit is the sign that we put on the person's own message.
+        // The earlier post is our reaction on the person's message, which cannot be edited.
         (OutboundKind::Note { .. }, Some(_), _) => post(room, dispatch).await,
         (OutboundKind::Settled { .. }, about, Some(edited)) => {
             if let Some(about) = about {
@@ -46,8 +46,8 @@ pub async fn deliver(room: &Room, dispatch: &OutboxItem) -> Result<Posted, ChatE
     }
 }
 
-/// Where a person's note is: a memo when it is kept, two eyes when the agent has it. A check is for
-/// answers alone.
+/// Shows the state of a person's note: a memo if it is kept, eyes if the agent has it. Check marks
+/// are for answers only.
 async fn note(
     room: &Room,
     dispatch: &OutboxItem,
@@ -65,12 +65,12 @@ async fn note(
     ))
 }
 
-/// Shows people that their words were taken. Before the edit: once that is known to be posted,
-/// nothing of it is tried again.
+/// Shows that an answer was accepted. This comes before the edit: once the edit is recorded as
+/// posted, nothing of it is retried.
 async fn taken(room: &Room, dispatch: &OutboxItem, event: &str) -> Result<(), ChatError> {
     match react(room, dispatch, event, "✅").await {
-        // Their words are gone, or we may not react: that must not keep the edit from anybody.
-        Err(ChatError::Gone(why)) => tracing::debug!("no check mark: {why}"),
+        // The message was deleted, or we are not allowed to react; that must not block the edit.
+        Err(ChatError::Gone(why)) => tracing::debug!("could not add a check mark: {why}"),
         other => other?,
     }
     mark_read(room, event).await;
@@ -114,8 +114,8 @@ async fn post(room: &Room, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
     Ok(Posted::all(thread, posted))
 }
 
-/// The reactions that stand for buttons, to be tapped. They are a convenience: words do the same,
-/// so none is repeated.
+/// Adds the reactions that serve as buttons. Failures are not retried, since people can also answer
+/// in words.
 async fn offer(room: &Room, dispatch: &OutboxItem, on: Option<&String>) {
     let Some(on) = on else { return };
     for (index, button) in dispatch.message.buttons.iter().enumerate() {
@@ -123,7 +123,7 @@ async fn offer(room: &Room, dispatch: &OutboxItem, on: Option<&String>) {
             continue;
         };
         if let Err(error) = react(room, dispatch, on, sign).await {
-            tracing::debug!("no reaction to tap: {error}");
+            tracing::debug!("could not add a reaction as a button: {error}");
             return;
         }
     }
@@ -164,7 +164,7 @@ async fn react(room: &Room, dispatch: &OutboxItem, to: &str, sign: &str) -> Resu
     }
 }
 
-/// A convenience beside the check mark.
+/// A convenience in addition to the check mark.
 async fn mark_read(room: &Room, event: &str) {
     let Ok(event) = OwnedEventId::try_from(event) else {
         return;
@@ -173,11 +173,11 @@ async fn mark_read(room: &Room, event: &str) {
         .send_single_receipt(ReceiptType::Read, ReceiptThread::Unthreaded, event)
         .await
     {
-        tracing::debug!("no receipt: {error}");
+        tracing::debug!("could not send a read receipt: {error}");
     }
 }
 
-/// Notices do not make a sound; what calls people does, and what they asked for.
+/// The content of a message: a silent notice unless it mentions people, asks or settles.
 fn words(dispatch: &OutboxItem, text: &str, calling: bool) -> Value {
     let whole = dispatch.form == MarkupLevel::Whole;
     let mentions = if calling && whole {
@@ -209,7 +209,7 @@ fn words(dispatch: &OutboxItem, text: &str, calling: bool) -> Value {
         "body": shown.plain,
         "format": "org.matrix.custom.html",
         "formatted_body": shown.html,
-        // Always there: without it servers look for names in the words.
+        // Always present: without it, servers search the text for names.
         "m.mentions": if calls.is_empty() { json!({}) } else { json!({ "user_ids": calls }) },
     })
 }

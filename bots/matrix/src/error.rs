@@ -1,29 +1,29 @@
-//! What the homeserver says, as what follows from it.
+//! Converts the homeserver's errors, by how to continue.
 
 use std::time::Duration;
 
 use matrix_sdk::ruma::api::error::{ErrorKind, RetryAfter};
 use vine_domain::ports::ChatError;
 
-/// What to do after `error` came of trying to do `what`.
+/// Converts an error of the action `what`.
 pub fn chat(what: &str, error: &matrix_sdk::Error) -> ChatError {
     match error.client_api_error_kind() {
         Some(ErrorKind::LimitExceeded(limit)) => {
             let after = wait(limit.retry_after.as_ref());
             ChatError::NotNow {
                 why: format!(
-                    "{what}: the homeserver asks us to wait for {} ms",
+                    "{what}: rate limited by the homeserver; retry after {} ms",
                     after.as_millis()
                 ),
                 after,
             }
         }
-        // The same again would be too large again.
+        // The same content would be rejected again.
         Some(ErrorKind::TooLarge | ErrorKind::BadJson | ErrorKind::NotJson) => ChatError::Unfit(
-            format!("{what}: the homeserver takes nothing like this: {error}"),
+            format!("{what}: the homeserver rejects the content: {error}"),
         ),
         Some(ErrorKind::Forbidden) => {
-            ChatError::Gone(format!("{what}: the homeserver does not let us: {error}"))
+            ChatError::Gone(format!("{what}: forbidden by the homeserver: {error}"))
         }
         _ if matches!(error, matrix_sdk::Error::WrongRoomState(_)) => {
             ChatError::Gone(format!("{what}: {error}"))
@@ -35,7 +35,7 @@ pub fn chat(what: &str, error: &matrix_sdk::Error) -> ChatError {
     }
 }
 
-/// Before the stream was read once, rooms are not known.
+/// Rooms are unknown before the first sync.
 pub fn not_connected(after: Duration) -> ChatError {
     ChatError::NotNow {
         why: "not connected yet".into(),
@@ -43,7 +43,7 @@ pub fn not_connected(after: Duration) -> ChatError {
     }
 }
 
-/// Whether the same reaction of ours is there already.
+/// Whether our reaction already exists.
 pub fn is_there_already(error: &matrix_sdk::Error) -> bool {
     matches!(
         error.client_api_error_kind(),

@@ -1,5 +1,4 @@
-//! What is missing of an event when the stream brings it: the keys of an encrypted message, the
-//! content of a file.
+//! Fetches what an event does not contain: the keys of an encrypted message, the content of a file.
 
 use matrix_sdk::{
     Client,
@@ -14,7 +13,7 @@ use vine_domain::{
 
 use crate::translate::{AccountIdentity, RoomEvent, is_sealed, translate, with_bytes};
 
-/// The event again with its words; `None` while they are not to be had.
+/// The event with its full text; `None` while that is not available.
 pub async fn fetched(client: &Client, event: &Inbound) -> Option<Inbound> {
     let Location::Theirs { room, .. } = &event.spot else {
         return None;
@@ -31,7 +30,7 @@ pub async fn fetched(client: &Client, event: &Inbound) -> Option<Inbound> {
             download(client, file, &raw["content"]).await
         }
         Some(RoomEvent::Person(whole)) => Some(whole),
-        // It has become nothing to us: deleted, or of a kind that we do not read.
+        // Not relevant any more: deleted, or of a kind that we do not read.
         Some(RoomEvent::Echo(_)) | None => Some(Inbound {
             act: InboundKind::Said,
             text: String::new(),
@@ -40,7 +39,7 @@ pub async fn fetched(client: &Client, event: &Inbound) -> Option<Inbound> {
     }
 }
 
-/// When the homeserver took an event.
+/// When the homeserver received an event.
 pub async fn posted_at(client: &Client, room: &str, event: &str) -> Option<Timestamp> {
     raw(client, room, event).await?["origin_server_ts"]
         .as_i64()
@@ -53,7 +52,7 @@ async fn raw(client: &Client, room: &str, event: &str) -> Option<Value> {
     let shown = known
         .event(&id, None)
         .await
-        .inspect_err(|error| tracing::debug!(event = %id, "not fetched: {error}"))
+        .inspect_err(|error| tracing::debug!(event = %id, "could not read an event: {error}"))
         .ok()?;
     shown.raw().deserialize_as_unchecked().ok()
 }
@@ -66,7 +65,7 @@ async fn download(client: &Client, file: Inbound, content: &Value) -> Option<Inb
     };
     let bytes = client.media().get_media_content(&wanted, false).await;
     let bytes = bytes
-        .inspect_err(|error| tracing::debug!(event = %file.event, "not downloaded: {error}"))
+        .inspect_err(|error| tracing::debug!(event = %file.event, "could not download: {error}"))
         .ok()?;
     let (text, act, left_out) = with_bytes(content, &bytes).read();
     Some(Inbound {

@@ -1,4 +1,4 @@
-//! What was said in a room between two positions of the stream.
+//! Reads a room's history between two positions of the stream.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -12,24 +12,23 @@ use matrix_sdk::{
 
 use crate::session::SessionProblem;
 
-/// What one room keeps from us must not keep the others from us: after so many refusals of a page
-/// the rest stays unread.
+/// Attempts to read a page. After that the rest is skipped, so that no room can block the others.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_secs(1);
-/// Servers may send pages with nothing in them before one with something; not for ever.
+/// Maximum consecutive empty pages: servers may send some before one with events.
 const EMPTY: u32 = 20;
-/// Pages of a hundred that are read at most.
+/// The most pages to read, each with a hundred events.
 const MOST: usize = 1_000;
 
-/// What was said, oldest first, and whether that is all.
+/// Events, oldest first, and whether they are complete.
 pub type HistoryPage = (Vec<TimelineEvent>, bool);
 
-/// What came after `since`, up to now.
+/// Events after `since`, up to now.
 pub async fn after(room: &Room, since: &str) -> Result<HistoryPage, SessionProblem> {
     pages(room, MessagesOptions::forward(), since.to_owned()).await
 }
 
-/// What a response shows of a room, and before it what lies between that and `since`.
+/// The events of a sync response, preceded by those between `since` and the response.
 pub async fn whole(
     room: &Room,
     timeline: &Timeline,
@@ -55,7 +54,7 @@ async fn pages(
     let mut read = HashSet::new();
     while let Some(token) = from {
         if !read.insert(token.clone()) || read.len() > MOST {
-            tracing::warn!(room = %room.room_id(), "the homeserver names a page of {} that was read already", room.room_id());
+            tracing::warn!(room = %room.room_id(), "the homeserver repeats a page of {}; the rest of the history is not read", room.room_id());
             return Ok((events, false));
         }
         let Some(page) = page(room, &way, &token).await? else {
@@ -68,7 +67,7 @@ async fn pages(
     Ok((events, true))
 }
 
-/// A page from `token` on; `None` when the homeserver refuses it again and again.
+/// The page at `token`; `None` if the homeserver keeps refusing it.
 async fn page(
     room: &Room,
     way: &MessagesOptions,
@@ -82,14 +81,14 @@ async fn page(
             Ok(page) => return Ok(Some(page)),
             Err(error) => error,
         };
-        // Only an answer that is about this room tells that others may fare better.
+        // Only an error about this room means that other rooms may succeed.
         if matches!(
             error.client_api_error_kind(),
             None | Some(ErrorKind::UnknownToken(_) | ErrorKind::LimitExceeded(_))
         ) {
             return Err(error.into());
         }
-        tracing::warn!(room = %room.room_id(), "what was said in {} cannot be read: {error}", room.room_id());
+        tracing::warn!(room = %room.room_id(), "could not read the history of {}: {error}", room.room_id());
         tokio::time::sleep(PAUSE).await;
     }
     Ok(None)

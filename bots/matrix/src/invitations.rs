@@ -1,5 +1,5 @@
-//! Invitations: we come when somebody calls who may; everybody else is declined, or any server's
-//! users could fill our disk.
+//! Invitations: accepted from people who may invite us and declined from all others, since users of
+//! any server could fill our disk.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -7,19 +7,19 @@ use matrix_sdk::{Client, Room, ruma::api::client::membership::leave_room};
 use tokio::sync::Notify;
 use vine_domain::ports::EventSink;
 
-/// What could not be answered is looked at again after this: the stream brings an invitation once.
+/// When to retry what could not be answered, since the stream reports an invitation only once.
 const AGAIN: Duration = Duration::from_secs(60);
-/// Rooms of servers that do not answer must not keep us from the others for long.
+/// The timeout for one invitation, so that an unreachable server does not block the others.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Answers invitations, for ever.
+/// Answers invitations forever.
 pub async fn run(client: &Client, ear: &dyn EventSink, invited: &Notify) -> Infallible {
     loop {
         for room in client.invited_rooms() {
             let answered = tokio::time::timeout(PATIENCE, answer(client, ear, &room)).await;
-            if let Err(trouble) = answered.unwrap_or_else(|_| Err("no answer in time".into())) {
-                tracing::warn!(room = %room.room_id(), "an invitation could not be answered, \
-                 trying again: {trouble}");
+            if let Err(trouble) = answered.unwrap_or_else(|_| Err("timed out".into())) {
+                tracing::warn!(room = %room.room_id(), "could not answer an invitation, \
+                 retrying: {trouble}");
             }
         }
         let _either = tokio::time::timeout(AGAIN, invited.notified()).await;
@@ -41,8 +41,8 @@ async fn answer(client: &Client, ear: &dyn EventSink, room: &Room) -> Result<(),
         ear.rooms_changed();
         return Ok(());
     }
-    // By a call of our own: the SDK would also leave the rooms that this one names as its
-    // predecessors, and anybody can name ours.
+    // Not with the SDK's method: it would also leave the rooms that this one names as predecessors,
+    // and anyone can name ours.
     let declined = client
         .send(leave_room::v3::Request::new(room.room_id().to_owned()))
         .await;

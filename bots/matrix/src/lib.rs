@@ -1,9 +1,9 @@
 //! Matrix: a room for each repository, a thread for each task.
 //!
-//! `listen` reads the stream, `translate` makes of each event what it is to us, `fetch` gets what
-//! is missing of one, `deliver` posts, `rooms` makes rooms, `session` keeps our device and its
-//! keys. One client, one store, one device, for ever: the server tells repeated posts by the
-//! device.
+//! `listen` reads the sync stream, `translate` turns events into our types, `fetch` gets missing
+//! keys and files, `deliver` posts, `rooms` creates rooms, `session` keeps our device and its keys.
+//! There is one client, one store and one device forever, since the homeserver detects repeated
+//! posts by device.
 #![warn(missing_docs)]
 
 mod deliver;
@@ -35,34 +35,33 @@ use vine_domain::{
     ports::{Chat, ChatError, EventSink},
 };
 
-/// As it stands in `rooms.platform`.
+/// The platform's name in `rooms.platform`.
 pub const PLATFORM: &str = "matrix";
-/// How soon to ask again while there is no connection yet.
+/// How soon to retry while there is no connection.
 const SOON: Duration = Duration::from_millis(500);
 
-/// What the operator chose.
+/// The operator's settings.
 #[derive(Debug, Clone)]
 pub struct MatrixSettings {
-    /// Where the homeserver's client API is.
+    /// The URL of the homeserver's client API.
     pub homeserver: String,
-    /// The bot's user name or id.
+    /// The bot's user name or ID.
     pub user: String,
-    /// Its password; used once, at the first start.
+    /// The bot's password; used once, at the first start.
     pub password: String,
-    /// Rooms are called this and the repository's name.
+    /// Room aliases are this prefix and the repository's name.
     pub alias_prefix: String,
-    /// A folder of our own for keys and session.
+    /// Our folder for keys and the session.
     pub state: PathBuf,
-    /// The file with the key by which a new device becomes able to read old encrypted messages.
-    /// Written when it is not there.
+    /// The file with the recovery key, with which a new device can read old encrypted messages.
+    /// Created if missing.
     pub recovery_key: PathBuf,
 }
 
 /// The adapter.
 pub struct Matrix {
     settings: MatrixSettings,
-    /// Set when the stream was read for the first time: only then rooms are known, and what was
-    /// posted before.
+    /// Set after the first sync: only then are rooms and earlier posts known.
     client: watch::Sender<Option<Client>>,
 }
 
@@ -75,8 +74,7 @@ impl Matrix {
         })
     }
 
-    /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and
-    /// tried again.
+    /// Connects and listens forever; drop it to stop. Reports problems to `ear` and retries.
     pub async fn run(self: Arc<Self>, ear: Arc<dyn EventSink>, ids: Arc<dyn Ids>) {
         let mut pause = SOON;
         loop {
@@ -111,7 +109,7 @@ impl Matrix {
     }
 }
 
-/// What an event of a room says of a person, if it is anything to us.
+/// What a person did, if this room event reports something relevant.
 pub fn heard(event: &serde_json::Value, room: &str, us: &str) -> Option<Inbound> {
     match translate::translate(
         event,
@@ -182,7 +180,7 @@ impl Chat for Matrix {
         let answer = self.client()?.whoami().await;
         answer
             .map(|_| ())
-            .map_err(|error| error::chat("asking who we are", &error.into()))
+            .map_err(|error| error::chat("identifying the bot", &error.into()))
     }
 
     async fn fetch_content(&self, event: &Inbound) -> Option<Inbound> {

@@ -1,5 +1,5 @@
-//! Reads the stream. What it brings is stored with the new position before anything else happens; a
-//! gap is filled before that, so a position never passes what was not read.
+//! Reads the sync stream. Events are stored with the new position before anything else happens.
+//! Gaps are filled first, so the position never passes unread events.
 
 use std::{collections::HashMap, convert::Infallible, time::Duration};
 
@@ -26,15 +26,15 @@ use crate::{
     translate::{AccountIdentity, RoomEvent, came, translate},
 };
 
-/// The homeserver answers at least this often.
+/// How long the homeserver may wait for events before it answers.
 const WAIT: Duration = Duration::from_secs(20);
-/// How soon to try again while the homeserver does not answer.
+/// How soon to retry while the homeserver does not respond.
 const AGAIN: Duration = Duration::from_secs(1);
-/// This many events of a room come at once; more are fetched.
+/// The most events of a room in one response; more are fetched.
 const LIMIT: u32 = 50;
 
-/// Until something goes wrong. `ready` gets the client when the stream was read once; `invited` is
-/// told that somebody invites us.
+/// Listens until a problem occurs. `ready` receives the client after the first sync; `invited` is
+/// notified of invitations.
 pub async fn run(
     client: &Client,
     ear: &dyn EventSink,
@@ -54,8 +54,8 @@ async fn listen(
     invited: &Notify,
 ) -> Result<Infallible, SessionProblem> {
     let mut since = ear.cursor().await?;
-    // A device that is new knows no rooms: it is told of them whole, and reads what was said since
-    // in their history.
+    // A new device knows no rooms: it receives their full state, and reads what it missed from
+    // their history.
     let mut whole = !session::has_position(client).await;
     let mut stamps = HashMap::new();
     loop {
@@ -73,8 +73,8 @@ async fn listen(
             (SessionProblem::from(error), by_wire)
         }) {
             Ok(response) => response,
-            // Only what did not even arrive can be asked for again: else the SDK may believe that
-            // we have it.
+            // Only a response that did not arrive can be requested again; otherwise the SDK may
+            // already have advanced its position.
             Err((trouble @ SessionProblem::Connection(_), true)) => {
                 ear.health(Err(trouble.to_string()));
                 tokio::time::sleep(AGAIN).await;
@@ -82,8 +82,8 @@ async fn listen(
             }
             Err((trouble, _)) => return Err(trouble),
         };
-        // From here on the SDK believes that we have it: whoever fails must begin again from our
-        // own position.
+        // The SDK has advanced its position. After a failure we have to start again from our own
+        // stored position.
         let batch = batch(client, since.as_deref(), whole, &response, &mut stamps).await?;
         whole = false;
         ear.ingest(batch).await?;
@@ -104,7 +104,7 @@ async fn listen(
     }
 }
 
-/// Whether somebody else has changed who may speak in a room, or has moved it.
+/// Whether someone else has changed power levels or upgraded a room.
 fn rules_changed(client: &Client, response: &SyncResponse) -> bool {
     let us = client.user_id().map(ToString::to_string);
     let rules = |event: &Value| {
@@ -130,8 +130,8 @@ fn filter() -> Filter {
     Filter::FilterDefinition(definition)
 }
 
-/// What a response brings. The very first one of an account brings what was said before we came:
-/// that was not to us.
+/// Converts a response. The first one of an account is skipped: it has only messages from before we
+/// joined.
 async fn batch(
     client: &Client,
     since: Option<&str>,
@@ -173,7 +173,7 @@ async fn batch(
         }
     }
     for (id, update) in &response.rooms.left {
-        // What was said before we were put out; further back we may not read any more.
+        // Events before we were removed; we can no longer read further back.
         let events = update
             .timeline
             .events

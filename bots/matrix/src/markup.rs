@@ -1,4 +1,4 @@
-//! Our Markdown as Matrix shows it: plain text for all clients, HTML for most.
+//! Converts our Markdown for Matrix: plain text for all clients, HTML for most.
 
 use std::fmt::Write;
 
@@ -7,19 +7,19 @@ use vine_domain::{
     markdown::{Block, Span, parse},
 };
 
-/// Words in both forms.
+/// A text in both forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormattedText {
     /// For clients without HTML, and for notifications.
     pub plain: String,
-    /// The subset of the specification.
+    /// HTML, restricted to the subset of the specification.
     pub html: String,
 }
 
-/// Words that begin by calling people.
+/// Text that starts with mentions.
 ///
-/// Nothing in `text` can call anybody: it is escaped, and addresses that clients show as people
-/// stay text.
+/// Nothing in `text` can mention anyone: it is escaped, and URLs that clients show as people stay
+/// text.
 pub fn marked(text: &str, mentions: &[Mention]) -> FormattedText {
     let names: Vec<_> = mentions
         .iter()

@@ -1,15 +1,15 @@
-//! When something was said, by the homeserver's stream.
+//! Timestamps of events, checked against the order of the homeserver's stream.
 //!
-//! People of our own homeserver are dated by it. The time on what comes from another server is what
-//! that server says, so it counts only as far as the stream bears it out: not before what stood in
-//! the room already, nor after what came behind it.
+//! Events of our own homeserver have its time. Events of other servers have the time that those
+//! servers claim, so it is limited by the events around them: not earlier than what came before,
+//! and not later than what came after.
 
 use serde_json::Value;
 
 use crate::translate::AccountIdentity;
 
-/// Dates the events of a room that came one after the other. `latest` is the time of the last event
-/// of our own server in that room, kept from one part of the stream to the next.
+/// Corrects the timestamps of consecutive events of a room. `latest` is the time of the last event
+/// of our own server in that room, kept from one sync to the next.
 pub fn date(events: &mut [Value], us: &AccountIdentity, latest: &mut i64) {
     let home = us.id.split_once(':').map_or("", |(_, home)| home);
     let is_ours = |event: &Value| {

@@ -1,13 +1,13 @@
-//! Texts in the parts that fit into events.
+//! Splits texts into parts that fit into events.
 
 use vine_domain::markdown::split_to_fit;
 
 use crate::markup::marked;
 
-/// Bytes of text and HTML in one event. An edit has both twice, encryption adds a third, and 65,536
-/// bytes is all that an event may have (specification, "Size limits").
+/// Maximum bytes of text and HTML in one event. An edit has both twice, encryption adds a third,
+/// and an event has at most 65,536 bytes (specification, "Size limits").
 const EVENT: usize = 20_000;
-/// Bytes of text to begin with; less if its HTML is much longer.
+/// Initial size of a part in bytes; less if its HTML is much longer.
 const TEXT: usize = 6_000;
 
 /// The parts of a text.

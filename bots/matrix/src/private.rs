@@ -1,4 +1,4 @@
-//! Files that only we may read.
+//! Files that only our user can read.
 
 use std::{
     fs::{self, Permissions},
@@ -7,13 +7,13 @@ use std::{
     path::Path,
 };
 
-/// Makes a folder ours alone, also one that came back from a backup.
+/// Creates a private folder, or makes an existing one private, such as one restored from a backup.
 pub fn folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     fs::set_permissions(folder, Permissions::from_mode(0o700))
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file atomically.
 pub fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = file.with_extension("new");
     let mut opened = fs::OpenOptions::new()

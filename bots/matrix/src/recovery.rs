@@ -1,5 +1,5 @@
-//! The recovery key: with it a new device is signed by our account and reads old messages, after
-//! all our keys were lost.
+//! The recovery key: if all our keys are lost, a new device needs it to be signed by our account
+//! and to read old messages.
 
 use std::{io, path::Path};
 
@@ -10,27 +10,27 @@ use matrix_sdk::{
 
 use crate::{MatrixSettings, private};
 
-/// Why encrypted rooms are not safe from a loss of our keys.
+/// Why encrypted rooms are not protected against a loss of our keys.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryProblem {
-    /// The account has keys already, and we are a new device that does not know them.
+    /// The account already has keys, and this new device does not have them.
     #[error(
-        "the account has keys from before that we do not know; put its recovery key into {0} and \
-         start again"
+        "the account has encryption keys that this device does not have; put its recovery key into \
+         {0} and restart the daemon"
     )]
     Unknown(String),
-    /// The key is here and was refused, or could not be made.
-    #[error("the recovery key in {0}: {1}")]
+    /// The key was refused or could not be created.
+    #[error("could not use or create the recovery key in {0}: {1}")]
     Refused(String, #[source] RecoveryError),
-    /// The file for the key.
-    #[error("the file {0}: {1}")]
+    /// The key's file could not be written.
+    #[error("could not write the recovery key to {0}: {1}")]
     File(String, #[source] io::Error),
 }
 
-/// Makes a recovery key and keeps it, or uses it when this is a new device of an account that had
-/// one.
+/// Creates and stores a recovery key, or uses the stored one if this is a new device of an account
+/// that has one.
 ///
-/// Once it is kept the file may be moved to a safer place: it is read by new devices alone.
+/// The file can then be moved to a safer place, since only new devices read it.
 pub async fn keep(client: &Client, settings: &MatrixSettings) -> Result<(), RecoveryProblem> {
     let (recovery, file) = (client.encryption().recovery(), &settings.recovery_key);
     let shown = || file.display().to_string();
@@ -47,7 +47,7 @@ pub async fn keep(client: &Client, settings: &MatrixSettings) -> Result<(), Reco
             let key = recovery.enable().await.map_err(refused)?;
             keep_key(file, &key, &unfinished)
         }
-        // We died between making it and keeping it.
+        // A crash between creating and storing the key.
         (RecoveryState::Enabled, None) if unfinished.exists() => {
             let key = recovery.reset_key().await.map_err(refused)?;
             keep_key(file, &key, &unfinished)

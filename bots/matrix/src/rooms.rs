@@ -1,5 +1,5 @@
-//! Rooms: one for each repository. The alias is what makes creation harmless to repeat; our store
-//! knows the room afterwards.
+//! Rooms: one for each repository. The alias makes creation idempotent; afterwards the room is in
+//! our store.
 
 use std::time::Duration;
 
@@ -35,18 +35,18 @@ use crate::{
     session::is_signed,
 };
 
-/// A new room is known to our own stream after at most this.
+/// How long to wait until a new room appears in our stream.
 const KNOWN: Duration = Duration::from_secs(30);
 
-/// Invites who belongs there, and gives power to who manages. One of them that is not to be had
-/// keeps nobody else out.
+/// Invites the members and raises the power level of managers. A failed invitation does not stop
+/// the others.
 pub async fn sync_room(room: &Room, wish: &DesiredRoom) -> Result<(), ChatError> {
     let invited = invite(room, wish).await;
     raise(room, wish).await?;
     invited
 }
 
-/// What has to be encrypted is not said in a plain room.
+/// Checks that the room is encrypted if it has to be.
 pub async fn is_fit(room: &Room, encrypted: bool) -> Result<(), ChatError> {
     if !encrypted
         || room
@@ -57,14 +57,14 @@ pub async fn is_fit(room: &Room, encrypted: bool) -> Result<(), ChatError> {
         return Ok(());
     }
     Err(ChatError::Gone(format!(
-        "the room {} is not end-to-end encrypted, and its repository asks for that; choose another \
+        "the room {} is not end-to-end encrypted, but its repository requires it; choose another \
          room with `repo room`, or add the \
          repository again without `--encrypted`",
         room.room_id()
     )))
 }
 
-/// Other people's clients share the keys of encrypted rooms with signed devices alone.
+/// Checks that our device is signed, since clients share keys of encrypted rooms only with those.
 pub async fn is_trusted(
     client: &Client,
     settings: &MatrixSettings,
@@ -74,18 +74,18 @@ pub async fn is_trusted(
         return Ok(());
     }
     Err(ChatError::Gone(format!(
-        "our device is not signed by its account, so people's clients share no keys of encrypted \
-         rooms with it. Put the account's \
-         recovery key into {} and start again",
+        "the bot's device is not signed by its account, so other clients do not share keys of \
+         encrypted rooms with it. Put the account's \
+         recovery key into {} and restart the daemon",
         settings.recovery_key.display()
     )))
 }
 
-/// Enters a room that a person has named.
+/// Joins a room that a person has named.
 pub async fn join_room(client: &Client, room: &str, encrypted: bool) -> Result<String, ChatError> {
     let named = <&RoomOrAliasId>::try_from(room).map_err(|_| {
         ChatError::Gone(format!(
-            "`{room}` is neither a room id like !abc nor an alias like #name:server"
+            "`{room}` is neither a room ID like !abc nor an alias like #name:server"
         ))
     })?;
     let servers: Vec<_> = client
@@ -96,7 +96,7 @@ pub async fn join_room(client: &Client, room: &str, encrypted: bool) -> Result<S
     let entered = client.join_room_by_id_or_alias(named, &servers).await;
     let entered = entered.map_err(|error| {
         ChatError::Gone(format!(
-            "the room {room} cannot be entered: {error}. Invite us there first"
+            "could not join the room {room}: {error}. Invite the bot first"
         ))
     })?;
     is_fit(&entered, encrypted).await?;
@@ -120,7 +120,7 @@ pub fn joined(client: &Client, id: &str) -> Result<Room, ChatError> {
     })
 }
 
-/// A room that takes words from us.
+/// Checks that we can post in a room.
 pub async fn is_open(client: &Client, id: &str) -> Result<(), ChatError> {
     let room = joined(client, id)?;
     if let Some(next) = room.successor_room() {
@@ -133,7 +133,7 @@ pub async fn is_open(client: &Client, id: &str) -> Result<(), ChatError> {
     let us = client
         .user_id()
         .ok_or_else(|| not_connected(Duration::from_secs(1)))?;
-    // Not known yet is not forbidden.
+    // Unknown power levels do not mean that posting is forbidden.
     let Ok(levels) = room.power_levels().await else {
         return Ok(());
     };
@@ -141,12 +141,12 @@ pub async fn is_open(client: &Client, id: &str) -> Result<(), ChatError> {
         return Ok(());
     }
     Err(ChatError::Gone(format!(
-        "{us} may not speak in the room {id}; raise its power level, or choose another room with \
+        "{us} is not allowed to post in the room {id}; raise its power level, or choose another room with \
          `repo room`"
     )))
 }
 
-/// Makes the room of a repository, or finds the one that was made before.
+/// Finds or creates the room of a repository.
 pub async fn create_room(
     client: &Client,
     settings: &MatrixSettings,
@@ -158,7 +158,7 @@ pub async fn create_room(
     Ok(room.room_id().to_string())
 }
 
-/// The room with this alias, if it is ours; a new one if there is none.
+/// Finds our room with this alias, or creates it.
 pub async fn find_or_make(
     client: &Client,
     name: &str,
@@ -169,7 +169,7 @@ pub async fn find_or_make(
         .map(|us| us.server_name().to_owned())
         .ok_or_else(|| not_connected(Duration::from_secs(1)))?;
     let alias = RoomAliasId::parse(format!("#{name}:{server}"))
-        .map_err(|error| ChatError::Gone(format!("#{name}:{server} is no alias: {error}")))?;
+        .map_err(|error| ChatError::Gone(format!("invalid alias #{name}:{server}: {error}")))?;
     if let Some(room) = ours(client, &alias).await? {
         return Ok(room);
     }
@@ -177,15 +177,15 @@ pub async fn find_or_make(
         Ok(room) => known(client, room.room_id().to_owned()).await,
         Err(error) if error.client_api_error_kind() == Some(&ErrorKind::RoomInUse) => {
             ours(client, &alias).await?.ok_or_else(|| ChatError::Retry {
-                why: format!("{alias} is taken and leads nowhere"),
+                why: format!("the alias {alias} is taken but points to no room"),
                 after: KNOWN,
             })
         }
-        Err(error) => Err(chat(&format!("making the room {alias}"), &error)),
+        Err(error) => Err(chat(&format!("creating the room {alias}"), &error)),
     }
 }
 
-/// Shows that somebody is at work in a room.
+/// Shows the typing indicator in a room.
 pub async fn show_activity(client: &Client, room: &str) {
     let (Ok(room), Some(us)) = (joined(client, room), client.user_id()) else {
         return;
@@ -199,11 +199,11 @@ pub async fn show_activity(client: &Client, room: &str) {
         ))
         .await
     {
-        tracing::debug!(room = %room.room_id(), "not shown that somebody is at work: {error}");
+        tracing::debug!(room = %room.room_id(), "could not show the typing indicator: {error}");
     }
 }
 
-/// The room behind an alias, if we made it. Anybody on a server may take an alias before us.
+/// The room behind an alias, if we created it. Anyone on the server can claim an alias before us.
 async fn ours(client: &Client, alias: &OwnedRoomAliasId) -> Result<Option<Room>, ChatError> {
     let made_by_us = |room: &Room| {
         room.creators().is_some_and(|creators| {
@@ -228,7 +228,7 @@ async fn ours(client: &Client, alias: &OwnedRoomAliasId) -> Result<Option<Room>,
     };
     let squatted = || {
         ChatError::Gone(format!(
-            "the alias {alias} leads to a room that we did not make; use it with `repo room … \
+            "the alias {alias} points to a room that the bot did not create; use it with `repo room … \
              --room {alias}`, or free the alias"
         ))
     };
@@ -259,7 +259,7 @@ fn request(name: &str, wish: &DesiredRoom) -> Result<Request, ChatError> {
             .to_raw_any(),
         );
     }
-    // Merged key by key and not deeper: a map of events here would throw away the server's own.
+    // Only top-level keys are merged: an `events` map here would replace the server's defaults.
     let levels = assign!(RoomPowerLevelsContentOverride::new(), { invite: Some(Int::from(50)) });
     Ok(assign!(Request::new(), {
         name: Some(format!("vine: {}", wish.repo)),
@@ -271,8 +271,7 @@ fn request(name: &str, wish: &DesiredRoom) -> Result<Request, ChatError> {
     }))
 }
 
-/// Waits until the stream has brought the room whole: right after its creation nothing is known of
-/// it.
+/// Waits until the room's state has arrived in the stream: right after creation it is unknown.
 async fn known(client: &Client, id: OwnedRoomId) -> Result<Room, ChatError> {
     let known = async {
         loop {
@@ -283,13 +282,13 @@ async fn known(client: &Client, id: OwnedRoomId) -> Result<Room, ChatError> {
         }
     };
     let late = |_| ChatError::Retry {
-        why: format!("the homeserver did not show the new room {id}"),
+        why: format!("the homeserver has not synced the new room {id} yet"),
         after: Duration::from_secs(1),
     };
     tokio::time::timeout(KNOWN, known).await.map_err(late)
 }
 
-/// Invites whoever belongs there and was never there: whoever left has left.
+/// Invites members who have never been in the room; people who left are not invited again.
 async fn invite(room: &Room, wish: &DesiredRoom) -> Result<(), ChatError> {
     let there = room
         .members(RoomMemberships::all())
@@ -310,8 +309,8 @@ async fn invite(room: &Room, wish: &DesiredRoom) -> Result<(), ChatError> {
     trouble
 }
 
-/// Servers that do not answer, and limits for each person, may last for long: it is tried again
-/// each minute.
+/// Unreachable servers and rate limits per person may last long, so the invitation is retried every
+/// minute.
 fn uninvited(user: &OwnedUserId, error: &matrix_sdk::Error) -> ChatError {
     let why = match chat(&format!("inviting {user}"), error) {
         ChatError::Gone(why)
@@ -327,7 +326,7 @@ fn uninvited(user: &OwnedUserId, error: &matrix_sdk::Error) -> ChatError {
     }
 }
 
-/// People who manage tasks manage the room too.
+/// Makes people who manage tasks moderators of the room.
 async fn raise(room: &Room, wish: &DesiredRoom) -> Result<(), ChatError> {
     let levels = room
         .power_levels()
@@ -354,5 +353,5 @@ async fn raise(room: &Room, wish: &DesiredRoom) -> Result<(), ChatError> {
     room.update_power_levels(raised)
         .await
         .map(|_| ())
-        .map_err(|error| chat("giving power", &error))
+        .map_err(|error| chat("raising power levels", &error))
 }

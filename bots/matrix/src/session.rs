@@ -1,4 +1,4 @@
-//! Our device: its keys, its session, and where the stream goes on.
+//! Our device: its keys, its session, and its position in the stream.
 
 use std::{io, path::Path, time::Duration};
 
@@ -15,29 +15,29 @@ use vine_domain::{Ids, ports::EventSink};
 
 use crate::{MatrixSettings, private, recovery};
 
-/// No request takes longer.
+/// The timeout of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionProblem {
-    /// The folder for keys and session.
-    #[error("the folder {0} cannot be used: {1}")]
+    /// The folder for keys and the session cannot be used.
+    #[error("could not use the folder {0}: {1}")]
     Folder(String, #[source] io::Error),
-    /// The session was ended by somebody else.
+    /// Someone else ended the session.
     #[error(
-        "the homeserver has ended our session: {0}. If that was no mistake, stop here; else remove \
-         the folder `matrix` in the daemon's \
-         state folder, and a new session begins with the password"
+        "the homeserver ended the bot's session: {0}. Unless this was intended, remove the folder \
+         `matrix` in the daemon's \
+         state folder; the bot then logs in again with the password"
     )]
     LoggedOut(String),
-    /// The password or the name.
-    #[error("the homeserver does not let {0} in: {1}. Check `chat.matrix.user` and its password")]
+    /// The user name or the password was rejected.
+    #[error("could not log in as {0}: {1}. Check `chat.matrix.user` and its password")]
     Refused(String, String),
-    /// Anything else that may pass.
+    /// Any other problem that may be temporary.
     #[error("no connection to the homeserver: {0}")]
     Connection(String),
-    /// Our own store.
+    /// Our own store failed.
     #[error(transparent)]
     Store(#[from] vine_domain::ports::StoreError),
 }
@@ -51,9 +51,9 @@ impl From<matrix_sdk::Error> for SessionProblem {
     }
 }
 
-/// Takes the session up, or logs in once. The stream goes on where our own store stands: the SDK's
-/// position is ahead of what we have kept whenever we died in between (measured; the position must
-/// be set before the session is restored).
+/// Restores the session, or logs in the first time. The stream continues from the position in our
+/// own store, since the SDK's position is ahead of it after a crash (measured; the position must be
+/// set before the session is restored).
 pub async fn connect(
     settings: &MatrixSettings,
     ear: &dyn EventSink,
@@ -89,7 +89,7 @@ pub async fn connect(
         .wait_for_e2ee_initialization_tasks()
         .await;
     if let Err(error) = recovery::keep(&client, settings).await {
-        tracing::warn!("encrypted rooms: {error}");
+        tracing::warn!("encrypted rooms are not protected against a loss of keys: {error}");
     }
     Ok(client)
 }
@@ -97,20 +97,20 @@ pub async fn connect(
 async fn client(settings: &MatrixSettings, device: &Device) -> Result<Client, SessionProblem> {
     let built = Client::builder()
         .homeserver_url(&settings.homeserver)
-        // Else the answer to a login may move us to another address.
+        // Otherwise the login response may switch us to another URL.
         .respect_login_well_known(false)
         .sqlite_store_with_config_and_cache_path(
             SqliteStoreConfig::new(&settings.state).key(Some(&device.key)),
             None::<&Path>,
         )
-        // Our outbox repeats; a second queue underneath would hold everything up for minutes.
+        // Our outbox retries; a second queue below it would block everything for minutes.
         .request_config(RequestConfig::new().disable_retry().timeout(PATIENCE))
         .with_encryption_settings(EncryptionSettings {
             auto_enable_cross_signing: true,
             auto_enable_backups: false,
             backup_download_strategy: BackupDownloadStrategy::AfterDecryptionFailure,
         })
-        // With it, inviting people into an encrypted room fails while our device is not
+        // If enabled, inviting people to an encrypted room fails while our device is not
         // cross-signed.
         .with_enable_share_history_on_invite(false)
         .build()
@@ -136,13 +136,13 @@ async fn log_in(
     let session = client
         .matrix_auth()
         .session()
-        .ok_or_else(|| SessionProblem::Connection("the login brought no session".into()))?;
+        .ok_or_else(|| SessionProblem::Connection("the login returned no session".into()))?;
     write_private(file, &session)
         .map_err(|error| SessionProblem::Folder(settings.state.display().to_string(), error))
 }
 
-/// Whether the SDK has read the stream with this device. One that has not must be told of all rooms
-/// before anything else.
+/// Whether the SDK has read the stream with this device. If not, it must first receive the state of
+/// all rooms.
 pub async fn has_position(client: &Client) -> bool {
     matches!(
         client
@@ -153,12 +153,12 @@ pub async fn has_position(client: &Client) -> bool {
     )
 }
 
-/// Our device. It lives as long as its folder: the homeserver tells repeated posts by the device,
-/// and keys that are lost must not come back under the same name.
+/// Our device. It lives as long as its folder: the homeserver detects repeated posts by device, and
+/// new keys must not reuse the ID of lost ones.
 #[derive(Serialize, Deserialize)]
 struct Device {
     id: String,
-    /// Encrypts our store. Raw, since deriving a key from words takes seconds.
+    /// Encrypts our store. A raw key, since deriving one from a passphrase takes seconds.
     key: [u8; 32],
 }
 
@@ -177,7 +177,7 @@ fn device(folder: &Path, ids: &dyn Ids) -> io::Result<Device> {
     Ok(device)
 }
 
-/// Whether other people's clients trust our device with keys.
+/// Whether other clients trust our device with keys.
 pub async fn is_signed(client: &Client) -> bool {
     client
         .encryption()
@@ -188,7 +188,7 @@ pub async fn is_signed(client: &Client) -> bool {
         .is_some_and(|device| device.is_cross_signed_by_owner())
 }
 
-/// What a file holds; `None` when it is not there.
+/// The content of a file; `None` if it does not exist.
 fn read<T: DeserializeOwned>(file: &Path) -> io::Result<Option<T>> {
     match std::fs::read(file) {
         Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),

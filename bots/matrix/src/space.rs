@@ -1,4 +1,4 @@
-//! The space that groups all rooms, so that clients show them together.
+//! The space that contains all rooms, so that clients show them together.
 
 use matrix_sdk::{
     Client, Room,
@@ -21,7 +21,7 @@ use crate::{
     rooms::{find_or_make, sync_room},
 };
 
-/// Puts a room into the space, unless it is there, and brings its people along.
+/// Adds a room and its members to the space, unless they are already there.
 pub async fn put(
     client: &Client,
     settings: &MatrixSettings,
@@ -39,12 +39,12 @@ pub async fn put(
         let put = space
             .send_state_event_for_key(room.room_id(), SpaceChildEventContent::new(via.clone()))
             .await;
-        put.map_err(|error| chat("putting the room into the space", &error))?;
+        put.map_err(|error| chat("adding the room to the space", &error))?;
         let parent = assign!(SpaceParentEventContent::new(via), { canonical: true });
-        // Only the other way round matters to clients; in a room that was adopted we may not be
-        // allowed to.
+        // Clients only need the space to name the room. In a room that we did not create, this may
+        // not be allowed.
         if let Err(error) = room.send_state_event_for_key(space.room_id(), parent).await {
-            tracing::debug!(room = %room.room_id(), "the room does not name its space: {error}");
+            tracing::debug!(room = %room.room_id(), "could not set the space in the room: {error}");
         }
     }
     Ok(())
@@ -60,7 +60,7 @@ async fn holds(space: &Room, room: &Room) -> bool {
         .is_some_and(|event| matches!(event, SyncStateEvent::Original(child) if !child.content.via.is_empty()))
 }
 
-/// `vine-` makes `#vine:…`.
+/// The space's alias: the prefix `vine-` results in `#vine:…`.
 fn name(settings: &MatrixSettings) -> String {
     let bare = settings.alias_prefix.trim_end_matches(['-', '_', '.']);
     if bare.is_empty() {

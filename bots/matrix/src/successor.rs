@@ -1,5 +1,4 @@
-//! Rooms that were upgraded: a new one has taken the place of the old one (specification, "Room
-//! upgrades").
+//! Upgraded rooms: a new room has replaced the old one (specification, "Room upgrades").
 
 use std::time::Duration;
 
@@ -9,11 +8,11 @@ use matrix_sdk::{
 };
 use vine_domain::ports::ChatError;
 
-/// How often to look for a room's first events, ten times a second.
+/// How many times to look for a room's first events, ten times a second.
 const LOOKS: u32 = 50;
 
-/// The room that has taken the place of this one. We enter it: whoever may invite us into a room may
-/// also upgrade it. It has to name the old one as what it was before: anybody can name any room.
+/// The room that replaced this one. We join it, since anyone who may upgrade a room may also invite
+/// us. It must name the old room as its predecessor, since a tombstone can point to any room.
 pub async fn of(client: &Client, id: &str) -> Result<Option<String>, ChatError> {
     let old = OwnedRoomId::try_from(id).ok();
     let Some(old) = old.and_then(|id| client.get_room(&id)) else {
@@ -25,7 +24,7 @@ pub async fn of(client: &Client, id: &str) -> Result<Option<String>, ChatError> 
     let next = successor.room_id;
     let unfollowed = |why: &str| {
         ChatError::Gone(format!(
-            "the room {id} was upgraded to {next}, and the bot cannot follow: {why}. Invite it there, \
+            "the room {id} was upgraded to {next}, but the bot cannot follow: {why}. Invite it there, \
              or choose another room with `repo room`"
         ))
     };
@@ -43,12 +42,12 @@ pub async fn of(client: &Client, id: &str) -> Result<Option<String>, ChatError> 
         return Ok(Some(next.to_string()));
     }
     if let Err(error) = entered.leave().await {
-        tracing::debug!(room = %next, "not left: {error}");
+        tracing::debug!(room = %next, "could not leave the room: {error}");
     }
-    Err(unfollowed("it does not say that it was this one before"))
+    Err(unfollowed("the new room does not name it as predecessor"))
 }
 
-/// Whether a room says that it was the other one before. Its first events may be on their way.
+/// Whether a room names the other one as its predecessor. Its first events may still arrive.
 async fn names(room: &Room, before: &RoomId) -> bool {
     for _ in 0..LOOKS {
         if let Some(named) = room.predecessor_room() {

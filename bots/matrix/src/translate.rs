@@ -1,4 +1,4 @@
-//! One event of a room, as what it is to us. Pure: JSON in, value out.
+//! Translates room events to our types. Pure: JSON in, value out.
 
 mod file;
 mod reply;
@@ -16,28 +16,28 @@ use crate::PLATFORM;
 
 pub use file::with_bytes;
 
-/// Our own key in the content of what we post; unknown keys are kept by servers, and encrypted with
-/// the rest.
+/// Our key in the content of our posts. Servers keep unknown keys, and they are encrypted with the
+/// rest.
 pub const KEY: &str = "org.agentvine.message";
 
-/// What an event is to us.
+/// What an event means to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoomEvent {
     /// A person did something.
     Person(Inbound),
-    /// A message of ours has arrived.
+    /// A message of ours was posted.
     Echo(OurPost),
 }
 
-/// The account that we speak through.
+/// The bot's account.
 #[derive(Debug, Clone)]
 pub struct AccountIdentity {
     /// `@vine:example.org`
     pub id: String,
 }
 
-/// Reads an event of `room`; `None` when it is nothing to us. Notices are left out: programs talk
-/// in them.
+/// Translates an event of `room`; `None` if it is not relevant. Notices are ignored, since bots use
+/// them.
 pub fn translate(event: &Value, room: &str, us: &AccountIdentity) -> Option<RoomEvent> {
     let (sender, id) = (event["sender"].as_str()?, event["event_id"].as_str()?);
     if sender == us.id {
@@ -77,7 +77,7 @@ pub fn translate(event: &Value, room: &str, us: &AccountIdentity) -> Option<Room
     }))
 }
 
-/// What an event says, and where in its room.
+/// The content of an event and its place in the room.
 struct EventParts {
     text: String,
     left_out: Option<String>,
@@ -97,13 +97,13 @@ impl EventParts {
         }
     }
 
-    /// Something that no agent gets.
+    /// Content that agents do not receive.
     fn hint(content: &Value, thing: MediaKind) -> Self {
         Self::new(&thing.left_out(), InboundKind::Unreadable).placed(content)
     }
 
-    /// In a thread, clients without threads are given a reply to show; it is none that a person
-    /// made.
+    /// Adds the thread and the reply. A fallback reply in a thread is not made by a person: it serves
+    /// clients without threads.
     fn placed(self, content: &Value) -> Self {
         let relation = &content["m.relates_to"];
         let thread = relation["event_id"]
@@ -123,7 +123,7 @@ impl EventParts {
     }
 }
 
-/// What clients send each other: calls, keys, answers to polls. None of it is said to anybody.
+/// Technical events between clients, such as calls, keys and poll responses.
 fn is_machinery(kind: &str) -> bool {
     const KINDS: [&str; 7] = [
         "m.call.",
@@ -151,7 +151,7 @@ fn message(content: &Value, us: &AccountIdentity) -> Option<EventParts> {
     // A redacted message has no body.
     let kind = content["msgtype"].as_str()?;
     let read = match kind {
-        // Programs talk in notices; clients verify each other in messages.
+        // Bots use notices, and clients verify each other with messages.
         "m.notice" | "m.server_notice" | "m.key.verification.request" => return None,
         "m.text" | "m.emote" => {
             let words = plain(reply::words(content, content["body"].as_str()?), us);
@@ -178,7 +178,7 @@ fn message(content: &Value, us: &AccountIdentity) -> Option<EventParts> {
     Some(parts.placed(content))
 }
 
-/// Some clients say that a message was passed on (MSC2723).
+/// Some clients mark forwarded messages (MSC2723).
 fn forwarded_by(content: &Value, words: &str) -> String {
     let from = ["m.forwarded", "org.matrix.msc2723.forwarded"]
         .iter()
@@ -190,7 +190,7 @@ fn forwarded_by(content: &Value, words: &str) -> String {
     }
 }
 
-/// Where in a room's events we came in, or 0: what was said before was not to us.
+/// The index at which we joined the room, or 0. Earlier messages were not for us.
 pub fn came(events: &[Value], us: &AccountIdentity) -> usize {
     let ours =
         |event: &&Value| event["type"] == "m.room.member" && event["state_key"] == us.id.as_str();
@@ -204,18 +204,18 @@ pub fn came(events: &[Value], us: &AccountIdentity) -> usize {
         .unwrap_or(0)
 }
 
-/// Whether an event is still encrypted: its keys have not come.
+/// Whether an event is still encrypted because its keys are missing.
 pub fn is_sealed(event: &Value) -> bool {
     event["type"] == "m.room.encrypted"
 }
 
-/// Where something was said is not encrypted, so that servers can show threads.
+/// An encrypted message. Its relations are not encrypted, so that servers can show threads.
 fn sealed(content: &Value) -> EventParts {
     let relation = &content["m.relates_to"];
     let is_thread = relation["rel_type"] == "m.thread";
     let edited = relation["event_id"].as_str().filter(|_| !is_thread);
-    let why = "this message could not be decrypted, and its keys did not come within a minute; say \
-               it again";
+    let why = "This message could not be decrypted, since its keys did not arrive within a minute; \
+               send it again";
     let placed = EventParts::new("", InboundKind::Awaited).placed(content);
     EventParts {
         left_out: Some(why.into()),
@@ -233,7 +233,7 @@ fn reaction(content: &Value) -> Option<EventParts> {
     })
 }
 
-/// Room versions differ in where they say it.
+/// The redacted event; its place depends on the room version.
 fn redacted(event: &Value) -> Option<&str> {
     event["redacts"]
         .as_str()
@@ -251,7 +251,7 @@ fn echo(content: &Value, id: &str) -> Option<OurPost> {
     })
 }
 
-/// Words to us by our account's name are words to `@vine`.
+/// The text, with our account's name at its start replaced by `@vine`.
 fn plain(text: &str, us: &AccountIdentity) -> String {
     let text = text.trim();
     let local = us
@@ -432,7 +432,7 @@ mod tests {
         assert_eq!(
             came(&[word.clone(), join("join"), word], &us()),
             0,
-            "a new name is no coming"
+            "a new name is not a join"
         );
     }
 

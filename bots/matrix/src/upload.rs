@@ -1,4 +1,4 @@
-//! Files of ours.
+//! Uploads our files.
 
 use std::io::Cursor;
 
@@ -10,15 +10,15 @@ use crate::error::chat;
 
 const KIND: &str = "text/markdown";
 
-/// Uploads a text and gives what an event says of it. Only the event is told from its repetition:
-/// what is uploaded twice lies on the homeserver twice.
+/// Uploads a text and returns the content of its event. A repeated event is recognized, but a
+/// repeated upload is stored on the homeserver twice.
 pub async fn file(room: &Room, name: &str, text: &str) -> Result<Value, ChatError> {
     let mut content = json!({ "msgtype": "m.file", "body": name, "filename": name, "info": { "mimetype": KIND, "size": text.len() } });
     let client = room.client();
     let state = room
         .latest_encryption_state()
         .await
-        .map_err(|error| chat("asking whether the room is encrypted", &error))?;
+        .map_err(|error| chat("checking whether the room is encrypted", &error))?;
     if state.is_encrypted() {
         let file = client
             .upload_encrypted_file(&mut Cursor::new(text.as_bytes()))

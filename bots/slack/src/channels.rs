@@ -161,7 +161,7 @@ async fn listed(
     session.api.read(method, &args).await
 }
 
-/// Those of these channels in which we cannot post. One listing of our channels covers most of them.
+/// Those of these channels in which we cannot post. One listing of ours covers most of them.
 pub async fn closed_rooms(
     session: &SlackSession,
     rooms: &[String],

@@ -152,8 +152,8 @@ fn character(emoji: &Value) -> Option<(String, String)> {
     Some((format!(":{name}:{tone}"), shown?))
 }
 
-/// Replaces names of emoji with their characters, if every occurrence of a name is an emoji: `a:ok:b`
-/// may also be text.
+/// Replaces names of emoji with their characters, if every occurrence of a name is an emoji:
+/// `a:ok:b` may also be text.
 fn with_emoji(text: &str, emoji: &[(String, String)]) -> String {
     let mut out = text.to_owned();
     for (name, shown) in emoji {

@@ -1,5 +1,5 @@
-//! Duplicates of a post. Slack may complete a call after we gave up on it and searched for its post.
-//! The duplicate loses its buttons, so that only one card can be pressed.
+//! Duplicates of a post. Slack may complete a call after we gave up on it and searched for its
+//! post. The duplicate loses its buttons, so that only one card can be pressed.
 
 use std::{sync::PoisonError, time::Duration};
 

@@ -1,6 +1,6 @@
 //! Posts: new messages, edits, reactions, private replies. Slack does not detect repeated posts, so
-//! each post carries an opaque key. If it is unknown whether a message was posted, we search for the
-//! key first.
+//! each post carries an opaque key. If it is unknown whether a message was posted, we search for
+//! the key first.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Receives Slack's requests, for teams that do not use Socket Mode. Each is signed and at most five
-//! minutes old. A repeated request changes nothing, since events are recognized by their IDs.
+//! Receives Slack's requests, for teams that do not use Socket Mode. Each is signed and at most
+//! five minutes old. A repeated request changes nothing, since events are recognized by their IDs.
 
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ impl RequestVerifier {
             text(Verifier::SLACK_SIGNED_TIMESTAMP)?,
         );
         let body = std::str::from_utf8(body).ok()?;
-        let refused = |error: &_| tracing::warn!("rejected a request that Slack did not validly sign: {error}");
+        let refused = |error: &_| tracing::warn!("rejected an unverified Slack request: {error}");
         self.verifier
             .verify(hash, body, at)
             .inspect_err(refused)

@@ -140,8 +140,8 @@ enum LookBack {
 
 /// The health report when Slack has ended the session.
 const ENDED: &str = "Slack revoked the token, or the app was removed";
-/// Pauses between the backfills after a connection died without a disconnect message: Slack may need
-/// some time to notice that nobody is listening.
+/// Pauses between the backfills after a connection died without a disconnect message: Slack may
+/// need some time to notice that nobody is listening.
 const LOOKS: [Duration; 4] = [
     Duration::from_secs(15),
     Duration::from_secs(45),

@@ -45,8 +45,8 @@ const EVENTS: [&str; 16] = [
     "tokens_revoked",
 ];
 
-/// The manifest from which Slack creates the app (schema version 1). If `door` is given, Slack sends
-/// its requests to that URL (see [`crate::routes`]); if not, the app uses Socket Mode.
+/// The manifest from which Slack creates the app (schema version 1). If `door` is given, Slack
+/// sends its requests to that URL (see [`crate::routes`]); if not, the app uses Socket Mode.
 /// `organisation` allows installing it for many workspaces at once.
 pub fn manifest(door: Option<&str>, organisation: bool) -> Value {
     let mut manifest = json!({

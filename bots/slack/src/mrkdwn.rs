@@ -1,5 +1,5 @@
-//! Converts our Markdown to Slack's mrkdwn. Text from people and agents is escaped, so that it cannot
-//! mention anyone.
+//! Converts our Markdown to Slack's mrkdwn. Text from people and agents is escaped, so that it
+//! cannot mention anyone.
 
 use vine_domain::{
     chat::Mention,

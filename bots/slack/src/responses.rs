@@ -1,5 +1,5 @@
 //! Response URLs for private replies, which work even where we are not allowed to post. They are
-//! valid for half an hour and are kept in memory only, since a URL lets its holder post in our name.
+//! valid for half an hour and kept in memory only, since a URL lets its holder post in our name.
 
 use std::{
     collections::HashMap,

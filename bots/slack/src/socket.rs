@@ -199,8 +199,8 @@ impl SocketState<'_> {
     }
 }
 
-/// Opens a connection and waits for Slack's hello. An API call comes first, to tell a bad token from
-/// a bad network.
+/// Opens a connection and waits for Slack's hello. An API call comes first, to tell a bad token
+/// from a bad network.
 async fn open(line: &SocketState<'_>) -> Result<(SocketConnection, ConnectionSigns), SocketError> {
     let settings = line.settings;
     may_connect(&settings.api_url, line.app_token).await?;

@@ -493,7 +493,7 @@ mod tests {
         assert_eq!(
             message(&json!({ "subtype": "message_changed", "message": unfolded })),
             None,
-            "an unfolded link is no edit"
+            "a link preview is not an edit"
         );
         let deleted = message(
             &json!({ "subtype": "message_deleted", "deleted_ts": "5.000001", "previous_message": { "user": "U1" } }),

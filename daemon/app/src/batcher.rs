@@ -1,6 +1,6 @@
-//! Calls that arrive together are made together: while one batch is on its way to the database, the
-//! next one gathers. So a statement and a wait for the disk are shared by all who came meanwhile,
-//! and nobody waits when nobody else is there.
+//! Batches calls that arrive together: while one batch is on its way to the database, the next one
+//! gathers. All calls of a batch share one statement and one disk sync, and a single call does not
+//! wait.
 
 use std::{
     mem,
@@ -17,18 +17,18 @@ use crate::{
     transition::{Applied, Transition},
 };
 
-/// At most this many go together, so that none waits for long.
+/// At most this many calls in a batch, so that none waits for long.
 const LARGEST: usize = 100;
 
-/// One call that waits, and where its outcome goes.
+/// One waiting call, and where its outcome goes.
 pub(crate) struct BatchedCall<I, O> {
-    /// What is asked.
+    /// What the call is about.
     pub input: I,
     reply: oneshot::Sender<AppResult<O>>,
 }
 
 impl<I, O> BatchedCall<I, O> {
-    /// Answers it; nobody may be listening any more.
+    /// Sends the outcome; the caller may have hung up.
     pub fn reply(self, outcome: AppResult<O>) {
         let _gone = self.reply.send(outcome);
     }
@@ -37,12 +37,12 @@ impl<I, O> BatchedCall<I, O> {
 /// Gathers calls of one kind.
 pub(crate) struct Batcher<I, O> {
     waiting: Mutex<Vec<BatchedCall<I, O>>>,
-    /// Batches that may be under way at the same time.
+    /// Limits how many batches run at the same time.
     batches: Arc<Semaphore>,
 }
 
 impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
-    /// `batches` may be under way at the same time: one where there is one writer.
+    /// `batches` may run at the same time: one if there is one writer.
     pub fn new(batches: usize) -> Self {
         Self {
             waiting: Mutex::default(),
@@ -50,8 +50,8 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         }
     }
 
-    /// Makes a call, perhaps with others. Whoever finds the way free takes all who wait along;
-    /// `run` answers each of them, even if the caller who brought it has hung up.
+    /// Makes a call, perhaps batched with others. The first caller that may start a batch takes
+    /// along all that wait; `run` replies to each of them, even if that caller has hung up.
     pub async fn call<F>(
         &self,
         input: I,
@@ -85,7 +85,7 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
 
     fn take(&self) -> Vec<BatchedCall<I, O>> {
         let mut waiting = self.gathered();
-        // Whoever hung up before it began wants nothing any more.
+        // Callers that hung up before the batch started are dropped.
         waiting.retain(|call| !call.reply.is_closed());
         let count = waiting.len().min(LARGEST);
         let rest = waiting.split_off(count);
@@ -93,18 +93,18 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     }
 }
 
-/// The calls that are made together.
+/// The kinds of calls that are batched.
 pub(crate) struct CallBatch {
     /// Changes of tasks.
     pub steps: Batcher<Transition, Applied>,
-    /// New tasks; answered with the id, which is that of an earlier one when the key is known.
+    /// New tasks; the outcome is the id, of an earlier task if the key is known.
     pub creations: Batcher<PermittedTask, TaskId>,
-    /// Lines of the audit.
+    /// Audit entries.
     pub audits: Batcher<AuditEntry, ()>,
 }
 
 impl CallBatch {
-    /// `batches` of each kind may be under way at the same time.
+    /// `batches` of each kind may run at the same time.
     pub fn new(batches: usize) -> Self {
         Self {
             steps: Batcher::new(batches),
@@ -114,7 +114,7 @@ impl CallBatch {
     }
 }
 
-/// What the store said, once more for somebody else.
+/// A copy of an error of the store, for another caller.
 pub(crate) fn again(error: &StoreError) -> StoreError {
     match error {
         StoreError::Conflict => StoreError::Conflict,

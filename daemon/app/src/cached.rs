@@ -1,5 +1,5 @@
-//! What takes a while to read and need not be of this second: read now and then; whoever looks
-//! meanwhile sees what was read last, so that a look never waits for it but the first.
+//! A cache for values that are slow to read and may be slightly old. They are read again in the
+//! background; callers get the last value, so that only the first one waits.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,14 +8,14 @@ use std::{
 
 use vine_domain::{Timestamp, ports::StoreResult};
 
-/// Read again when it is older than this, and than so many times what reading it took: it never
-/// takes more than a twentieth of the time.
+/// A value is read again when it is older than this and than [`RESTS`] times what reading it took,
+/// so that reading never takes more than a twentieth of the time.
 const GOOD_FOR: Duration = Duration::from_secs(2);
 const RESTS: u32 = 20;
-/// A read that has not come to its end by then is not waited for any more, and another begun.
+/// A read that takes longer than this is not waited for any more, and another one starts.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What was read last, and until when that is good enough.
+/// The last value, and until when it is fresh enough.
 pub struct Cached<T>(Mutex<Option<(Timestamp, Arc<T>)>>);
 
 impl<T> Default for Cached<T> {
@@ -29,7 +29,8 @@ impl<T: Send + Sync + 'static> Cached<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What `read` gave some seconds ago at most while somebody looks; `what` names it in the log.
+    /// The value of `read`, a few seconds old at most while somebody is looking; `what` names it in
+    /// the log.
     pub async fn of(
         self: &Arc<Self>,
         now: Timestamp,
@@ -40,12 +41,12 @@ impl<T: Send + Sync + 'static> Cached<T> {
             return self.read(now, read).await;
         };
         if now > until {
-            // Others who look meanwhile need not read it too.
+            // Other callers must not read it too.
             *self.known() = Some((now.plus(PATIENCE), Arc::clone(&known)));
             let latest = Arc::clone(self);
             tokio::spawn(async move {
                 if let Err(error) = latest.read(now, read).await {
-                    tracing::warn!(%error, "{what} cannot be read: {error}");
+                    tracing::warn!(%error, "could not read {what}: {error}");
                 }
             });
         }
@@ -64,7 +65,7 @@ impl<T: Send + Sync + 'static> Cached<T> {
     }
 }
 
-/// How long what took so long to read is good enough.
+/// How long a value stays fresh enough, by how long reading it took.
 fn good_for(took: Duration) -> Duration {
     GOOD_FOR.max(took * RESTS)
 }

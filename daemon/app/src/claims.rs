@@ -1,5 +1,5 @@
-//! Handing out work. Claims that wait together are decided together and written by one statement; a
-//! waiting claim is handed its order directly, nobody polls.
+//! Assigning work. Claims that wait at the same time are decided together and written by one
+//! statement; a waiting claim is answered directly, without polling.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,7 +20,7 @@ use vine_domain::{
 
 use crate::{App, AppResult};
 
-/// A claim that waits for its order.
+/// A claim that waits for work.
 pub struct PendingClaim {
     want: ClaimRequest,
     until: Instant,
@@ -28,7 +28,7 @@ pub struct PendingClaim {
 }
 
 impl App {
-    /// The work that is wanted; waits up to `wait` for the first, then gives what there is, perhaps
+    /// Claims work; waits up to `wait` for the first task, then returns what there is, perhaps
     /// nothing.
     pub async fn claim(
         &self,
@@ -46,7 +46,7 @@ impl App {
             until: Instant::now() + wait,
             reply,
         };
-        // Once the daemon is being stopped nobody hands out work here.
+        // A stopping daemon assigns no work.
         if self.claims.send(waiting).await.is_err() {
             return Ok(Vec::new());
         }
@@ -59,19 +59,19 @@ pub struct Dispatcher {
     app: App,
     incoming: mpsc::Receiver<PendingClaim>,
     waiting: Vec<PendingClaim>,
-    /// No order is due before this moment, so nobody need look.
+    /// No task is due before this moment, so no check is needed.
     quiet_until: Option<Instant>,
-    /// Where the next look at more claims than [`TOGETHER`] begins.
+    /// Where the next round begins if there are more claims than [`TOGETHER`].
     turn: usize,
 }
 
-/// Looks for work at least this often, in case a wake-up was lost.
+/// Checks for work at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(5);
-/// At most so many claims are decided together. When more wait, those for whom something is kept
-/// are among them.
+/// At most this many claims are decided together. If more wait, those that work is reserved for are
+/// included.
 const TOGETHER: usize = 200;
-/// At most so many orders go to one claim: one host must not empty the queue while others are on
-/// their way.
+/// At most this many tasks go to one claim: one host must not empty the queue while others are
+/// about to claim.
 const LARGEST: u32 = 50;
 
 impl Dispatcher {
@@ -112,8 +112,8 @@ impl Dispatcher {
         }
     }
 
-    /// When to look again without being woken: a claim's patience ends, an order's time comes, or
-    /// the tick.
+    /// When to check again without a wake-up: when a claim's wait ends, a task is due, or the tick
+    /// comes.
     fn alarm(&self) -> Instant {
         let tick = Instant::now() + TICK;
         let patience = self
@@ -126,11 +126,11 @@ impl Dispatcher {
             .quiet_until
             .filter(|_| !self.waiting.is_empty())
             .unwrap_or(tick);
-        // A moment later, so that what was waited for has come.
+        // Slightly later, so that what was waited for is due.
         patience.min(due).min(tick) + Duration::from_millis(1)
     }
 
-    /// Gives what there is; if nobody gets anything, notes until when that stays so.
+    /// Assigns what there is; if nothing was assigned, notes until when that stays so.
     async fn hand_out_orders(&mut self) {
         let claimed = match self.wants().await {
             Ok(wants) => self.app.store.claim(&wants).await,
@@ -140,19 +140,19 @@ impl Dispatcher {
             Ok(claimed) if claimed.is_empty() => self.quiet_until = self.quiet().await,
             Ok(claimed) => {
                 self.give(claimed).await;
-                // There may be more for those who got nothing yet.
+                // There may be more for the claims that got nothing yet.
                 if !self.waiting.is_empty() {
                     self.app.wakes.work_here();
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "cannot claim work: {error}");
+                tracing::error!(%error, "could not claim work: {error}");
                 self.quiet_until = Some(Instant::now() + Duration::from_millis(500));
             }
         }
     }
 
-    /// Until when nothing is due; `None` when something is that nobody of those who wait may have.
+    /// Until when nothing is due; `None` if something is due that no waiting claim may have.
     async fn quiet(&self) -> Option<Instant> {
         let due = self.app.store.next_due().await.ok()?;
         (!due.now).then(|| Instant::now() + due.next.unwrap_or(TICK).min(TICK))
@@ -211,7 +211,7 @@ impl Dispatcher {
     }
 }
 
-/// The worker hung up while its order was being taken: nothing has run, so nothing is lost.
+/// The worker hung up while its task was being claimed: nothing has run, so nothing is lost.
 async fn take_back(app: &App, worker: WorkerId, assignments: Vec<Assignment>) {
     for assignment in assignments {
         let attempt = assignment.attempt;
@@ -226,7 +226,7 @@ async fn take_back(app: &App, worker: WorkerId, assignments: Vec<Assignment>) {
             )
             .await
         {
-            tracing::warn!(task.id = %attempt.task, %error, "cannot take back {}: {error}", attempt.task);
+            tracing::warn!(task.id = %attempt.task, %error, "could not take back {}: {error}", attempt.task);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Clarification: when it is not clear what words are for, they are stored, and their author chooses
-//! with one press.
+//! Clarification: when it is not clear what words are for, they are stored, and their author
+//! chooses with one press.
 //!
-//! A button says `Q-17 words` for an answer and `T-3 words` for a note: what the words are for, then
-//! the words themselves.
+//! A button says `Q-17 words` for an answer and `T-3 words` for a note: what the words are for,
+//! then the words themselves.
 
 use vine_domain::{Ask, Question, QuestionId, TaskId, chat::Button, markdown::literal};
 

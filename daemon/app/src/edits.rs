@@ -1,7 +1,7 @@
 //! Messages that were edited or deleted. If a message was used, an edit reaches the agent as a
-//! correction, and a deletion is noted in the thread. If it had no effect, an edit is read like a new
-//! message. A message that was edited before it was processed, because connections overtake each other
-//! or people are quick, is read as its author left it.
+//! correction, and a deletion is noted in the thread. If it had no effect, an edit is read like a
+//! new message. A message that was edited before it was processed, because connections overtake
+//! each other or people are quick, is read as its author left it.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -17,8 +17,8 @@ use crate::{
     locate::ResolvedLocation, texts,
 };
 
-/// How long a change waits for the message that it changes: platforms redeliver within this time, and
-/// a message that was not for us never comes.
+/// How long a change waits for the message that it changes: platforms redeliver within this time,
+/// and a message that was not for us never comes.
 const WAITS: Duration = Duration::from_secs(60);
 
 /// Changes that wait to be processed, by platform and changed event.
@@ -36,8 +36,8 @@ impl PendingEdits {
         }
     }
 
-    /// All changes of an event by its author. Some servers let anybody claim to edit the messages of
-    /// others; those do not count. Files are never changed: they were fetched as they are.
+    /// All changes of an event by its author. Some servers let anybody claim to edit the messages
+    /// of others; those do not count. Files are never changed: they were fetched as they are.
     pub(crate) fn all_of<'a>(&'a self, event: &'a Inbound) -> impl Iterator<Item = &'a Inbound> {
         let said = matches!(
             event.act,
@@ -100,7 +100,8 @@ impl App {
             // Its outcome is known once it is processed.
             return Err(AppError::Early);
         }
-        // A platform may report an edit that changes nothing, and a backfill one that is already known.
+        // A platform may report an edit that changes nothing, and a backfill one that is already
+        // known.
         if matches!(event.act, InboundKind::Edited(_)) && event.text.trim() == original.text.trim()
         {
             return Ok(None);
@@ -119,11 +120,11 @@ impl App {
             }
             (InboundKind::Edited(_), None) => {
                 // It counts as written at the original time, after what was shown then.
-                let anew = Inbound {
+                let edited = Inbound {
                     said: original.said,
                     ..event.clone()
                 };
-                return self.said(caller, &anew, found, turn).await;
+                return self.said(caller, &edited, found, turn).await;
             }
             (InboundKind::Deleted(_), Some(used)) => {
                 let message = texts::notice(
@@ -155,8 +156,8 @@ impl App {
         Err(AppError::Early)
     }
 
-    /// The message that was changed, and its location. In the console it must exist; in rooms people
-    /// also change messages that were never for us.
+    /// The message that was changed, and its location. In the console it must exist; in rooms
+    /// people also change messages that were never for us.
     async fn original(
         &self,
         event: &Inbound,

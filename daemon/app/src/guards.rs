@@ -1,5 +1,5 @@
-//! Guards: what agents of a repository may do and reach. People set it, workers read it, and a thread
-//! shows when an agent was refused.
+//! Guards: what agents of a repository may do and reach. People set it, workers read it, and a
+//! thread shows when an agent was refused.
 
 use vine_domain::{
     Guard, MessageId, Repo, Slug, Verb, Wall, Worker, WorkerId,

@@ -16,8 +16,8 @@ pub struct PlatformHealth {
     pub since: Timestamp,
     /// The bot's account there; `None` before the first connection.
     pub account: Option<String>,
-    /// Why no questions can be posted, in all rooms or in some, and what to do about it; `None` when
-    /// a question could be posted now.
+    /// Why no questions can be posted, in all rooms or in some, and what to do about it; `None`
+    /// when a question could be posted now.
     pub trouble: Option<String>,
     /// What is missing that questions do not require, and what to do about it.
     #[serde(default)]
@@ -167,8 +167,8 @@ impl Platforms {
         });
     }
 
-    /// Notes which of these rooms take no posts, as the platform reports it. Returns whether that is
-    /// a change.
+    /// Notes which of these rooms take no posts, as the platform reports it. Returns whether that
+    /// is a change.
     pub(crate) fn closed(
         &self,
         platform: &str,
@@ -229,8 +229,8 @@ impl Platforms {
         })
     }
 
-    /// The same, from the daemon that runs the adapter. Returns whether it is a change; a later check
-    /// time alone is not.
+    /// The same, from the daemon that runs the adapter. Returns whether it is a change; a later
+    /// check time alone is not.
     pub(crate) fn learn(&self, platform: &str, told: &str) -> bool {
         let told: KnownHealth = serde_json::from_str(told).unwrap_or_default();
         let without_time = |known: &KnownHealth| {

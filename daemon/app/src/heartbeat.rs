@@ -1,18 +1,19 @@
-//! Beats: how a worker keeps its leases and hears of answers, in one call.
+//! Heartbeats: how a worker renews its leases and receives answers, in one call.
 //!
-//! A beat renews what the worker holds and then waits until there is something to tell it. Its
-//! connection is open nearly all the time, so a connection that closes without goodbye tells that
+//! A heartbeat renews what the worker holds and then waits until there is a message for it. Its
+//! connection is open nearly all the time, so a connection that closes without a goodbye means that
 //! the process is gone:
 //!
-//! 1. the call is dropped: the worker's line is marked as cut
-//! 2. a new beat of the same boot clears the mark
+//! 1. the call is dropped: the worker's connection is marked as cut
+//! 2. a new heartbeat of the same boot clears the mark
 //! 3. after [`GONE`] without one, the sweep ends the worker's leases early
 //!
-//! Another daemon may hear of the worker meanwhile: then it is not gone, and the store says so.
+//! Another daemon may receive the worker's heartbeats meanwhile: then the store shows that it is
+//! not gone.
 //!
-//! A silent worker whose connection stays open keeps its leases to their end. A beat with another
-//! boot id tells that the process was started again: its agents are gone, so all its leases end at
-//! once.
+//! A silent worker whose connection stays open keeps its leases until they expire. A heartbeat with
+//! another boot id means that the process was restarted: its agents are gone, so all its leases end
+//! immediately.
 
 use std::{
     collections::HashMap,
@@ -29,67 +30,66 @@ use vine_domain::{
 
 use crate::{App, AppError, AppResult};
 
-/// How long a worker whose connection closed may take to come back.
+/// How long a worker whose connection closed may take to reconnect.
 pub const GONE: Duration = Duration::from_secs(2);
 /// Leases are written at most this often; a lease lasts four times as long.
 const COARSE: Duration = Duration::from_secs(15);
-/// A lease that its worker does not name for this long was never received by it.
+/// If a worker does not name a lease for this long, it never received it.
 const UNKNOWN: Duration = Duration::from_secs(15);
 
-/// So many boots are remembered.
+/// At most this many boots are remembered.
 const BOOTS: usize = 4;
-/// So long it is said that two processes spoke for one worker.
+/// How long it is reported that two processes acted as one worker.
 const TWICE: Duration = Duration::from_secs(60);
-const TWICE_SAID: &str = "its secret is used from two places, which take its tasks from one another: stop one of them, and \
-     enrol each machine by itself; if you know of one only, `worker remove` ends the secret";
+const TWICE_SAID: &str = "its token is used by two processes, which take its tasks from each other: stop one of them and \
+     enrol each machine separately; if you know of only one, `worker remove` revokes the token";
 
-/// What a worker says with a beat.
+/// What a worker sends with a heartbeat.
 #[derive(Debug, Clone)]
 pub struct WorkerHeartbeat {
-    /// Made at each start of the worker's process.
+    /// Created at each start of the worker's process.
     pub boot: Uuid,
     /// How many agents at once.
     pub slots: u32,
-    /// What it believes to hold.
+    /// The attempts that it believes it holds.
     pub leases: Vec<Attempt>,
-    /// Answers that it is passing on right now.
+    /// Answers that it is delivering right now.
     pub handling: Vec<QuestionId>,
-    /// Notes that it is passing on right now, by their keys.
+    /// Notes that it is delivering right now, by key.
     pub noting: Vec<Uuid>,
     /// Attempts whose work it is pushing right now.
     pub pushing: Vec<Attempt>,
     /// What keeps it from working.
     pub trouble: Option<String>,
-    /// Repositories of which it takes no tasks now, and why.
+    /// Repositories whose tasks it does not take now, and why.
     pub without: Vec<(Slug, String)>,
-    /// What its worktrees take on its disk.
+    /// The disk space that its worktrees use.
     pub worktree_bytes: u64,
-    /// What stands around its agents.
+    /// The wall around its agents.
     pub standing: Option<WorkerIsolation>,
     /// Wait at most this long.
     pub wait: Duration,
 }
 
-/// What is known of the workers' connections. Lives in memory: after a restart every worker is
-/// heard of anew.
+/// What is known of the workers' connections. In memory: after a restart every worker is new.
 #[derive(Default)]
 pub struct Presence {
     lines: Mutex<HashMap<WorkerId, WorkerConnection>>,
-    /// Until then no lease is taken for one that was not renewed.
+    /// Until then no lease counts as expired.
     lenient: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
 struct WorkerConnection {
-    /// Beats under way.
+    /// Open heartbeats.
     open: u32,
-    /// When a beat was dropped with none left.
+    /// When the last open heartbeat was dropped.
     cut: Option<Timestamp>,
     renewed: HashMap<Attempt, Timestamp>,
     unknown: HashMap<Attempt, Timestamp>,
     /// Boots of its processes, the latest last.
     boots: Vec<Uuid>,
-    /// When one came back after another: two processes speak for one worker.
+    /// When an earlier boot returned after another one: two processes act as one worker.
     twice: Option<Instant>,
 }
 
@@ -98,8 +98,8 @@ impl Presence {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Workers whose connection closed without goodbye and who did not come back in time, each with
-    /// when that was. Each is named once.
+    /// Workers whose connection closed without a goodbye and which did not reconnect in time, each
+    /// with when it closed. Each is returned once.
     pub fn gone(&self, now: Timestamp) -> Vec<(WorkerId, Timestamp)> {
         let mut lines = self.lines();
         let cut = |line: &WorkerConnection| {
@@ -116,7 +116,7 @@ impl Presence {
         gone
     }
 
-    /// The clock was set: every lease is to be written anew, and nobody is gone who was not before.
+    /// The clock was set: every lease must be written again, and no worker is gone because of it.
     fn moved(&self, by: i64) {
         for line in self.lines().values_mut() {
             line.renewed.clear();
@@ -127,8 +127,8 @@ impl Presence {
         *self.lenient.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 
-    /// Notes which process speaks for a worker; whether another one did lately too. A process that was started
-    /// again never has a boot of before.
+    /// Notes which process acts as a worker; whether another one did lately too. A restarted
+    /// process always has a new boot.
     fn is_twice(&self, worker: WorkerId, boot: Uuid) -> bool {
         let mut lines = self.lines();
         let line = lines.entry(worker).or_default();
@@ -144,12 +144,12 @@ impl Presence {
         line.twice.is_some_and(|at| at.elapsed() < TWICE)
     }
 
-    /// It said goodbye.
+    /// The worker said goodbye.
     pub(crate) fn leaves(&self, worker: WorkerId) {
         self.lines().remove(&worker);
     }
 
-    /// A beat has begun. Whether it is news to this daemon that the worker lives.
+    /// A heartbeat has begun. Whether the worker is new to this daemon, or was cut.
     fn heard(&self, worker: WorkerId) -> bool {
         let mut lines = self.lines();
         let is_new = lines.get(&worker).is_none_or(|line| line.cut.is_some());
@@ -159,7 +159,7 @@ impl Presence {
         is_new
     }
 
-    /// Which of the held leases are to be written, and which the worker has not named for too long.
+    /// Which of the held leases must be written, and which the worker has not named for too long.
     fn sort(
         &self,
         worker: WorkerId,
@@ -196,7 +196,7 @@ impl Presence {
     }
 }
 
-/// A beat under way; dropped before its end, it marks the worker's line as cut.
+/// An open heartbeat; dropped before its end, it marks the worker's connection as cut.
 struct OpenHeartbeat {
     app: App,
     worker: WorkerId,
@@ -216,7 +216,7 @@ impl Drop for OpenHeartbeat {
 }
 
 impl App {
-    /// Takes a beat and waits for something to tell the worker; empty when there is nothing.
+    /// Processes a heartbeat and waits for messages for the worker; empty if there are none.
     pub async fn beat(
         &self,
         worker: WorkerId,
@@ -250,7 +250,7 @@ impl App {
             if !deliveries.is_empty() || beat.wait.is_zero() {
                 return Ok(deliveries);
             }
-            // When nothing has happened, the next beat looks: it follows at once.
+            // If nothing has happened, the next heartbeat checks: it follows immediately.
             tokio::select! {
                 () = woken => {}
                 () = self.stop.cancelled() => return Ok(Vec::new()),
@@ -259,8 +259,8 @@ impl App {
         }
     }
 
-    /// Keeps what the worker says of itself; a new process of it has none of the old one's agents.
-    /// Other daemons see in the store that it is heard of here.
+    /// Stores what the worker reports about itself; a new process has none of the old one's agents.
+    /// Other daemons see in the store that its heartbeats arrive here.
     async fn take_note_of(
         &self,
         worker: WorkerId,
@@ -274,8 +274,7 @@ impl App {
             .ok_or(AppError::Unauthenticated)?;
         let now = self.clock.now();
         if record.boot.is_some_and(|boot| boot != beat.boot) {
-            self.lose_all(worker, "its worker was started again")
-                .await?;
+            self.lose_all(worker, "the worker was restarted").await?;
         }
         let trouble = match self.presence.is_twice(worker, beat.boot) {
             true => Some(TWICE_SAID.to_owned()),
@@ -322,7 +321,7 @@ impl App {
             self.meter.renewed(due.len());
         }
         for attempt in unknown {
-            self.lose(attempt, "its worker never received it").await?;
+            self.lose(attempt, "the worker never received it").await?;
         }
         let mut deliveries = Vec::new();
         for attempt in beat.leases.iter().filter(|attempt| !held.contains(attempt)) {
@@ -360,18 +359,18 @@ impl App {
         Ok(deliveries)
     }
 
-    /// Why an attempt is over that its worker still believes to hold.
+    /// Why an attempt is over that its worker believes it still holds.
     async fn stop_for(&self, attempt: Attempt) -> AppResult<WorkerMessage> {
         let task = self.store.task(attempt.task).await?;
         let over = task.as_ref().is_none_or(vine_domain::Task::is_over);
         let why = match task.map(|task| task.state) {
             Some(TaskState::Cancelled { by }) => format!("{} was cancelled by {by}", attempt.task),
             Some(state) => format!(
-                "the lease has ended; {} is {} now",
+                "the lease has ended; {} is now {}",
                 attempt.task,
                 state.as_str()
             ),
-            None => format!("{} is not known here", attempt.task),
+            None => format!("{} does not exist here", attempt.task),
         };
         Ok(WorkerMessage::Stop { attempt, why, over })
     }
@@ -384,7 +383,7 @@ impl App {
         Ok(())
     }
 
-    /// Ends one lease; no error when somebody else just did.
+    /// Ends one lease; no error if it has just ended.
     pub(crate) async fn lose(&self, attempt: Attempt, why: &str) -> AppResult<()> {
         match self
             .transition(
@@ -406,20 +405,21 @@ impl App {
         }
     }
 
-    /// The clock was set by so many milliseconds.
+    /// The clock was set by this many milliseconds, forward or back.
     pub(crate) fn moved_in_time(&self, by: i64) {
         self.presence.moved(by);
         self.wakes.page();
     }
 
-    /// Whether leases are not judged just now.
+    /// Whether leases are not checked for expiry at the moment.
     pub(crate) fn is_lenient(&self) -> bool {
         let until = self.presence.lenient.lock();
         let until = *until.unwrap_or_else(PoisonError::into_inner);
         until.is_some_and(|until| Instant::now() < until)
     }
 
-    /// Workers that are gone, by [`Presence::gone`], and that no other daemon has heard of since.
+    /// Workers that are gone, by [`Presence::gone`], and have sent no heartbeat to another daemon
+    /// since.
     pub(crate) async fn gone(&self) -> AppResult<Vec<WorkerId>> {
         let mut gone = Vec::new();
         for (id, cut) in self.presence.gone(self.clock.now()) {

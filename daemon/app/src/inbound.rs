@@ -39,8 +39,8 @@ use crate::{
 
 /// An event that is this old and still unprocessed was left over by an earlier process.
 const LEFT_OVER: Duration = Duration::from_secs(10);
-/// How long an adapter may take to fetch the content of an event. Words that arrive much later could
-/// answer another question.
+/// How long an adapter may take to fetch the content of an event. Words that arrive much later
+/// could answer another question.
 const AWAITED: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_secs(5);
 
@@ -271,8 +271,8 @@ impl App {
         };
         if let Some((id, text)) = addressed(event, found.question) {
             let Some(task) = found.task else {
-                // Outside threads an id counts if the question belongs to the repository of the room:
-                // people also write of Q-3, the third quarter.
+                // Outside threads an id counts if the question belongs to the repository of the
+                // room: people also write of Q-3, the third quarter.
                 return match ours || self.is_asked_in(id, &found).await? {
                     true => {
                         self.answer_as(caller, id, SpokenText { text, ..words })
@@ -356,9 +356,9 @@ impl App {
             .map(|_| None)
     }
 
-    /// A reaction that stands for a button presses it. One that agrees or refuses decides permissions
-    /// and plans; under any other question that takes answers, its author is told how to answer. All
-    /// others are ignored.
+    /// A reaction that stands for a button presses it. One that agrees or refuses decides
+    /// permissions and plans; under any other question that takes answers, its author is told how
+    /// to answer. All others are ignored.
     async fn reacted(
         &self,
         caller: &Caller,
@@ -424,8 +424,8 @@ impl App {
         self.meant(caller, event, aside, &button.says).await
     }
 
-    /// The choice of an author who was asked for clarification: their own words, under their own key,
-    /// so that they count once, however often a button is pressed.
+    /// The choice of an author who was asked for clarification: their own words, under their own
+    /// key, so that they count once, however often a button is pressed.
     async fn meant(
         &self,
         caller: &Caller,
@@ -496,8 +496,8 @@ impl App {
         Ok(Some(reply).filter(|_| matches!(event.spot, Location::Ours { .. })))
     }
 
-    /// The questions that the author could see. Words wait while earlier ones of the thread wait, so
-    /// that the first ones are the answer.
+    /// The questions that the author could see. Words wait while earlier ones of the thread wait,
+    /// so that the first ones are the answer.
     async fn stood_before(
         &self,
         task: TaskId,
@@ -516,7 +516,7 @@ impl App {
     }
 }
 
-/// A press or reply under a message that is no longer of use.
+/// A press or reply under a message that is not active any more.
 fn gone() -> AppError {
     AppError::Unreadable("this does not belong to a question or task that is open here".into())
 }

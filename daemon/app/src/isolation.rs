@@ -1,5 +1,5 @@
-//! What stands around the agents of a task, as its card names it. Kept in memory, since cards are
-//! put into words while a change is decided; other daemons' news is read every now and then.
+//! The preset and wall of a task's agents, as its card shows them. Cached in memory, since cards
+//! are written while a change is decided; changes by other daemons are read now and then.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use vine_domain::{
 
 use crate::{App, AppResult};
 
-/// News of other daemons is seen after this long.
+/// Changes by other daemons are seen after this long.
 const GOOD_FOR: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
@@ -24,11 +24,11 @@ struct IsolationState {
     walls: HashMap<WorkerId, WorkerWall>,
 }
 
-/// What stands around the agents of a worker, as far as cards say it.
+/// The wall around the agents of a worker, for cards.
 #[derive(Debug, Clone, Copy)]
 struct WorkerWall {
     wall: Wall,
-    /// They can read the login of the model's account.
+    /// The agents can read the login of the model's account.
     login: bool,
 }
 
@@ -50,7 +50,7 @@ impl IsolationCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A worker said what stands there.
+    /// A worker reported its wall.
     pub fn stands(&self, worker: WorkerId, standing: Option<&WorkerIsolation>) {
         let mut seen = self.seen();
         match standing {
@@ -66,10 +66,10 @@ impl IsolationCache {
             .insert(repo.name.clone(), repo.guard.clone());
     }
 
-    /// Repositories that demand more than stands around the agents of a worker.
+    /// Repositories that require a stronger wall than a worker's.
     pub fn out_of_reach(&self, worker: WorkerId) -> Vec<Slug> {
         let seen = self.seen();
-        // An older one does not say what stands there, and knows of no wall.
+        // An older worker reports no wall and has none.
         let wall = seen
             .walls
             .get(&worker)
@@ -82,7 +82,7 @@ impl IsolationCache {
             .collect()
     }
 
-    /// What a card says of it: `preset test · wall bubblewrap`; nothing while nobody knows.
+    /// What a card shows: `preset test · wall bubblewrap`; `None` while nothing is known.
     pub fn said(&self, repo: &Slug, worker: Option<WorkerId>) -> Option<String> {
         let seen = self.seen();
         let guard = seen.guards.get(repo).cloned().unwrap_or_default();
@@ -114,7 +114,8 @@ impl IsolationCache {
 }
 
 impl App {
-    /// What stands, or stood last, around the agent of a task; `on` is its latest worker, by name.
+    /// The preset and wall of a task’s agent, current or last; `on` is the name of its latest
+    /// worker.
     pub async fn stands_around(&self, repo: &Slug, on: Option<&str>) -> AppResult<Option<String>> {
         self.look_around().await?;
         let workers = self.store.workers().await?;
@@ -123,7 +124,7 @@ impl App {
         Ok(self.around.said(repo, worker))
     }
 
-    /// Reads what other daemons were told, if that is a while ago.
+    /// Reads what other daemons changed, if the last time is a while ago.
     pub(crate) async fn look_around(&self) -> AppResult<()> {
         let now = self.clock.now();
         let is_fresh = |at: Timestamp| now.since(at) < GOOD_FOR;

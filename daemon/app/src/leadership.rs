@@ -1,5 +1,5 @@
-//! What only one daemon may do: it does it while it holds a lease on it, and lets go before anybody
-//! else may begin.
+//! Duties that only one daemon may perform: it holds a lease on each, and stops before another
+//! daemon may begin.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use vine_domain::{Timestamp, ports::LeaseOutcome};
 
 use crate::App;
 
-/// How long others wait for one that is gone. With [`LOOK`] it bounds a take-over.
+/// How long others wait for a leader that is gone. With [`LOOK`] it bounds a takeover.
 const LIFE: Duration = Duration::from_secs(3);
-/// How often what is held is kept, and what others hold is looked at.
+/// How often leases are renewed, and those of others are checked.
 const LOOK: Duration = Duration::from_millis(700);
-/// Without news for this long what is held may soon be somebody else's.
+/// A lease that was not renewed for this long may soon belong to another daemon.
 const TRUST: Duration = Duration::from_secs(2);
 
-/// What the holder tells the others, and what others hear of it.
+/// The status that the leader shares with the other daemons.
 pub trait StatusGossip: Send + Sync {
-    /// What others may know, as JSON.
+    /// The status to share, as JSON.
     fn tell(&self) -> String;
-    /// What the one who holds it has told.
+    /// Takes the status that the leader shared.
     fn hear(&self, told: &str);
 }
 
-/// Runs `work` whenever this daemon holds `name`, until the daemon stops. The work is dropped when
-/// the lease is lost. It is told since when the lease is ours.
+/// Runs `work` whenever this daemon holds the lease `name`, until the daemon stops. The work is
+/// dropped when the lease is lost. Its argument is since when the lease is ours.
 pub async fn run<F: Future<Output = ()>>(
     app: &App,
     name: &str,
@@ -34,18 +34,18 @@ pub async fn run<F: Future<Output = ()>>(
     while !app.stop.is_cancelled() {
         let (asked, told) = (Instant::now(), shared.tell());
         match app.store.lease(name, &app.me, LIFE, &told).await {
-            // An answer that took long may be too old by now.
+            // A reply that took long may be too old by now.
             Ok(LeaseOutcome::Ours) if asked.elapsed() < TRUST => {
-                tracing::debug!("{name} is ours");
+                tracing::debug!("leading: {name}");
                 tokio::select! {
                     () = work(app.clock.now()) => {}
-                    why = keep(app, name, shared, asked) => tracing::warn!("{name} is left to another daemon: {why}"),
+                    why = keep(app, name, shared, asked) => tracing::warn!("no longer leading {name}: {why}"),
                     () = app.stop.cancelled() => {}
                 }
             }
             Ok(LeaseOutcome::Ours) => {}
             Ok(LeaseOutcome::Theirs(told)) => shared.hear(&told),
-            Err(error) => tracing::debug!("who does {name} cannot be read: {error}"),
+            Err(error) => tracing::debug!("could not read who leads {name}: {error}"),
         }
         tokio::select! {
             () = app.stop.cancelled() => {}
@@ -53,11 +53,11 @@ pub async fn run<F: Future<Output = ()>>(
         }
     }
     if let Err(error) = app.store.release(name, &app.me).await {
-        tracing::debug!("{name} could not be given back: {error}");
+        tracing::debug!("could not release {name}: {error}");
     }
 }
 
-/// Until the lease is lost, or may be; says how. `kept` is when it was asked for.
+/// Renews the lease until it is lost, or may be; returns why. `kept` is when it was last requested.
 async fn keep(app: &App, name: &str, shared: &dyn StatusGossip, mut kept: Instant) -> String {
     loop {
         tokio::time::sleep(LOOK).await;
@@ -65,9 +65,9 @@ async fn keep(app: &App, name: &str, shared: &dyn StatusGossip, mut kept: Instan
         let hold = app.store.lease(name, &app.me, LIFE, &told);
         match tokio::time::timeout_at(kept + TRUST, hold).await {
             Ok(Ok(LeaseOutcome::Ours)) => kept = asked,
-            Ok(Ok(LeaseOutcome::Theirs(_))) => return "it took it over".into(),
+            Ok(Ok(LeaseOutcome::Theirs(_))) => return "another daemon took it over".into(),
             Ok(Err(error)) if kept.elapsed() < TRUST => {
-                tracing::debug!("{name} could not be kept yet: {error}");
+                tracing::debug!("could not renew {name} yet: {error}");
             }
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return "the store does not answer".into(),
@@ -75,18 +75,17 @@ async fn keep(app: &App, name: &str, shared: &dyn StatusGossip, mut kept: Instan
     }
 }
 
-/// The daemons that serve one database together, known by a lease that each keeps.
+/// The prefix of the lease by which each daemon of a database is known to the others.
 const DAEMON: &str = "daemon ";
 const DAEMON_LIFE: Duration = Duration::from_secs(15);
 const DAEMON_LOOK: Duration = Duration::from_secs(4);
 
-/// Keeps this daemon among those that are known, until it stops. `note` is what people may know of
-/// it.
+/// Keeps this daemon registered until it stops. `note` is what people may see of it.
 pub async fn register(app: App, note: String) {
     let name = format!("{DAEMON}{}", app.me);
     while !app.stop.is_cancelled() {
         if let Err(error) = app.store.lease(&name, &app.me, DAEMON_LIFE, &note).await {
-            tracing::debug!("the other daemons cannot be told of this one: {error}");
+            tracing::debug!("could not register this daemon: {error}");
         }
         tokio::select! {
             () = app.stop.cancelled() => {}
@@ -97,7 +96,7 @@ pub async fn register(app: App, note: String) {
 }
 
 impl App {
-    /// Names of the daemons that live now, but this one.
+    /// Names of the other daemons that are running.
     pub(crate) async fn other_daemons(&self) -> vine_domain::ports::StoreResult<Vec<String>> {
         let ours = format!("{DAEMON}{}", self.me);
         let held = self.store.held(DAEMON).await?.into_iter();

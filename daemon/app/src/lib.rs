@@ -1,9 +1,9 @@
 //! Use cases and loops of the daemon. Knows ports only: no axum, no SQL, no chat SDK.
 //!
-//! To follow one question: [`questions`] (asked, answered, delivered), `steps` (how any change is
-//! decided and stored), [`beats`] (how the answer reaches the worker), [`outbox`] (how messages
-//! reach the platforms) and [`inbound`] (how replies come in). What happens while nobody answers:
-//! [`reminders`].
+//! To follow one question: [`questions`] (asked, answered, delivered), `transition` (how any change
+//! is decided and stored), [`heartbeat`] (how the answer reaches the worker), [`outbox`] (how
+//! messages reach the platforms) and [`inbound`] (how replies are read). What happens while nobody
+//! answers: [`reminders`].
 
 mod batcher;
 mod cached;
@@ -77,25 +77,25 @@ pub use crate::{
 /// The daemon's use cases over its ports. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
-    /// The truth.
+    /// The state of everything.
     pub store: Arc<dyn Store>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Identities.
+    /// Creates ids.
     pub ids: Arc<dyn Ids>,
     /// Wake-ups between use cases and loops.
     pub wakes: Arc<Wakeups>,
-    /// Cancelled when the daemon stops; calls that wait are answered at once then.
+    /// Cancelled when the daemon stops; waiting calls then return immediately.
     pub stop: CancellationToken,
     /// What this daemon counts and measures.
     pub meter: Arc<metrics::Metrics>,
-    /// Adapters, and how they and their rooms are.
+    /// Adapters, and the health of them and their rooms.
     pub platforms: Arc<health::Platforms>,
     in_force: Arc<settings::InForce>,
     presence: Arc<heartbeat::Presence>,
     told: Arc<private_replies::RecentReplies>,
     around: Arc<isolation::IsolationCache>,
-    /// Tells this daemon from others.
+    /// The id of this daemon.
     pub me: Arc<str>,
     on_the_way: Arc<visibility::InFlightPosts>,
     known: Arc<token_cache::TokenCache>,
@@ -110,13 +110,13 @@ pub struct App {
     claims: mpsc::Sender<claims::PendingClaim>,
     together: Arc<batcher::CallBatch>,
     hints: Arc<OnceLock<Arc<dyn WakeupBus>>>,
-    /// Events are dealt with one after the other, in the order they were stored. Holds the tasks in
-    /// whose threads words wait.
+    /// Events are processed one after the other, in the order they were stored. Contains the tasks
+    /// in whose threads words wait.
     reading: Arc<Mutex<HashSet<TaskId>>>,
 }
 
 impl App {
-    /// The use cases, and the loop that hands out work, to be spawned with
+    /// The use cases, and the loop that assigns work, to be spawned with
     /// [`claims::Dispatcher::run`].
     pub fn new(
         store: Arc<dyn Store>,
@@ -160,7 +160,7 @@ impl App {
         (app, dispatcher)
     }
 
-    /// The same, for what is to end before the daemon does.
+    /// The same with its own stop, for what ends before the daemon does.
     #[must_use]
     pub fn until(&self, stop: CancellationToken) -> Self {
         Self {

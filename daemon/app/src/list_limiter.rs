@@ -1,5 +1,5 @@
-//! Long lists are given one after the other to each person, and to few people at the same time: what
-//! one list takes of memory is bounded, so what all of them take is.
+//! Limits long lists: one at a time for each person, and few at a time altogether, so that their
+//! total memory is bounded.
 
 use std::{
     collections::HashMap,
@@ -10,12 +10,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{App, AppError, AppResult, Caller};
 
-/// A list that gives more than this is a long one.
+/// A list with more entries than this is a long one.
 const LONG: u32 = 100;
-/// So many long lists are made at the same time.
+/// At most this many long lists are built at the same time.
 const AT_ONCE: usize = 2;
 
-/// Whose turn it is.
+/// Who may build a long list now.
 pub struct ListLimiter {
     all: Arc<Semaphore>,
     each: Mutex<HashMap<String, Arc<Semaphore>>>,
@@ -31,7 +31,7 @@ impl Default for ListLimiter {
 }
 
 impl ListLimiter {
-    /// The turns of one person. Those of people who want nothing now are forgotten.
+    /// The semaphore of one person. Unused ones are removed.
     fn of(&self, whom: String) -> Arc<Semaphore> {
         let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
         each.retain(|_, turns| Arc::strong_count(turns) > 1);
@@ -40,13 +40,13 @@ impl ListLimiter {
     }
 }
 
-/// While it is held, the list may be made.
+/// While it is held, the list may be built.
 pub struct ListPermit {
     _own: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
 }
 
 impl App {
-    /// Waits until a list of up to `limit` lines may be made for this person.
+    /// Waits until a list of up to `limit` entries may be built for this person.
     pub async fn turn(&self, caller: &Caller, limit: u32) -> AppResult<ListPermit> {
         if limit <= LONG {
             return Ok(ListPermit { _own: None });

@@ -1,5 +1,5 @@
-//! Lists, as far as their reader sees: everything, or what belongs to the repositories where they
-//! have a role.
+//! Lists, limited to what their reader may view: everything, or the repositories where they have a
+//! role.
 
 use std::cmp::Reverse;
 
@@ -12,7 +12,7 @@ use vine_domain::{
 use crate::{App, AppResult, Caller, Missing};
 
 impl App {
-    /// Where the caller sees; whoever sees nowhere is refused, and the audit says so.
+    /// What the caller may view; one who may view nothing is refused, which the audit records.
     pub async fn sight(&self, caller: &Caller, subject: &str) -> AppResult<ListScope> {
         match access::sight(caller.user.as_ref()) {
             Ok(sight) => Ok(sight),
@@ -23,7 +23,7 @@ impl App {
         }
     }
 
-    /// Tasks that fit, newest first.
+    /// Tasks that match, newest first.
     pub async fn tasks(&self, caller: &Caller, filter: &TaskFilter) -> AppResult<Vec<Task>> {
         if filter.repo.is_some() {
             self.allow(caller, Verb::See, filter.repo.as_ref(), "tasks")
@@ -81,7 +81,7 @@ impl App {
         .await?)
     }
 
-    /// Sessions with their repositories, those that were active last first; only live ones unless
+    /// Sessions with their repositories, most recently active first; without ended ones unless
     /// `ended_too`.
     pub async fn sessions(
         &self,
@@ -157,8 +157,8 @@ impl App {
     }
 }
 
-/// A list as somebody sees it: of everything at one look, or put together from a look into each of
-/// their repositories.
+/// A list for one reader: one query for everything, or the merged queries of each of their
+/// repositories.
 async fn merged<'a, T, K: Ord, L: Future<Output = StoreResult<Vec<T>>>>(
     sight: &'a ListScope,
     limit: u32,

@@ -1,4 +1,4 @@
-//! Where something was said: what platforms call rooms, threads and messages, looked up.
+//! Locations: maps a platform’s rooms, threads and messages to ours.
 
 use vine_domain::{
     QuestionId, Slug, TaskId, Timestamp,
@@ -8,28 +8,28 @@ use vine_domain::{
 
 use crate::{App, AppError, AppResult, visibility::PATIENCE};
 
-/// An event's surroundings, in our own words.
+/// An event's location, in our ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ResolvedLocation {
-    /// The task whose thread it was said in.
+    /// The task in whose thread it is.
     pub task: Option<TaskId>,
     /// The question whose message it is a reply or a reaction to.
     pub question: Option<QuestionId>,
     /// The buttons of that message.
     pub buttons: Vec<Button>,
-    /// That message was said to one person.
+    /// That message is a private reply.
     pub aside: Option<PrivateReply>,
-    /// The repository whose room it was said in.
+    /// The repository in whose room it is.
     pub repo: Option<Slug>,
-    /// It names a message that nobody knows here, or not yet.
+    /// It refers to a message that is not known here, or not yet.
     pub strange: bool,
 }
 
 impl App {
-    /// Looks up where `event` was said.
+    /// Looks up the location of `event`.
     ///
-    /// A reply binds to the message it replies to, be that in a thread or outside: not every client
-    /// knows threads. A reply to what a person said belongs where that was said.
+    /// A reply belongs to the message it replies to, in a thread or not: some clients have no
+    /// threads. A reply to a person's message belongs where that message is.
     pub(crate) async fn surroundings(&self, event: &Inbound) -> AppResult<ResolvedLocation> {
         let (room, thread, reply_to) = match &event.spot {
             Location::Ours { task, question } => {
@@ -76,8 +76,8 @@ impl App {
         })
     }
 
-    /// The same; [`AppError::Early`] while the message that it names may be one of ours that is on
-    /// its way: people may press a button before its platform tells us where it stands.
+    /// The same; [`AppError::Early`] while the message that it refers to may be one that we are
+    /// posting: people may press a button before the platform confirms the post.
     pub(crate) async fn surroundings_known(
         &self,
         event: &Inbound,
@@ -91,7 +91,7 @@ impl App {
         if self.on_the_way.is_any(platform) || !self.store.due(platform, 1).await?.is_empty() {
             return Err(AppError::Early);
         }
-        // It may have been put on record since we looked.
+        // It may have been recorded meanwhile.
         self.surroundings(event).await
     }
 
@@ -106,7 +106,7 @@ impl App {
         }
     }
 
-    /// The task in whose thread the message of a person stands that this one replies to.
+    /// The task in whose thread a person's message is that this one replies to.
     async fn task_of_reply(
         &self,
         event: &Inbound,

@@ -1,5 +1,5 @@
-//! What was said, for programs that follow it: they wait for the next words instead of asking again
-//! and again.
+//! The message feed, for programs that follow it: they wait for the next message instead of
+//! polling.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use vine_domain::{TaskId, chat::Message};
 
 use crate::{App, AppResult};
 
-/// Looks at least this often, in case a wake-up was lost.
+/// Checks at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(1);
 
 impl App {
-    /// Messages after a number, of one thread or of all, oldest first; waits for the first one for
-    /// so long.
+    /// Messages after a number, of one thread or of all, oldest first; waits at most `wait` for the
+    /// first one.
     pub async fn messages(
         &self,
         task: Option<TaskId>,

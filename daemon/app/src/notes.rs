@@ -1,15 +1,15 @@
-//! Notes: words for an agent that answer nothing, kept until it has them.
+//! Notes: what a person says to an agent that answers no question, stored until the agent has it.
 
 use uuid::Uuid;
 use vine_domain::{Note, NoteState, TaskId, Verb, WorkerId, attempt::Attempt, lifecycle::Event};
 
 use crate::{App, AppError, AppResult, Caller};
 
-/// No agent is told more than this at once.
+/// A note has at most this many bytes.
 const LONGEST: usize = 32_000;
 
 impl App {
-    /// Keeps a person's words for the agent of a task. `key` makes a repetition harmless.
+    /// Stores a person's note for the agent of a task. `key` makes it idempotent.
     pub async fn note(
         &self,
         caller: &Caller,
@@ -20,7 +20,7 @@ impl App {
         self.note_as(caller, task, text, text, key).await
     }
 
-    /// The same, with what the agent reads put into other words than what the thread keeps.
+    /// The same, if the agent reads other words than the thread shows.
     pub(crate) async fn note_as(
         &self,
         caller: &Caller,
@@ -63,7 +63,7 @@ impl App {
         step.map(|_| ())
     }
 
-    /// Words that led to nothing stay readable in the thread.
+    /// Keeps words that had no effect readable in the thread.
     pub(crate) async fn keep_words(
         &self,
         caller: &Caller,

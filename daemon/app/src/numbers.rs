@@ -1,5 +1,4 @@
-//! The numbers of the plan ("Metrics to Track"), of the last day, for one small screen. `/metrics` has them and
-//! more for those who keep them.
+//! Key numbers of the last day, for one small screen. `/metrics` has them and more.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,14 +10,14 @@ use vine_domain::{
 
 use crate::{App, texts, view};
 
-/// What one day is.
+/// One day.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A heading with its numbers: each a name and a value in words.
+/// A heading with its numbers: each has a name and a value in words.
 pub type NumberGroup = (&'static str, Vec<(&'static str, String)>);
 
 impl App {
-    /// All of them, at most some seconds old while somebody looks.
+    /// All of them, at most a few seconds old while somebody is looking.
     pub async fn numbers(&self) -> StoreResult<Arc<Vec<NumberGroup>>> {
         let (now, app) = (self.clock.now(), self.clone());
         let read = async move { app.read_numbers().await };
@@ -45,7 +44,7 @@ impl App {
             .map(|(name, depth)| format!("{name} {depth}"))
             .collect();
         let (ended, by) = endings(&sessions);
-        let none = || "nobody answered".to_owned();
+        let none = || "no answers yet".to_owned();
         let waited = |wait: Option<Duration>| wait.map(texts::span);
         let response = waited(answers[0].median)
             .zip(waited(answers[0].p95))
@@ -61,7 +60,7 @@ impl App {
                         percent(up.count() as u64, workers.len() as u64),
                     ),
                     ("Queue depth", queued.join(" · ")),
-                    ("From claim to done", mean(day.took, day.done)),
+                    ("Run time", mean(day.took, day.done)),
                     ("Failed tasks", percent(day.failed, day.done + day.failed)),
                 ],
             ),
@@ -69,31 +68,28 @@ impl App {
                 "Sessions",
                 vec![
                     ("Active", sessions.active.to_string()),
-                    ("Lived, on average", mean(sessions.lived, ended)),
+                    ("Average lifetime", mean(sessions.lived, ended)),
                     (
-                        "Used again",
+                        "Reused",
                         percent(sessions.reused, ended + sessions.active + sessions.warm),
                     ),
                     ("Ended", by),
                 ],
             ),
             (
-                "Talk",
+                "Chat",
                 vec![
-                    ("Questions in an hour", per_hour(day.asked)),
-                    ("People answer after", response),
-                    ("Messages for a task", ratio(day.messages, day.done)),
+                    ("Questions per hour", per_hour(day.asked)),
+                    ("Response time", response),
+                    ("Messages per task", ratio(day.messages, day.done)),
                 ],
             ),
             (
                 "Work",
                 vec![
-                    ("Tasks done in an hour", per_hour(day.done)),
-                    (
-                        "From created to claimed",
-                        mean(day.queued, day.first_claims),
-                    ),
-                    ("Workers at work", busy(day, slots)),
+                    ("Tasks done per hour", per_hour(day.done)),
+                    ("Queue time", mean(day.queued, day.first_claims)),
+                    ("Workers busy", busy(day, slots)),
                 ],
             ),
         ])
@@ -110,7 +106,7 @@ fn endings(sessions: &SessionStats) -> (u64, String) {
     (
         all,
         format!(
-            "{idle} idle, {done} with their task, {} otherwise",
+            "{idle} idle, {done} with their task, {} other",
             all - idle - done
         ),
     )
@@ -141,7 +137,7 @@ fn per_hour(count: u64) -> String {
     ratio(count, 24)
 }
 
-/// Of all slots that there are now, over the whole day.
+/// The share of all current slots that was busy over the day.
 fn busy(day: DayStats, slots: u64) -> String {
     percent(
         day.busy.as_secs().min(slots * DAY.as_secs()),
@@ -179,9 +175,6 @@ mod tests {
             ],
             ..SessionStats::default()
         };
-        assert_eq!(
-            endings(&sessions).1,
-            "2 idle, 5 with their task, 1 otherwise"
-        );
+        assert_eq!(endings(&sessions).1, "2 idle, 5 with their task, 1 other");
     }
 }

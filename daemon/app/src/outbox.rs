@@ -1,4 +1,4 @@
-//! The outbox: posts what was stored, one loop for each platform, in order within each thread.
+//! The outbox: posts stored messages, one loop for each platform, in order within each thread.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -11,28 +11,28 @@ use vine_domain::{
 
 use crate::{App, platforms::is_fit, visibility::TryOutcome};
 
-/// Looks for messages at least this often, in case a wake-up was lost.
+/// Checks for messages at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(2);
 const BATCH: u32 = 100;
-/// A round that has taken this long ends: what was posted is noted, and what has become most urgent
-/// meanwhile goes next.
+/// A round ends after this time: what was posted is recorded, and what is now most urgent goes
+/// next.
 const ROUND: Duration = Duration::from_millis(20);
 
-/// A text of so many bytes is one message everywhere, with its markup; Discord takes the fewest,
-/// 2,000 characters.
+/// A text of at most this many bytes fits into one message everywhere, with its markup; Discord
+/// allows the least, 2,000 characters.
 const ONE_PART: usize = 1_000;
-/// A platform that does not tell soon since when a question stands there is not waited for.
+/// How long to wait for a platform to report when a question was posted.
 const DATED: Duration = Duration::from_secs(5);
 
-/// What failed no oftener than this may pass by itself, and is nothing that people must know.
+/// After at most this many failures the trouble may be temporary, and is not reported to people.
 const PASSES: u32 = 3;
-/// What one person was to be told is given up after so many failures, about ten minutes: nobody
-/// waits for it any more.
+/// A private reply is given up after this many failures, about ten minutes: nobody waits for it any
+/// more.
 const ASIDES: u32 = 9;
 
 /// Posts everything that is due for one platform, until the daemon stops.
 ///
-/// What was stored before `since` may have been begun by somebody before us.
+/// An earlier process may have started to post what was stored before `since`.
 pub async fn run(app: App, chat: Arc<dyn Chat>, since: Timestamp) {
     let mut woken = app.wakes.on_outbox();
     app.meter.speaks_on(chat.platform());
@@ -48,7 +48,7 @@ pub async fn run(app: App, chat: Arc<dyn Chat>, since: Timestamp) {
                 }
             }
             Err(error) => {
-                tracing::error!(platform = chat.platform(), %error, "the outbox cannot be read: {error}");
+                tracing::error!(platform = chat.platform(), %error, "could not read the outbox: {error}");
                 TICK
             }
         };
@@ -64,17 +64,17 @@ pub async fn run(app: App, chat: Arc<dyn Chat>, since: Timestamp) {
 enum NextRound {
     /// There may be more.
     More,
-    /// All was posted that is due; something may be due after this long.
+    /// Everything due was posted; something may be due after this long.
     Nothing(Duration),
-    /// The platform takes nothing for this long. What is most urgent then goes first then.
+    /// The platform takes nothing for this long. Then the most urgent goes first.
     Pause(Duration),
 }
 
 /// Posts what is due now.
 ///
-/// Where a message was put is noted soon after, several at a time where posting is quick: the
-/// message's id is the platform's idempotency key, so a crash in between costs at most a repetition
-/// that shows nothing twice. What was put somewhere and could not be noted is `unsettled`.
+/// Where a message was posted is recorded soon after, for several at a time if posting is quick:
+/// the message's id is the platform's idempotency key, so a crash in between costs at most a
+/// repetition that shows nothing twice. What was posted and not yet recorded is `unsettled`.
 async fn round(
     app: &App,
     chat: &dyn Chat,
@@ -135,7 +135,7 @@ async fn round(
     Ok(next)
 }
 
-/// With since when a question stands there: what is said earlier in its thread is not its answer.
+/// Adds when a question was posted: earlier messages in its thread cannot answer it.
 async fn dated(app: &App, chat: &dyn Chat, dispatch: &OutboxItem, posted: Posted) -> Posted {
     let (OutboundKind::Question { question }, Some(first)) =
         (dispatch.message.kind, posted.parts.first())
@@ -146,7 +146,7 @@ async fn dated(app: &App, chat: &dyn Chat, dispatch: &OutboxItem, posted: Posted
         .await
         .ok()
         .flatten();
-    // Posted by this try if by any: not before it began.
+    // If it was posted, then by this try: not before it began.
     let begun = || {
         app.on_the_way
             .since(chat.platform(), question)
@@ -158,8 +158,8 @@ async fn dated(app: &App, chat: &dyn Chat, dispatch: &OutboxItem, posted: Posted
     }
 }
 
-/// What the platform has shown us already is not posted again, and what has to be encrypted is not
-/// said where it cannot be.
+/// Posts a message, unless the platform has already shown it to us, or it must be encrypted and the
+/// platform cannot do that.
 async fn deliver(app: &App, chat: &dyn Chat, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
     if let Some(reference) = &dispatch.already {
         app.meter
@@ -175,7 +175,7 @@ async fn deliver(app: &App, chat: &dyn Chat, dispatch: &OutboxItem) -> Result<Po
     let done = chat.deliver(dispatch).await;
     app.meter.delivered(chat.platform(), kind, &done);
     match &done {
-        // What was posted is on record later.
+        // A successful post is recorded later.
         Ok(_) | Err(ChatError::Retry { .. }) => {
             app.tried(chat.platform(), kind, TryOutcome::Unclear)
         }
@@ -188,8 +188,8 @@ async fn deliver(app: &App, chat: &dyn Chat, dispatch: &OutboxItem) -> Result<Po
     done
 }
 
-/// What the platform refuses for what it holds goes out in a plainer form at once, and `repo room`
-/// names it.
+/// Posts what the platform refused for its content in a plainer form, immediately; `repo room`
+/// shows that.
 async fn plainer(
     app: &App,
     chat: &dyn Chat,
@@ -198,7 +198,7 @@ async fn plainer(
 ) -> Result<Posted, ChatError> {
     let named = named(dispatch);
     for form in [MarkupLevel::Words, MarkupLevel::File] {
-        // Some of its parts may stand there.
+        // Some of its parts may have been posted.
         let plain = OutboxItem {
             form,
             again: true,
@@ -207,7 +207,7 @@ async fn plainer(
         match deliver(app, chat, &plain).await {
             Err(ChatError::Unfit(again)) => why = again,
             Ok(posted) => {
-                let note = format!("{named} stands there in a plainer form: {why}");
+                let note = format!("{named} was posted in a plainer form: {why}");
                 app.platforms.refused(chat.platform(), &dispatch.room, note);
                 return Ok(posted);
             }
@@ -217,7 +217,7 @@ async fn plainer(
     Err(ChatError::Unfit(why))
 }
 
-/// What a message is to people.
+/// How people call a message.
 fn named(dispatch: &OutboxItem) -> String {
     match (dispatch.message.kind, dispatch.message.place.task()) {
         (OutboundKind::Question { question } | OutboundKind::Settled { question }, _) => {
@@ -235,7 +235,7 @@ async fn postpone(
     error: &ChatError,
 ) -> StoreResult<()> {
     let (platform, id) = (chat.platform(), dispatch.message.id);
-    tracing::warn!(platform, message = %id, room = %dispatch.room, "not posted, trying again: {error}");
+    tracing::warn!(platform, message = %id, room = %dispatch.room, "could not post, trying again: {error}");
     let after = match error {
         ChatError::Retry { after, .. }
         | ChatError::NotNow { after, .. }
@@ -243,9 +243,9 @@ async fn postpone(
         ChatError::Gone(_) | ChatError::ThreadGone(_) | ChatError::Unfit(_) => Duration::ZERO,
     };
     match (error, &dispatch.message.place) {
-        // The same would be refused again, and what comes after it must not wait for it.
+        // It would be refused again, and the messages after it must not wait for it.
         (ChatError::Unfit(why), _) => {
-            let note = format!("{} could not be shown there: {why}", named(dispatch));
+            let note = format!("{} could not be posted: {why}", named(dispatch));
             app.platforms.refused(platform, &dispatch.room, note);
             return app.store.give_up(id, platform).await;
         }
@@ -257,7 +257,7 @@ async fn postpone(
         }
         _ => {}
     }
-    // That one person cannot be told something says nothing of the room.
+    // A failed private reply says nothing about the room.
     let aside = matches!(dispatch.message.place, MessagePlace::Aside(_));
     let lasts = matches!(error, ChatError::Gone(_)) || dispatch.attempts >= PASSES;
     if lasts && !aside {

@@ -1,7 +1,7 @@
-//! Passwords, for people who come to the page without a link. Kept as Argon2id with the parameters
-//! that OWASP recommends (19 MiB, two passes, which are the crate's own), tried seldom, and never
-//! told apart from a name that is none. Whoever tries a name too often keeps its person out of this
-//! way for a while; links and accounts of an organisation go on working.
+//! Passwords, for people who log in to the page without a link. They are stored as Argon2id with
+//! the parameters that OWASP recommends (19 MiB, two passes; the crate's defaults). Attempts are
+//! limited, and a wrong password looks the same as an unknown name. Too many attempts for a name
+//! block password logins for it for a while; links and single sign-on keep working.
 
 use std::{
     num::NonZeroU32,
@@ -29,33 +29,33 @@ use vine_domain::{
 
 use crate::{App, AppError, AppResult, Caller, metrics::RefusalCause, people::entered};
 
-/// NIST SP 800-63B asks for 8 at least where a second factor guards, and for 15 where none does; no
+/// NIST SP 800-63B requires at least 8 characters with a second factor, 15 without one, and no
 /// rules about kinds of characters.
 const SHORTEST: usize = 15;
-/// Long enough for any passphrase; longer texts only cost time.
+/// Enough for any passphrase; longer texts only cost time.
 const LONGEST: usize = 500;
-/// One costs 19 MiB and a few hundredths of a second of one core, so they come one after the other, on one
-/// thread: its memory is used again. So many wait at most.
+/// A hash costs 19 MiB and a few hundredths of a second of one core, so they are computed one after
+/// the other, on one thread that reuses its memory. At most this many wait.
 const QUEUE: usize = 64;
-/// Tries for one person: so many at once, then one in twelve seconds.
+/// Attempts for one person: this many in a burst, then one every twelve seconds.
 const TRIES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
-/// When the queue is full.
+/// When to try again if the queue is full.
 const SOON: Duration = Duration::from_secs(5);
-/// Tries with links that are spent, for all together.
+/// Attempts with invalid links per minute, for everybody together.
 const STRAYS: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 
-/// Takes as long as a real one.
+/// A hash for unknown names, so that checking them takes as long.
 static NOBODYS: LazyLock<String> = LazyLock::new(|| {
     let memory = &mut HashMemory::default();
     hash("the password of nobody", memory).unwrap_or_default()
 });
 
-/// How often passwords are tried.
+/// Limits login attempts.
 pub struct LoginLimiter {
     work: SyncSender<HashJob>,
-    /// By the name that was tried, known or not.
+    /// By name, known or not.
     names: DefaultKeyedRateLimiter<u16>,
-    /// By whose password is changed.
+    /// By the person whose password is changed.
     people: DefaultKeyedRateLimiter<UserId>,
     strays: DefaultDirectRateLimiter,
 }
@@ -84,18 +84,18 @@ impl LoginLimiter {
     }
 }
 
-/// What somebody tries to come in with.
+/// What somebody tries to log in with.
 #[derive(Clone, Copy)]
 pub(crate) enum LoginAttempt<'a> {
     /// A name and a password.
     Name(&'a str),
-    /// One's present password, to change it.
+    /// One's current password, to change it.
     Own(UserId),
-    /// A link that is none, or was spent.
+    /// An invalid or used link.
     Link,
 }
 
-/// Names share so many counters, so that trying new ones takes no memory.
+/// Names share 65,536 counters, so that trying new ones takes no memory.
 fn bucket(name: &str) -> u16 {
     let bytes = uuid_of(&format!("name {name}")).into_bytes();
     u16::from_be_bytes([bytes[0], bytes[1]])
@@ -106,7 +106,7 @@ impl App {
     pub async fn log_in_with(&self, name: &str, password: &str) -> AppResult<Token> {
         self.try_login(LoginAttempt::Name(name))?;
         let known = self.store.passwords_of(name).await?;
-        // Two people of one name are told apart by links.
+        // Two people with the same name can only log in with links.
         let known = if let [one] = known.as_slice() {
             Some(one.clone())
         } else {
@@ -123,7 +123,7 @@ impl App {
             None => {
                 self.meter.denied(RefusalCause::Login);
                 if who.is_some() {
-                    // Beside the answer, which takes as long for a name that is none.
+                    // In the background: the reply must not take longer than for an unknown name.
                     let (app, line) = (self.clone(), entered(name, "with a password", false));
                     tokio::spawn(async move { app.audit(line).await });
                 }
@@ -132,7 +132,7 @@ impl App {
         }
     }
 
-    /// A try to come in; refused when there were too many.
+    /// Counts a login attempt; refuses it if there were too many.
     pub(crate) fn try_login(&self, with: LoginAttempt<'_>) -> AppResult<()> {
         self.door.try_login(with).map_err(|wait| {
             self.meter.denied(RefusalCause::Rate);
@@ -140,8 +140,8 @@ impl App {
         })
     }
 
-    /// A person sets their password, knowing the one before if there was one. Their other browsers
-    /// are logged out.
+    /// Sets the password of a person, who must know the current one if there is one. Their other
+    /// browsers are logged out.
     pub async fn set_password(
         &self,
         caller: &Caller,
@@ -155,7 +155,7 @@ impl App {
             count if count < SHORTEST => {
                 return refuse(
                     "it is too short",
-                    "use 15 characters or more; four unusual words do",
+                    "use 15 characters or more; four unusual words are enough",
                 );
             }
             count if count > LONGEST => {
@@ -167,9 +167,9 @@ impl App {
             self.try_login(LoginAttempt::Own(user.id))?;
             if !self.is_right(old.to_owned(), Some(known)).await? {
                 return refuse(
-                    "the present one is another",
-                    "try again; if it is lost, an administrator runs `vine login --new-password`, \
-                     with `--for` your name",
+                    "the current password is incorrect",
+                    "try again; if you lost it, an administrator can run `vine login --new-password` \
+                     with `--for` and your name",
                 );
             }
         }
@@ -178,7 +178,7 @@ impl App {
             .behind_the_door(move |memory| hash(&new, memory))
             .await?;
         let hash =
-            hash.ok_or_else(|| AppError::Unreadable("the password cannot be kept".into()))?;
+            hash.ok_or_else(|| AppError::Unreadable("could not hash the password".into()))?;
         self.store
             .set_password(user.id, &hash, &session.hash())
             .await?;
@@ -186,7 +186,7 @@ impl App {
         self.audit(entered(&user.name, "new password", true)).await
     }
 
-    /// Whether it is the password of this hash; of nobody's, without one.
+    /// Whether the password matches this hash; takes as long without one.
     async fn is_right(&self, password: String, hash: Option<String>) -> AppResult<bool> {
         self.behind_the_door(move |memory| {
             let hash = hash.as_ref().unwrap_or(&NOBODYS);
@@ -195,14 +195,14 @@ impl App {
         .await
     }
 
-    /// Work that takes memory and time, one after the other.
+    /// Queues work that takes memory and time; it runs one after the other.
     async fn behind_the_door<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut HashMemory) -> T + Send + 'static,
     ) -> AppResult<T> {
         let (tell, told) = oneshot::channel();
         let work = Box::new(move |memory: &mut HashMemory| {
-            // Whoever hung up waits for nothing.
+            // The caller may have hung up.
             if !tell.is_closed() {
                 let _hung_up_meanwhile = tell.send(work(memory));
             }
@@ -217,8 +217,8 @@ impl App {
 
 type HashJob = Box<dyn FnOnce(&mut HashMemory) + Send>;
 
-/// What hashing takes, kept for the next one: given back each time, it was not used again (measured: 19 MB
-/// more with each login).
+/// The memory for hashing, reused: freed each time, it was not reused (measured: 19 MB more with
+/// each login).
 #[derive(Default)]
 struct HashMemory(Vec<Block>);
 
@@ -232,7 +232,7 @@ impl HashMemory {
     }
 }
 
-/// The thread on which passwords are hashed. It ends with the last who could ask for it.
+/// Starts the thread on which passwords are hashed. It ends when the last sender is dropped.
 fn work() -> SyncSender<HashJob> {
     let (send, queue) = mpsc::sync_channel::<HashJob>(QUEUE);
     std::thread::spawn(move || {
@@ -251,7 +251,8 @@ fn output(password: &str, salt: &Salt, params: Params, memory: &mut HashMemory) 
     hashed.ok().and_then(|()| Output::new(bytes).ok())
 }
 
-/// Whether it is the password of a hash, `None` when that is none of ours. `Output` is compared in constant time.
+/// Whether the password matches a hash; `None` if the hash is not one of ours. `Output` is compared
+/// in constant time.
 fn is_of(password: &str, hash: &str, memory: &mut HashMemory) -> Option<bool> {
     let known = PasswordHash::new(hash).ok()?;
     let ours = known.algorithm == Algorithm::Argon2id.ident()

@@ -1,6 +1,5 @@
-//! What was said without words that we have: files, and encrypted messages whose keys are late.
-//! Each is fetched through its adapter until it comes; who gives up, and when, is decided where
-//! events are read.
+//! Messages whose content is missing: files, and encrypted messages whose keys are late. Their
+//! content is fetched through the adapter until it arrives; `inbound.rs` decides when to give up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,14 +10,14 @@ use vine_domain::{
 
 use crate::{App, platforms::AdapterEvents};
 
-/// How soon to try again what did not come.
+/// How soon to try again if content did not arrive.
 const AGAIN: Duration = Duration::from_secs(2);
-/// Looks at least this often, in case a wake-up was lost.
+/// Checks at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(20);
-/// One event must not hold up the others: platforms let a download take for ever.
+/// One event must not hold up the others: a download may take forever.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Fetches what one platform awaits, until the daemon stops.
+/// Fetches the missing content of one platform until the daemon stops.
 pub async fn run(app: App, chat: Arc<dyn Chat>) {
     let (mut woken, ear) = (
         app.wakes.on_awaited(),
@@ -26,7 +25,7 @@ pub async fn run(app: App, chat: Arc<dyn Chat>) {
     );
     loop {
         let waiting = app.awaited(chat.platform()).await.unwrap_or_else(|error| {
-            tracing::error!(platform = chat.platform(), %error, "what is awaited cannot be read: \
+            tracing::error!(platform = chat.platform(), %error, "could not read the pending events: \
              {error}");
             Vec::new()
         });
@@ -43,7 +42,7 @@ pub async fn run(app: App, chat: Arc<dyn Chat>) {
                     })
                     .await
             {
-                tracing::error!(event = %event.event, %error, "fetched and not stored: {error}");
+                tracing::error!(event = %event.event, %error, "could not store fetched content: {error}");
             }
         }
         let pause = if waiting.is_empty() { TICK } else { AGAIN };
@@ -55,7 +54,7 @@ pub async fn run(app: App, chat: Arc<dyn Chat>) {
     }
 }
 
-/// Whether something is to be fetched for a batch.
+/// Whether content of a batch must be fetched.
 pub(crate) fn is_incomplete(batch: &InboundBatch) -> bool {
     batch
         .events
@@ -64,8 +63,7 @@ pub(crate) fn is_incomplete(batch: &InboundBatch) -> bool {
 }
 
 impl App {
-    /// Events without their words, of people that we know: strangers do not choose what we
-    /// download.
+    /// Events without their content, of known people: strangers do not choose what we download.
     async fn awaited(&self, platform: &str) -> StoreResult<Vec<Inbound>> {
         let mut known = Vec::new();
         for event in self.store.awaited(platform).await? {

@@ -1,4 +1,4 @@
-//! Who calls, what they may do, and the proof of it.
+//! Callers: who they are, what they may do, and the audit of it.
 
 use std::sync::Arc;
 
@@ -19,20 +19,20 @@ use crate::{
     token_cache::TokenOwner,
 };
 
-/// The platform under which an issuer of accounts knows people, by OpenID Connect.
+/// The platform of identities from an OpenID Connect issuer.
 pub const ISSUER: &str = "oidc";
 
-/// A person, as known when the request came in, and where it came from.
+/// Who sent a request, as known when it arrived, and from where.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The person; `None` is a stranger, who may do nothing.
+    /// The person; `None` for a stranger, who may do nothing.
     pub user: Option<User>,
-    /// `api`, `console`, later a platform.
+    /// `api`, `console` or a platform.
     pub via: String,
 }
 
 impl Caller {
-    /// Others read along where this person speaks.
+    /// Whether others can read what this person sees.
     pub fn is_in_a_room(&self) -> bool {
         PLATFORMS.contains(&self.via.as_str())
     }
@@ -45,15 +45,15 @@ impl Caller {
             .unwrap_or_default()
     }
 
-    /// What this person is called in messages.
+    /// The name to use in messages.
     pub fn name(&self) -> &str {
         self.user.as_ref().map_or("a stranger", |user| &user.name)
     }
 }
 
 impl App {
-    /// Decides whether `caller` may do `verb` to `subject`, and keeps the decision in the audit.
-    /// Allowed looks are not kept: a page that refreshes would bury everything else.
+    /// Decides whether `caller` may do `verb` to `subject`, and records the decision in the audit.
+    /// Allowed views are not recorded: a page that refreshes would bury everything else.
     pub async fn allow(
         &self,
         caller: &Caller,
@@ -69,8 +69,8 @@ impl App {
         }
     }
 
-    /// The same for what is written at once: the line for the audit is stored with it. Denials are
-    /// kept here.
+    /// The same for a write: the audit entry is returned, to be stored together with it. Denials
+    /// are recorded here.
     pub(crate) async fn permit(
         &self,
         caller: &Caller,
@@ -106,7 +106,7 @@ impl App {
         }
     }
 
-    /// Keeps a line in the audit.
+    /// Records an entry in the audit.
     pub(crate) async fn audit(&self, entry: AuditEntry) -> AppResult<()> {
         let store = Arc::clone(&self.store);
         let keep = |calls: Vec<BatchedCall<AuditEntry, ()>>| async move {
@@ -125,8 +125,8 @@ impl App {
     /// The person behind a user's or browser's token.
     pub async fn caller(&self, token: &Token, kind: TokenKind, via: &str) -> AppResult<Caller> {
         let hash = token.hash();
-        // Kinds have prefixes of their own, so a hash belongs to one kind; browsers' are looked up
-        // each time.
+        // Each kind has its own prefix, so a hash belongs to one kind; browser sessions are looked
+        // up each time.
         if let (TokenKind::User, Some(TokenOwner::Person(user))) = (kind, self.known.owner(&hash)) {
             return Ok(Caller {
                 user: Some(user),
@@ -153,7 +153,7 @@ impl App {
         })
     }
 
-    /// The same person as they are known now, after a wait.
+    /// The same person, loaded again after a wait.
     pub async fn again(&self, caller: &Caller) -> AppResult<Caller> {
         let user = self.store.user(OURSELVES, &caller.id()).await?;
         Ok(Caller {
@@ -162,7 +162,7 @@ impl App {
         })
     }
 
-    /// Somebody came with a token that is none here.
+    /// The error for an unknown token.
     pub(crate) fn unknown(&self) -> AppError {
         self.meter.denied(RefusalCause::Token);
         AppError::Unauthenticated
@@ -185,8 +185,8 @@ impl App {
         Ok(worker)
     }
 
-    /// An administrator has a password forgotten, so that its person can set a new one. Their
-    /// browsers are logged out.
+    /// An administrator removes a password, so that its owner can set a new one. The owner is
+    /// logged out everywhere.
     pub async fn forget_password(&self, caller: &Caller, whom: Option<&str>) -> AppResult<()> {
         let subject = format!("password of {}", shown(whom.unwrap_or(caller.name())));
         self.allow(caller, Verb::Administer, None, &subject).await?;
@@ -197,7 +197,7 @@ impl App {
         Ok(())
     }
 
-    /// Somebody whom the configuration names, or the caller.
+    /// A person from the configuration, by name, or the caller.
     pub(crate) fn person(&self, caller: &Caller, named: Option<&str>) -> AppResult<UserId> {
         let Some(name) = named else {
             return caller
@@ -214,7 +214,7 @@ impl App {
             .ok_or_else(|| Missing::Person(shown(name)).into())
     }
 
-    /// Whom a login code would let in, by name. It stays unspent.
+    /// The name of the person whom a login code would log in. The code stays unused.
     pub async fn would_log_in(&self, code: &Token) -> AppResult<String> {
         let owner = self
             .store
@@ -254,12 +254,11 @@ impl App {
         self.make_token(TokenKind::Browser, owner).await
     }
 
-    /// Lets in the person whom an issuer of accounts knows by one of these names, the most certain
-    /// first.
+    /// Logs in the person with one of these subjects at the issuer, the most reliable first.
     pub async fn log_in_as(&self, subjects: &[&str]) -> AppResult<Token> {
         for subject in subjects {
             if let Some(user) = self.store.user(ISSUER, subject).await? {
-                self.audit(entered(&user.name, "with an organisation's account", true))
+                self.audit(entered(&user.name, "with single sign-on", true))
                     .await?;
                 return self.make_token(TokenKind::Browser, user.id.0).await;
             }
@@ -267,19 +266,19 @@ impl App {
         self.meter.denied(RefusalCause::Login);
         let name = shown(subjects.last().copied().unwrap_or_default());
         self.audit(AuditEntry {
-            reason: "nobody here is known by that".into(),
-            ..entered(&name, "with an organisation's account", false)
+            reason: "no matching user".into(),
+            ..entered(&name, "with single sign-on", false)
         })
         .await?;
         Err(AppError::Unauthenticated)
     }
 
-    /// The person who set this place up; made on the first start.
+    /// The person who installed AgentVine; created on the first start.
     pub async fn first_admin(&self, name: &str) -> AppResult<UserId> {
         if let Some(known) = self.store.users_with(Role::Admin).await?.first() {
             return Ok(*known);
         }
-        // Daemons that start together make the same person.
+        // Daemons that start together create the same person.
         let user = User {
             id: UserId(uuid_of("the person who set this place up")),
             name: name.into(),
@@ -297,7 +296,7 @@ fn sees(caller: &Caller, repo: &Slug) -> bool {
     access::decide(caller.user.as_ref(), Verb::See, Some(repo)).is_ok()
 }
 
-/// What is in a repository that somebody sees nothing of is not there, as what does not exist is not.
+/// The error for what is in a repository that somebody cannot see: the same as if it did not exist.
 fn hidden(subject: &str, repo: &Slug) -> AppError {
     let named = subject.split(' ').find_map(|word| {
         let task = word.parse().map(Missing::Task);
@@ -308,13 +307,9 @@ fn hidden(subject: &str, repo: &Slug) -> AppError {
     named.unwrap_or_else(|| Missing::Repo(repo.clone())).into()
 }
 
-/// A line of the audit: somebody came to the page, or tried to.
+/// An audit entry: somebody logged in to the page, or tried to.
 pub(crate) fn entered(name: &str, how: &str, allowed: bool) -> AuditEntry {
-    let reason = if allowed {
-        "known"
-    } else {
-        "the password is another"
-    };
+    let reason = if allowed { "known" } else { "wrong password" };
     AuditEntry {
         actor: format!("{name} (console)"),
         verb: "log in".into(),

@@ -1,5 +1,5 @@
-//! The chat platforms of this daemon: who posts there, their health, and whether each repository has
-//! its room.
+//! The chat platforms of this daemon: who posts there, their health, and whether each repository
+//! has its room.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -523,8 +523,8 @@ impl App {
         }
     }
 
-    /// The people that a message calls, as its platform knows them. A role calls everybody who has it,
-    /// or a higher one, in the message's repository.
+    /// The people that a message calls, as its platform knows them. A role calls everybody who has
+    /// it, or a higher one, in the message's repository.
     pub fn mentions(&self, dispatch: &OutboxItem) -> Vec<Mention> {
         let called = |grant: &&vine_domain::ConfiguredPerson| {
             let here = grant.user.role_in(dispatch.repo.as_ref());

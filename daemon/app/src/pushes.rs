@@ -1,5 +1,5 @@
-//! Work that is kept by a worker and not pushed: cancelled, held back for what looks like a secret in
-//! it, or by the repository's rule. A person says what becomes of it.
+//! Work that a worker keeps and did not push: the task was cancelled, the work may contain a
+//! secret, or the repository's rule forbids it. A person decides what to do with it.
 
 use serde_json::json;
 use vine_domain::{
@@ -10,27 +10,27 @@ use vine_domain::{
 use crate::{App, AppError, AppResult, Caller, commands::CommandOutput, texts};
 
 impl App {
-    /// `task push`: the worker that keeps work of a task pushes it as soon as it can.
+    /// `task push`: the worker that keeps the work of a task pushes it as soon as it can.
     pub async fn push(&self, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
         let task = self.operated(caller, id, "push").await?;
-        // An agent that waits has its folder too.
+        // A waiting agent uses the worktree too.
         if task.lease().is_some() {
             return Err(AppError::Unreadable(format!(
-                "{id} is at work; what it writes is kept at its end, and can be pushed then"
+                "{id} is still active; its work can be pushed when the attempt ends"
             )));
         }
         let Some((worker, _)) = self.store.want_push(id, caller.name()).await? else {
             return Err(AppError::Unreadable(format!(
-                "no worker of this daemon keeps work of {id} that is not pushed; the thread of {id} tells where it is"
+                "no worker of this daemon has unpushed work of {id}; the thread of {id} shows where it is"
             )));
         };
         self.wakes.worker(worker);
         let by = match self.store.worker(worker).await? {
             Some(worker) if worker.state(0, 0, self.clock.now()) != WorkerState::Offline => {
-                format!("{} is doing it.", worker.name)
+                format!("{} is pushing it.", worker.name)
             }
-            Some(worker) => format!("{} is offline and does it when it is back.", worker.name),
-            None => "Its worker was removed just now.".into(),
+            Some(worker) => format!("{} is offline and pushes it when back.", worker.name),
+            None => "Its worker has just been removed.".into(),
         };
         let text = format!("{} asked to push the work of {id}. {by}", caller.name());
         let message = texts::notice(MessageId(self.ids.uuid()), id, text.clone());
@@ -43,12 +43,12 @@ impl App {
         ))
     }
 
-    /// `task push --leave`: it stays with its worker, and nobody is asked any more.
+    /// `task push --leave`: the work stays on its worker, and people are not asked about it again.
     pub async fn leave(&self, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
         self.operated(caller, id, "leave").await?;
         self.store.leave(id).await?;
         self.wakes.page();
-        let text = format!("What is kept of {id} stays with its worker.");
+        let text = format!("The work of {id} stays on its worker.");
         Ok(CommandOutput::new(
             text,
             json!({ "id": id, "state": "left" }),
@@ -63,8 +63,8 @@ impl App {
         Ok(task)
     }
 
-    /// Tasks that this person sees whose work waits for somebody to say that it may be pushed, each with
-    /// what looks like a secret in it.
+    /// Tasks that this person sees whose work waits for permission to be pushed, each with what
+    /// looks like a secret in it.
     pub async fn held(&self, caller: &Caller) -> AppResult<Vec<(Task, String)>> {
         let sight = self.sight(caller, "held pushes").await?;
         let mut held = Vec::new();
@@ -81,7 +81,7 @@ impl App {
         Ok(held)
     }
 
-    /// What a worker is told that is to push what it keeps of an attempt.
+    /// The message that tells a worker to push the work it keeps of an attempt.
     pub(crate) async fn push_for(
         &self,
         attempt: Attempt,

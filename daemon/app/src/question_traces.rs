@@ -1,4 +1,4 @@
-//! Questions that have come to their end, for whoever wants to tell of them.
+//! Traces of questions that are over, for exporters.
 
 use std::sync::OnceLock;
 
@@ -10,27 +10,27 @@ use vine_domain::{
 
 use crate::App;
 
-/// A question's whole way.
+/// The trace of one question.
 #[derive(Debug)]
 pub struct QuestionTrace {
     /// The question as it ended.
     pub question: Question,
-    /// In this repository.
+    /// Its repository.
     pub repo: Slug,
     /// When it ended.
     pub at: Timestamp,
-    /// The stations that others note.
+    /// The milestones that are not part of the question.
     pub stations: Milestones,
 }
 
-/// So many may wait for a slow listener; those beyond are not told.
+/// At most this many wait for a slow listener; more are dropped.
 const WAITING: usize = 1000;
 
-/// Where they are told to, once somebody listens.
+/// Where traces are sent, once somebody listens.
 pub(crate) type TraceListener = OnceLock<mpsc::Sender<QuestionTrace>>;
 
 impl App {
-    /// From now on the questions that end in this daemon.
+    /// The traces of questions that end in this daemon from now on.
     pub fn journeys(&self) -> mpsc::Receiver<QuestionTrace> {
         let (tell, told) = mpsc::channel(WAITING);
         let _only_once = self.journeys.set(tell);
@@ -65,7 +65,7 @@ impl App {
                     stations,
                 }) {
                     tracing::warn!(
-                        "traces are not taken quickly enough: there is none of {}",
+                        "traces are not exported fast enough: dropped the one of {}",
                         untold.question.id
                     );
                 }

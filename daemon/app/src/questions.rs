@@ -1,4 +1,4 @@
-//! A question's way: asked by a worker, answered by a person, delivered by the worker.
+//! Questions: asked by a worker, answered by a person, delivered by the worker.
 
 use uuid::Uuid;
 use vine_domain::{
@@ -13,24 +13,24 @@ use vine_domain::{
 
 use crate::{App, AppError, AppResult, Caller, Missing, clarify};
 
-/// What a worker hands in when its agent needs a person.
+/// What a worker sends when its agent needs a person.
 #[derive(Debug, Clone)]
 pub struct QuestionRequest {
     /// Which attempt asks.
     pub attempt: Attempt,
-    /// Made by the worker: asking again with the same key is asking once.
+    /// Created by the worker: asking again with the same key has no effect.
     pub key: Uuid,
     /// The session that waits.
     pub session: Option<SessionId>,
-    /// The agent's own name for the waiting call.
+    /// The agent's id for the waiting call.
     pub call: String,
     /// What is asked.
     pub ask: Ask,
-    /// What the agent said just before.
+    /// What the agent wrote just before.
     pub context: String,
 }
 
-/// Characters of a command or a file in the audit.
+/// Characters of a command or file that the audit stores.
 const AUDITED: usize = 10_000;
 
 /// A decision with what it was about, for the audit: `allowed once: Bash npm test`.
@@ -45,7 +45,7 @@ fn decided(ask: &Ask, decision: &Decision) -> String {
 }
 
 impl App {
-    /// Stores a question, durably, before anybody hears of it.
+    /// Stores a question durably before it is posted anywhere.
     pub async fn ask(&self, by: WorkerId, asked: QuestionRequest) -> AppResult<QuestionId> {
         if let Some(known) = self.asked_as(&asked).await? {
             return Ok(known);
@@ -72,14 +72,12 @@ impl App {
             None,
         )
         .await?;
-        // The same call may have been under way twice; only one of them was stored, under its own
-        // id.
+        // Two calls with the same key may have run at the same time; only one was stored.
         Ok(self.asked_as(&asked).await?.unwrap_or(id))
     }
 
-    /// What an agent asks, without the secrets in it. What a person is to allow stays as it is:
-    /// what cannot be seen whole cannot be approved, and the worker holds what was allowed against
-    /// what is done.
+    /// An ask without the secrets in it. What a person has to allow is left unchanged: they must
+    /// see all of it to approve it, and the worker compares what was allowed with what is done.
     fn fit_to_show(&self, ask: Ask) -> Ask {
         match ask {
             Ask::Permission {
@@ -97,7 +95,7 @@ impl App {
         }
     }
 
-    /// The question that was stored for this call before.
+    /// The question that is already stored for this call.
     async fn asked_as(&self, asked: &QuestionRequest) -> AppResult<Option<QuestionId>> {
         let known = self
             .store
@@ -110,7 +108,7 @@ impl App {
 
     /// Reads a person's words as the answer to a question. The first one wins.
     ///
-    /// `key` makes a repetition harmless. Words that come second are kept in the thread as a note.
+    /// `key` makes it idempotent. Words that come second are kept in the thread.
     pub async fn answer(
         &self,
         caller: &Caller,
@@ -130,7 +128,7 @@ impl App {
             .await?;
         self.may_decide(caller, &task, &question, &audit).await?;
         if task.is_over() {
-            // What comes late would begin the task again.
+            // A late answer would start the task again.
             self.repo(&task.repo).await?;
         }
         let decision = reading::decision(&question.ask, text)
@@ -138,8 +136,8 @@ impl App {
         let allows = matches!(decision, Decision::Allow { .. });
         if allows && question.ask.is_secret() && caller.is_in_a_room() {
             return Err(AppError::Unreadable(format!(
-                "{id} holds what looks like a secret and is masked here, so it cannot be allowed \
-                 here; look at it whole and decide at {}/tasks/{}",
+                "{id} contains what looks like a secret and is masked here, so it cannot be \
+                 allowed here; view all of it and decide at {}/tasks/{}",
                 self.settings().link,
                 task.id
             )));
@@ -177,7 +175,7 @@ impl App {
         self.question(id).await
     }
 
-    /// A repository may let more people decide.
+    /// The verb for deciding this; a repository may let more people decide.
     fn verb_for(&self, repo: &Slug, ask: &Ask) -> Verb {
         let asks_less = self.settings().rules.needs(repo, ask) < verb_for(ask).needs();
         if asks_less {
@@ -187,7 +185,7 @@ impl App {
         }
     }
 
-    /// What the repository asks for beside the role that everybody needs.
+    /// Checks the repository's own rules, in addition to the role.
     async fn may_decide(
         &self,
         caller: &Caller,
@@ -217,7 +215,7 @@ impl App {
         Err(refused)
     }
 
-    /// Words that neither agree nor refuse are kept, and one press says what they were for.
+    /// Asks for clarification of words that neither agree nor refuse.
     fn asked_back(&self, question: &Question, text: &str, invalid: Invalid) -> AppError {
         let is_decision = !matches!(question.ask, Ask::Clarify { .. });
         if is_decision && question.is_open() && reading::has_words(text) {
@@ -247,7 +245,7 @@ impl App {
         })
     }
 
-    /// The agent has the answer, or knows that there is none.
+    /// The agent has received the answer, or that there is none.
     pub async fn delivered(
         &self,
         by: WorkerId,
@@ -281,7 +279,7 @@ impl App {
         .map(|_| ())
     }
 
-    /// Somebody looks at these questions; it counts when that person may answer them.
+    /// Notes that somebody views these questions; it counts if that person may answer them.
     pub async fn seen(
         &self,
         caller: &Caller,
@@ -335,8 +333,8 @@ impl App {
             .ok_or_else(|| Missing::Question(id).into())
     }
 
-    /// The same for a person who may see its task, and who sees it now: whole only for those who
-    /// may approve it, and not in a room.
+    /// The same for a person who may view its task, and notes that they saw it. It is masked except
+    /// for those who may approve it, and always in a room.
     pub async fn look_at_question(&self, caller: &Caller, id: QuestionId) -> AppResult<Question> {
         let mut question = self.question(id).await?;
         let repo = self.task(question.task()).await?.repo;
@@ -348,7 +346,7 @@ impl App {
         Ok(question)
     }
 
-    /// What is asked, as this person may see it where they are.
+    /// The ask, masked unless this person may see all of it where they are.
     pub fn shown_to(&self, caller: &Caller, repo: &Slug, question: &Question) -> Ask {
         let may = self
             .settings()
@@ -360,7 +358,7 @@ impl App {
         }
     }
 
-    /// When a question reached its stations.
+    /// The milestones of a question.
     pub async fn milestones(&self, id: QuestionId) -> AppResult<Milestones> {
         Ok(self
             .store

@@ -1,6 +1,5 @@
-//! What happens while nobody answers: reminders, calls for more people, the end of patience. Driven
-//! by the alarms of open questions and the injected clock; [`vine_domain::Patience`] says what is
-//! due.
+//! What happens while nobody answers: reminders, escalation, expiry. Driven by the alarms of open
+//! questions and the injected clock; [`vine_domain::ReminderPolicy`] decides what is due.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,11 +9,12 @@ use vine_domain::{
 
 use crate::{App, AppResult, texts};
 
-/// Alarms are dealt with in portions of this size.
+/// Alarms are processed in batches of this size.
 const PORTION: u32 = 200;
 
 impl App {
-    /// Sets all alarms anew: patience may have changed. What is due already comes with the next look.
+    /// Sets all alarms again: the policy may have changed. What is already due comes with the next
+    /// sweep.
     pub(crate) async fn reset_alarms(&self) -> AppResult<()> {
         let (patience, now) = (Arc::clone(&self.settings().patience), self.clock.now());
         let open = self.store.open_questions(None, u32::MAX).await?;
@@ -25,7 +25,7 @@ impl App {
         Ok(self.store.set_alarms(&alarms).await?)
     }
 
-    /// Deals with all alarms that have come.
+    /// Processes all alarms that are due.
     pub async fn ring_alarms(&self) -> AppResult<()> {
         loop {
             let rung = self.store.alarms(PORTION).await?;
@@ -43,7 +43,8 @@ impl App {
         }
     }
 
-    /// All alarms of one room: a digest stands for the reminders when many questions wait there.
+    /// Processes all alarms of one room: a digest replaces the reminders if many questions wait
+    /// there.
     async fn ring(&self, repo: &Slug, rung: &[Question]) -> AppResult<()> {
         let (patience, now) = (Arc::clone(&self.settings().patience), self.clock.now());
         let reminders: Vec<&Question> = rung
@@ -66,7 +67,7 @@ impl App {
         for question in rung {
             self.waited(question.id, digest).await?;
         }
-        // Those that were listed before their time are not listed again a moment later.
+        // Questions that the digest listed early are not listed again a moment later.
         for question in open
             .iter()
             .filter(|one| digest && !rung.iter().any(|other| other.id == one.id))
@@ -87,7 +88,7 @@ impl App {
     }
 }
 
-/// The same reminders give the same digest, so that a crash in between posts none twice.
+/// The same reminders give the same digest id, so that a crash posts none twice.
 fn digest_id(repo: &Slug, reminders: &[&Question]) -> MessageId {
     let which: Vec<String> = reminders
         .iter()

@@ -1,5 +1,5 @@
-//! Keeps the place within its bounds: seals what was decided, removes what is older than it is to be, and
-//! the oldest when the database grows too large. In small steps, so that nobody waits; by one daemon.
+//! Retention: seals decisions, removes what is older than the policy allows, and removes the oldest
+//! if the database grows too large. In small steps, so that nobody waits; in one daemon at a time.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -14,24 +14,24 @@ use crate::{
     leadership::{self, StatusGossip},
 };
 
-/// How often it is looked whether something is to be sealed.
+/// How often to check whether something must be sealed.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often what is old is looked for, the first time after as long: a machine that does not know the day when
-/// it starts has asked somebody by then.
+/// How often to remove what is old, and how long to wait before the first time: a machine whose
+/// clock is wrong at its start has corrected it by then.
 const AGE: Duration = Duration::from_secs(600);
-/// A round makes no more steps: what they removed is counted by the next one.
+/// At most this many steps in a round: the next one sees the new size.
 const STEPS: u32 = 10;
-/// Between two steps of one round.
+/// The pause between two steps of a round.
 const BREATH: Duration = Duration::from_millis(20);
-/// Room for what comes until the next look, and for the log that a database writes before its pages: a tenth
-/// of the size that it may have, but no less than this.
+/// Space for what is written until the next check, and for the write-ahead log: a tenth of the
+/// maximum size, but at least this.
 const RESERVE: u64 = 12 << 20;
 
-/// Why the database is larger than it may be.
+/// Why the database is larger than allowed.
 #[derive(Default)]
 pub(crate) struct TooLarge(Mutex<Option<String>>);
 
-/// Nobody else needs to know.
+/// Other daemons need no status of this duty.
 struct NoGossip;
 
 impl StatusGossip for NoGossip {
@@ -42,7 +42,7 @@ impl StatusGossip for NoGossip {
     fn hear(&self, _told: &str) {}
 }
 
-/// Until the daemon stops.
+/// Runs until the daemon stops.
 pub async fn run(app: App) {
     leadership::run(&app, "keeping", &NoGossip, |_| work(&app)).await;
 }
@@ -62,13 +62,13 @@ async fn work(app: &App) {
             AppResult::Ok(())
         };
         if let Err(error) = round.await {
-            tracing::error!(%error, "what is old cannot be removed: {error}");
+            tracing::error!(%error, "could not seal or remove old data: {error}");
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-/// Removes the oldest until the database has room.
+/// Removes the oldest data until the database is small enough.
 async fn fit(app: &App) -> AppResult<()> {
     let Some(most) = app.settings().retention.size else {
         app.too_large.set(None);
@@ -76,7 +76,7 @@ async fn fit(app: &App) -> AppResult<()> {
     };
     let room = most - (most / 10).max(RESERVE).min(most / 2);
     let mut trouble = None;
-    // What was removed may be counted only later.
+    // The size may drop only later.
     for _ in 0..STEPS {
         if app.store.size().await? <= room {
             break;
@@ -84,7 +84,7 @@ async fn fit(app: &App) -> AppResult<()> {
         if app.store.shrink().await? == 0 {
             let mb = most >> 20;
             trouble = Some(format!(
-                "the database is about to be larger than {mb} MB (`keep.size_mb`), and nothing more of it may be removed"
+                "the database is about to exceed {mb} MB (`keep.size_mb`), and nothing more may be removed from it"
             ));
             break;
         }
@@ -100,7 +100,7 @@ async fn fit(app: &App) -> AppResult<()> {
 }
 
 impl TooLarge {
-    /// Whether that is news.
+    /// Sets it; returns whether that is a change.
     fn set(&self, trouble: Option<String>) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let news = *known != trouble;
@@ -110,14 +110,14 @@ impl TooLarge {
 }
 
 impl App {
-    /// Why the database is larger than it may be, if it is.
+    /// Why the database is larger than allowed, if it is.
     pub fn too_large(&self) -> Option<String> {
         let known = self.too_large.0.lock();
         known.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Decisions and answers since then, as they were sealed, after this link; with the hash of the link
-    /// before the first.
+    /// The sealed decisions and answers since a moment and after an entry; with the hash of the
+    /// entry before the first.
     pub async fn records(
         &self,
         caller: &Caller,
@@ -126,7 +126,7 @@ impl App {
         limit: u32,
     ) -> AppResult<(String, Vec<LedgerEntry>)> {
         self.allow(caller, Verb::Inspect, None, "audit").await?;
-        // Whoever asks sees what was decided until now.
+        // The result includes everything that was decided so far.
         while self.store.seal().await? > 0 {}
         Ok(self.store.records(after, since, limit).await?)
     }

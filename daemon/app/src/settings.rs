@@ -1,4 +1,5 @@
-//! What the operator chose. It may change while the daemon runs: whoever needs it asks for it anew.
+//! The settings that the operator chose. They may change while the daemon runs, so read them each
+//! time.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,12 +9,12 @@ use vine_domain::{
 
 use crate::{App, AppResult};
 
-/// What the operator chose.
+/// The settings that the operator chose.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Where people find the page, for links in messages; without a slash at its end.
+    /// The address of the page, for links in messages; without a trailing slash.
     pub link: String,
-    /// When open questions ping again and are given up.
+    /// When open questions remind, escalate and expire.
     pub patience: Arc<ReminderPolicy>,
     /// When sessions are worth keeping.
     pub sessions: SessionPolicy,
@@ -21,10 +22,9 @@ pub struct Settings {
     pub retention: Retention,
     /// The people that the configuration names.
     pub people: Vec<ConfiguredPerson>,
-    /// Who decides what agents ask, where that is said apart.
+    /// Who decides what agents ask, where the configuration sets that separately.
     pub rules: DecisionRules,
-    /// So many batches of one kind of write may be under way at the same time: one where there is
-    /// one writer.
+    /// How many batches of one kind of write may run at the same time: one if there is one writer.
     pub batches: usize,
 }
 
@@ -66,8 +66,8 @@ impl App {
         Arc::clone(&now.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes over other settings. Whoever they name no more loses their tokens, browsers and
-    /// identities with it, everywhere; alarms of open questions are set by the new patience.
+    /// Applies other settings. People who are no longer in them lose their tokens, browser sessions
+    /// and identities in every daemon; alarms of open questions are set by the new policy.
     pub async fn apply_settings(&self, settings: Settings) -> AppResult<()> {
         let before = self.settings();
         if before.people != settings.people {
@@ -88,13 +88,13 @@ impl App {
         Ok(())
     }
 
-    /// Why a changed configuration was not taken over; `None` once it was.
+    /// Why a changed configuration was not applied; `None` once it was.
     pub fn refused_settings(&self) -> Option<String> {
         let refused = self.in_force.refused.read();
         refused.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes why a changed configuration is not taken over, or that it was.
+    /// Notes why a changed configuration was not applied, or that it was.
     pub fn refuse_settings(&self, why: Option<String>) {
         *self
             .in_force

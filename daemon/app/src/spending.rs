@@ -1,4 +1,4 @@
-//! What attempts cost lately, however they ended: by repository, by person, and by day.
+//! What attempts cost lately, whatever their outcome: by repository, by person, and by day.
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -10,16 +10,16 @@ use vine_domain::{
 
 use crate::App;
 
-/// How far it looks back.
+/// How many days are covered.
 pub const DAYS: u32 = 30;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Each name with what it cost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NamedSpending {
-    /// The dearest first.
+    /// The most expensive first.
     pub repos: Vec<(String, Usage)>,
-    /// By who asked for the task; the dearest first.
+    /// By requester; the most expensive first.
     pub people: Vec<(String, Usage)>,
     /// In UTC; the latest first.
     pub days: Vec<(String, Usage)>,
@@ -30,7 +30,7 @@ impl App {
     pub async fn spent(&self) -> StoreResult<Arc<NamedSpending>> {
         let (now, store) = (self.clock.now(), Arc::clone(&self.store));
         let read = async move { Ok(sums(&store.spent_since(now.minus(DAY * DAYS)).await?)) };
-        self.spending.of(now, "what attempts cost", read).await
+        self.spending.of(now, "the cost of attempts", read).await
     }
 }
 

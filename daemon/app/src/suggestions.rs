@@ -1,5 +1,5 @@
-//! What fits what somebody has typed so far: ids and names that they may see, for platforms that
-//! offer them.
+//! Suggestions for what somebody has typed so far: ids and names that they may view, for platforms
+//! that offer them.
 
 use vine_domain::{
     access::{self, ListScope},
@@ -8,12 +8,11 @@ use vine_domain::{
 
 use crate::App;
 
-/// Nobody reads longer lists.
+/// At most this many suggestions.
 const MOST: usize = 25;
 
 impl App {
-    /// Things of a kind that fit, each with what is shown and what it stands for. Strangers are
-    /// offered nothing.
+    /// Things of a kind that match, each with its label and value. Strangers get none.
     pub(crate) async fn offers(
         &self,
         platform: &str,

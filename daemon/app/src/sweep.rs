@@ -1,23 +1,22 @@
 //! The sweep: ends leases whose workers are gone or silent, rings the alarms of open questions, and
-//! ends sessions that are not worth keeping. Idempotent; runs by
-//! the clock.
+//! ends sessions that are not worth keeping. Idempotent; runs by the clock.
 
 use std::time::{Duration, Instant};
 
 use crate::{App, AppResult};
 
-/// How soon a worker whose connection closed is looked for; costs nothing while none is.
+/// How often to check for workers whose connection closed; costs nothing while there are none.
 const EVERY: Duration = Duration::from_millis(500);
-/// Only each so many rounds the store is asked, to leave an idle machine alone.
+/// The store is read only every fourth round, to leave an idle machine alone.
 const ROUNDS: u32 = 4;
-/// Whoever does not come round for so long stood still, with the whole machine perhaps. A worker renews a
-/// lease long before what is left of it then.
+/// A round that takes longer than this means that the process, or the whole machine, was suspended.
+/// A worker renews its leases long before they would expire after that.
 const STOOD: Duration = Duration::from_secs(20);
 
 /// Runs until the daemon stops.
 pub async fn run(app: App) {
     if let Err(error) = start(&app).await {
-        tracing::error!(%error, "the sweep cannot begin: {error}");
+        tracing::error!(%error, "could not start the sweep: {error}");
     }
     let mut last = Instant::now();
     for round in (0..ROUNDS).cycle() {
@@ -30,7 +29,7 @@ pub async fn run(app: App) {
         let swept = async {
             if stood {
                 tracing::warn!(
-                    "this daemon stood still, so workers could not be heard; their leases begin anew"
+                    "this daemon was suspended and received no heartbeats; all leases start over"
                 );
                 adopt(&app).await?;
             }
@@ -52,7 +51,8 @@ async fn start(app: &App) -> AppResult<()> {
     app.reset_alarms().await
 }
 
-/// Begins all leases anew after an absence, unless other daemons lived: they heard of workers meanwhile.
+/// Starts all leases over after an absence, unless other daemons were running: they received
+/// heartbeats.
 async fn adopt(app: &App) -> AppResult<()> {
     if app.other_daemons().await?.is_empty() {
         app.store.adopt_leases().await?;
@@ -60,20 +60,20 @@ async fn adopt(app: &App) -> AppResult<()> {
     Ok(())
 }
 
-/// Follows a clock that was set. Leases are left alone until each worker that lives has renewed its own:
-/// what was on its way to the store was measured with the clock before.
+/// Adapts to a clock that was set. No lease expires until each running worker has renewed its own:
+/// writes that were on their way to the store used the old clock.
 async fn keep_time(app: &App) -> AppResult<()> {
     if let Some(by) = app.store.keep_time().await? {
         let (seconds, way) = (by.abs() / 1000, if by > 0 { "forward" } else { "back" });
         tracing::warn!(
-            "the clock was set {way} by {seconds} s; leases and pauses go on as they were"
+            "the clock was set {way} by {seconds} s; leases and pauses continue unchanged"
         );
         app.moved_in_time(by);
     }
     Ok(())
 }
 
-/// One whole round.
+/// One complete round.
 pub async fn once(app: &App) -> AppResult<()> {
     lose_gone(app).await?;
     app.note_used_tokens().await?;
@@ -82,7 +82,7 @@ pub async fn once(app: &App) -> AppResult<()> {
         false => app.store.expired().await?,
     };
     for attempt in expired {
-        app.lose(attempt, "nothing was heard of its worker for a whole lease")
+        app.lose(attempt, "lost contact with the worker for a whole lease")
             .await?;
     }
     if app.store.sweep_sessions(&app.settings().sessions).await? > 0 {
@@ -95,7 +95,7 @@ async fn lose_gone(app: &App) -> AppResult<()> {
     for worker in app.gone().await? {
         app.lose_all(
             worker,
-            "the connection to its worker closed and did not come back",
+            "lost contact with the worker (its connection closed)",
         )
         .await?;
         app.store.set_gone(worker).await?;

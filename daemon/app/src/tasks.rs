@@ -17,19 +17,19 @@ pub struct TaskRequest {
     pub title: Title,
     /// What to do (default: the title).
     pub prompt: Option<Prompt>,
-    /// Where; may be left out when there is only one repository.
+    /// Where; may be left out if there is only one repository.
     pub repo: Option<Slug>,
-    /// Start from (default: the repository's).
+    /// The branch to start from (default: the repository's).
     pub base: Option<Branch>,
-    /// Commit to (default: one that is named after the task).
+    /// The branch to commit to (default: named after the task).
     pub branch: Option<Branch>,
     /// How urgent.
     pub lane: Lane,
-    /// A second creation with the same key gives the first task.
+    /// A second creation with the same key returns the first task.
     pub key: Option<String>,
 }
 
-/// A wish that is permitted, before it has its number.
+/// A permitted request, before it has an id.
 #[derive(Debug, Clone)]
 pub(crate) struct PermittedTask {
     wish: TaskRequest,
@@ -40,7 +40,7 @@ pub(crate) struct PermittedTask {
 
 impl PermittedTask {
     fn new(caller: &Caller, wish: TaskRequest, repo: Repo, audit: Option<AuditEntry>) -> Self {
-        // Keys are the caller's own: somebody else's key never shows somebody else's task.
+        // Each caller has their own keys, so that no key returns another person's task.
         let key = wish.key.map(|key| format!("{}:{key}", caller.id()));
         Self {
             wish: TaskRequest { key, ..wish },
@@ -60,7 +60,9 @@ impl PermittedTask {
         let branch = match wish.branch {
             Some(branch) if branch.as_str() == Branch::DEFAULT => {
                 let hint = "name a branch, or leave it out";
-                return Err(Invalid::new("branch name", "`HEAD` is none".to_owned(), hint).into());
+                return Err(
+                    Invalid::new("branch name", "`HEAD` is reserved".to_owned(), hint).into(),
+                );
             }
             Some(branch) => branch,
             None => Branch::of_task(id, &wish.title),
@@ -114,7 +116,7 @@ impl App {
         let mut drafts = Vec::with_capacity(wishes.len());
         let mut repos: HashMap<Option<Slug>, Repo> = HashMap::new();
         for wish in wishes {
-            // One line of the audit stands for all tasks of a repository.
+            // All tasks of a repository share one audit entry.
             let (repo, audit) = match repos.get(&wish.repo) {
                 Some(known) => (known.clone(), None),
                 None => {
@@ -165,9 +167,9 @@ impl App {
                 .into_iter()
                 .zip([error])
                 .for_each(|(call, error)| call.reply(Err(error))),
-            // One that cannot be stored must not fail the others.
+            // A task that cannot be stored must not make the others fail.
             Err(error) => {
-                tracing::warn!(%error, "storing {} tasks one by one, since together they fail: \
+                tracing::warn!(%error, "could not store {} tasks together, storing them one by one: \
                  {error}", calls.len());
                 for call in calls {
                     let id = self
@@ -214,12 +216,11 @@ impl App {
             )
             .await?;
         if order == TaskAction::Retry {
-            // One that was removed gets no new work.
+            // A removed repository gets no new work.
             self.repo(&task.repo).await?;
             if task.epoch.0 > 0 && self.store.executions(id).await?.is_empty() {
-                let why =
-                    "what it was asked to do was removed, since it was over long ago".to_owned();
-                return Err(Invalid::new("task", why, "make a new one with `task new`").into());
+                let why = "its prompt was removed, because it ended long ago".to_owned();
+                return Err(Invalid::new("task", why, "create a new one with `task new`").into());
             }
         }
         self.transition_for(
@@ -243,7 +244,7 @@ impl App {
             .ok_or_else(|| Missing::Task(id).into())
     }
 
-    /// The same for a person who may see it.
+    /// The same for a person who may view it.
     pub async fn look_at(&self, caller: &Caller, id: TaskId) -> AppResult<Task> {
         let task = self.task(id).await?;
         self.allow(caller, Verb::See, Some(&task.repo), &id.to_string())
@@ -251,8 +252,7 @@ impl App {
         Ok(task)
     }
 
-    /// Whether nothing more will happen to the task that was created then; an unknown one is not
-    /// over.
+    /// Whether the task that was created then is over; an unknown one is not.
     pub async fn is_over(&self, id: TaskId, created: Timestamp) -> AppResult<bool> {
         let task = self.store.task(id).await?;
         Ok(task.is_some_and(|task| task.created == created && task.is_over()))

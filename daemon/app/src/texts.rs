@@ -1,5 +1,5 @@
-//! Every sentence that AgentVine posts in threads. A message states what happened, to what, and what
-//! comes next; ids stand alone, so that they can be copied.
+//! Every sentence that AgentVine posts in threads. A message states what happened, to what, and
+//! what comes next; ids stand alone, so that they can be copied.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Whose a token is, remembered for a moment: a worker that ends a task ten times a second is
-//! looked up once.
+//! Caches the owners of tokens for a moment, so that a busy worker is not looked up with every
+//! call.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,12 +10,12 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 use vine_domain::{User, WorkerId};
 
-/// A revoked token is refused by every daemon after this long at the latest.
+/// Every daemon refuses a revoked token after at most this long.
 const MOMENT: Duration = Duration::from_secs(1);
-/// At most so many are remembered.
+/// At most this many are cached.
 const MOST: usize = 20_000;
 
-/// Who calls.
+/// The owner of a token.
 #[derive(Debug, Clone)]
 pub(crate) enum TokenOwner {
     /// A person.
@@ -28,7 +28,7 @@ pub(crate) enum TokenOwner {
 #[derive(Debug, Default)]
 pub(crate) struct TokenCache {
     owners: Mutex<HashMap<String, (TokenOwner, Instant)>>,
-    /// Those that the store has not heard of.
+    /// Used tokens that are not yet noted in the store.
     used: Mutex<HashSet<String>>,
     ended: Notify,
 }
@@ -38,7 +38,7 @@ impl TokenCache {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whose it was a moment ago.
+    /// The cached owner.
     pub fn owner(&self, hash: &str) -> Option<TokenOwner> {
         self.all()
             .get(hash)
@@ -46,7 +46,7 @@ impl TokenCache {
             .map(|(owner, _)| owner.clone())
     }
 
-    /// Remembers it for a moment.
+    /// Caches an owner for a moment.
     pub fn note(&self, hash: String, owner: TokenOwner) {
         let mut all = self.all();
         if all.len() >= MOST {
@@ -57,7 +57,7 @@ impl TokenCache {
         }
     }
 
-    /// It was used, for the records.
+    /// Notes that a token was used.
     pub fn used(&self, hash: &str) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.len() < MOST {
@@ -65,19 +65,19 @@ impl TokenCache {
         }
     }
 
-    /// Those that were used since this was asked last.
+    /// The tokens that were used since the last call.
     pub fn take_used(&self) -> Vec<String> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.drain().collect()
     }
 
-    /// Somebody has lost something.
+    /// Forgets all owners: somebody lost a token or a right.
     pub fn forget(&self) {
         self.all().clear();
         self.ended.notify_waiters();
     }
 
-    /// Until somebody has lost something.
+    /// Waits until somebody loses a token or a right.
     pub async fn forgotten(&self) {
         self.ended.notified().await;
     }

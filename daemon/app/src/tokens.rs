@@ -1,4 +1,4 @@
-//! Tokens: what is granted, for how long, and how it is taken back. All of it ends by itself.
+//! Tokens: created, limited in time, and revoked. All of them expire.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use vine_domain::{
 use crate::{App, AppError, AppResult, Caller, Missing};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// A person may ask for as much.
+/// The longest life that a person can request.
 const LONGEST_DAYS: u32 = 365;
 
-/// How long each kind of token is good for. A worker has a new one each day, see
-/// [`App::renew_worker`]: the time is for one that was switched off.
+/// How long each kind of token is valid. A worker gets a new one each day, see
+/// [`App::renew_worker`]: its time is for workers that were switched off.
 pub fn life(kind: TokenKind) -> Duration {
     match kind {
         TokenKind::Enrolment | TokenKind::Login => Duration::from_secs(10 * 60),
@@ -26,19 +26,19 @@ pub fn life(kind: TokenKind) -> Duration {
     }
 }
 
-/// A token that a person asks for.
+/// A token that a person requests.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
     /// What it is for.
     pub kind: TokenKind,
     /// For somebody else, by name.
     pub whom: Option<String>,
-    /// For so many days instead of the usual time; for programs of people alone.
+    /// For this many days instead of the default; only for user tokens.
     pub days: Option<u32>,
 }
 
 impl TokenRequest {
-    /// For oneself and the usual time.
+    /// For the caller, with the default time.
     pub fn of(kind: TokenKind) -> Self {
         Self {
             kind,
@@ -47,7 +47,7 @@ impl TokenRequest {
         }
     }
 
-    /// For how long.
+    /// How long it is valid.
     pub fn life(&self) -> Result<Duration, Invalid> {
         match self.days {
             None => Ok(life(self.kind)),
@@ -57,19 +57,19 @@ impl TokenRequest {
             Some(days) => Err(Invalid::new(
                 "number of days",
                 days.to_string(),
-                format!("use 1 to {LONGEST_DAYS}, for tokens of the kind user"),
+                format!("use 1 to {LONGEST_DAYS}, for user tokens only"),
             )),
         }
     }
 }
 
 impl App {
-    /// Makes a secret for `owner` and keeps its hash.
+    /// Creates a token for `owner` and stores its hash.
     pub async fn make_token(&self, kind: TokenKind, owner: uuid::Uuid) -> AppResult<Token> {
         self.grant(kind, owner, life(kind)).await
     }
 
-    /// The same for another time than the usual one.
+    /// The same with another time than the default.
     pub async fn grant(
         &self,
         kind: TokenKind,
@@ -83,8 +83,8 @@ impl App {
         Ok(token)
     }
 
-    /// A secret that a person asks for: for their programs, for a browser, or for a new worker;
-    /// administrators also ask for others.
+    /// Creates a token that a person requests: for their programs, a browser, or a new worker;
+    /// administrators may request one for somebody else.
     pub async fn make_token_for(&self, caller: &Caller, wish: &TokenRequest) -> AppResult<Token> {
         let life = wish.life()?;
         let mut subject = format!("token ({})", wish.kind.as_str());
@@ -101,7 +101,7 @@ impl App {
         self.grant(wish.kind, owner.0, life).await
     }
 
-    /// Whoever sees anything here may have secrets of their own.
+    /// Anyone who may view anything may have tokens of their own.
     async fn allow_own(&self, caller: &Caller, verb: &str, subject: &str) -> AppResult<()> {
         self.sight(caller, subject).await?;
         self.audit(AuditEntry {
@@ -114,7 +114,7 @@ impl App {
         .await
     }
 
-    /// Tokens that are valid: one's own, or everybody's for administrators.
+    /// Valid tokens: the caller's, or everybody's for administrators.
     pub async fn tokens(&self, caller: &Caller, everybodys: bool) -> AppResult<Vec<TokenInfo>> {
         let owner = if everybodys {
             self.allow(caller, Verb::Inspect, None, "tokens").await?;
@@ -125,7 +125,7 @@ impl App {
         Ok(self.store.tokens(owner).await?)
     }
 
-    /// Ends a token, by the id that lists give it: one's own, or anybody's for administrators.
+    /// Revokes a token by its id in lists: the caller's, or anybody's for administrators.
     pub async fn revoke_token(&self, caller: &Caller, id: &str) -> AppResult<()> {
         let (own, subject) = (self.person(caller, None)?.0, format!("token {}", shown(id)));
         let missing = || AppError::from(Missing::Token(shown(id)));
@@ -147,17 +147,17 @@ impl App {
         Ok(())
     }
 
-    /// A new secret for a worker; the one before ends as soon as this one is used.
+    /// A new token for a worker; the previous one ends as soon as this one is used.
     pub async fn renew_worker(&self, worker: WorkerId) -> AppResult<Token> {
         self.make_token(TokenKind::Worker, worker.0).await
     }
 
-    /// Until tokens were ended before their time.
+    /// Waits until tokens are revoked.
     pub async fn on_revoked(&self) {
         self.known.forgotten().await;
     }
 
-    /// Notes which tokens were used lately.
+    /// Notes in the store which tokens were used lately.
     pub(crate) async fn note_used_tokens(&self) -> AppResult<()> {
         let used = self.known.take_used();
         if used.is_empty() {

@@ -1,5 +1,5 @@
-//! How any change happens: load, decide, put into words, store; again from the start when somebody
-//! was faster. Changes that come together take each of these steps together.
+//! Transitions: how any change is made. Load, decide, write the messages, store; start over if
+//! another change was stored first. Changes that arrive together share each of these steps.
 
 use std::collections::HashSet;
 
@@ -18,19 +18,19 @@ use crate::{
 /// Races are short: each retry means that another change of the same task was stored.
 const TRIES: usize = 20;
 
-/// A change that somebody wants.
+/// A requested change.
 pub(crate) struct Transition {
     id: TaskId,
     event: Event,
     reply: Option<(String, String)>,
     audit: Option<AuditEntry>,
-    /// How often somebody else was faster.
+    /// How often another change was stored first.
     tries: usize,
 }
 
-/// What came of a step.
+/// The outcome of a transition.
 pub(crate) struct Applied {
-    /// The task's situation before it.
+    /// The task before it.
     before: TaskSnapshot,
     /// Something was stored.
     changed: bool,
@@ -46,8 +46,8 @@ impl App {
             .ok_or_else(|| Missing::Task(id).into())
     }
 
-    /// Lets `event` happen to a task. `reply` is what a person wrote that led to it, author and
-    /// words. Returns the task's situation before the change.
+    /// Applies `event` to a task. `reply` is the author and words of the message that caused it.
+    /// Returns the task before the change.
     pub(crate) async fn transition(
         &self,
         id: TaskId,
@@ -57,8 +57,8 @@ impl App {
         self.transition_for(id, event, reply, None).await
     }
 
-    /// The same on somebody's word: the decision that allowed it is kept in the audit, whatever
-    /// comes of it.
+    /// The same for a person: the decision that allowed it is recorded in the audit, whatever the
+    /// outcome.
     pub(crate) async fn transition_for(
         &self,
         id: TaskId,
@@ -79,14 +79,14 @@ impl App {
             .steps
             .call(step, |calls| app.transition_all(calls))
             .await;
-        // A change takes its line along; what changed nothing has left it behind.
+        // A change stores its audit entry; without one, it is stored here.
         if let (Ok(Applied { changed: false, .. }) | Err(_), Some(entry)) = (&taken, audit) {
             self.audit(entry).await?;
         }
         taken.map(|stepped| stepped.before)
     }
 
-    /// Steps that came together. Of one task only one step is taken at a time.
+    /// Applies transitions that arrived together, one at a time for each task.
     async fn transition_all(self, mut calls: Vec<BatchedCall<Transition, Applied>>) {
         while !calls.is_empty() {
             let mut tasks = HashSet::new();
@@ -98,8 +98,8 @@ impl App {
         }
     }
 
-    /// Loads, decides and stores. Returns the steps for which somebody was faster, to be taken
-    /// again.
+    /// Loads, decides and stores. Returns the calls to retry because another change was stored
+    /// first.
     async fn apply_batch(
         &self,
         calls: Vec<BatchedCall<Transition, Applied>>,
@@ -115,7 +115,7 @@ impl App {
             }
         };
         if let Err(error) = self.look_around().await {
-            tracing::debug!("cards go without their walls: {error}");
+            tracing::debug!("could not read walls for cards: {error}");
         }
         let (mut decided, mut commits) = (Vec::new(), Vec::new());
         for call in calls {
@@ -130,7 +130,7 @@ impl App {
             };
             match lifecycle::decide(&situation, call.input.event.clone(), self.clock.now()) {
                 Err(refusal) => {
-                    // That we end a lease which has just ended is no write of a worker's.
+                    // Ending a lease that has just ended is not a worker's stale write.
                     let ours = matches!(call.input.event, Event::LeaseLost { .. });
                     if matches!(refusal, Refusal::Stale(_)) && !ours {
                         self.meter.stale();
@@ -173,9 +173,9 @@ impl App {
         }
         let outcomes = match self.store.commit(commits).await {
             Ok(outcomes) => outcomes,
-            // Nothing of it is stored. One that cannot be must not fail the others.
+            // Nothing was stored. One that fails must not make the others fail.
             Err(error) if commits.len() > 1 => {
-                tracing::warn!(%error, "storing {} changes one by one, since together they fail: \
+                tracing::warn!(%error, "could not store {} changes together, storing them one by one: \
                  {error}", commits.len());
                 let mut left = Vec::new();
                 for (call, _) in decided {

@@ -1,4 +1,4 @@
-//! How it went lately: what was finished, and how soon people answered.
+//! Recent activity: what was finished, and how soon people answered.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use vine_domain::{
 use crate::App;
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// Of more answers within a week only the latest are looked at.
+/// At most this many answers of a week are counted, the latest ones.
 const ANSWERS: u32 = 20_000;
 
 /// One span of time, oldest first.
@@ -20,30 +20,30 @@ pub struct TrendSpan {
     pub done: u64,
     /// Attempts that failed.
     pub failed: u64,
-    /// How long people took to answer, by the median; `None` when nobody answered.
+    /// How long people took to answer: the median; `None` if nobody answered.
     pub response: Option<Duration>,
 }
 
 /// A row of spans that ends now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trend {
-    /// How long all of them are together, in words.
+    /// Their total length, in words.
     pub words: &'static str,
     /// Oldest first.
     pub spans: Vec<TrendSpan>,
     /// How long people took to answer: the median.
     pub median: Option<Duration>,
-    /// 95 of 100 took no longer.
+    /// The 95th percentile.
     pub p95: Option<Duration>,
 }
 
 impl Trend {
-    /// All that ended with a result.
+    /// How many ended with a result.
     pub fn done(&self) -> u64 {
         self.spans.iter().map(|span| span.done).sum()
     }
 
-    /// All that failed.
+    /// How many failed.
     pub fn failed(&self) -> u64 {
         self.spans.iter().map(|span| span.failed).sum()
     }
@@ -53,11 +53,11 @@ impl Trend {
 pub type Trends = [Trend; 2];
 
 impl App {
-    /// How it went lately, at most some seconds ago while somebody looks.
+    /// Recent activity, a few seconds old at most while somebody is looking.
     pub async fn trends(&self) -> StoreResult<Arc<Trends>> {
         let (now, app) = (self.clock.now(), self.clone());
         let read = async move { app.read_trends(now).await };
-        self.trends.of(now, "how it went lately", read).await
+        self.trends.of(now, "recent activity", read).await
     }
 
     async fn read_trends(&self, now: Timestamp) -> StoreResult<Trends> {
@@ -85,7 +85,7 @@ fn trend(
 ) -> Trend {
     let mut spans = vec![TrendSpan::default(); count];
     for one in ended {
-        // What ends at this very moment belongs to the last one.
+        // An attempt that ends at this very moment belongs to the last span.
         let span = &mut spans[one.span.min(count - 1)];
         span.done += one.done;
         span.failed += one.failed;
@@ -107,7 +107,7 @@ fn trend(
     }
 }
 
-/// What so many of a hundred do not exceed.
+/// A percentile.
 fn share(spans: &[Duration], percent: usize) -> Option<Duration> {
     let mut sorted = spans.to_vec();
     sorted.sort_unstable();

@@ -1,5 +1,5 @@
-//! What people could see when they said something. Words in a thread wait while it is being found
-//! out whether a question that is on its way there stood before their author already.
+//! Which questions people could see when they wrote a message. Words in a thread wait until it is
+//! known whether their author could already see a question that is being posted there.
 
 use std::{
     collections::HashMap,
@@ -14,33 +14,33 @@ use vine_domain::{
 
 use crate::{App, AppError, AppResult, Caller};
 
-/// So long words wait until it is known whether a question stood before their author, or what they
-/// reply to.
+/// How long words wait until it is known which questions their author could see, or what they reply
+/// to.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// What was settled before this many messages of a thread was settled long ago.
+/// Only this many of the latest messages of a thread are searched for settlements.
 const SETTLED: u32 = 200;
 
-/// Questions that are being posted: people may see one before its platform tells us that it is
-/// there, and that may take half a minute.
+/// Questions that are being posted: people may see one before its platform confirms it, which may
+/// take half a minute.
 #[derive(Debug, Default)]
 pub(crate) struct InFlightPosts(Mutex<HashMap<(&'static str, QuestionId), PostTry>>);
 
 #[derive(Debug, Clone, Copy)]
 struct PostTry {
-    /// Since when it may stand there.
+    /// Since when it may be visible.
     since: Timestamp,
-    /// A try ended, and nobody knows how.
+    /// A try ended with an unknown outcome.
     unclear: bool,
 }
 
 /// How a try ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TryOutcome {
-    /// It stands there, and that is on record.
+    /// It was posted, and that is recorded.
     Posted,
     /// It was not posted.
     Refused,
-    /// Nobody knows.
+    /// The outcome is not known.
     Unclear,
 }
 
@@ -59,7 +59,7 @@ impl InFlightPosts {
         }
     }
 
-    /// Returns whether more is known now.
+    /// Ends a try. Returns whether its outcome is now known.
     fn end(&self, platform: &'static str, question: QuestionId, how: TryOutcome) -> bool {
         let (mut all, this) = (self.all(), (platform, question));
         let Some(tried) = all.get_mut(&this) else {
@@ -73,7 +73,7 @@ impl InFlightPosts {
         known
     }
 
-    /// When posting it began.
+    /// When the first try to post it began.
     pub fn since(&self, platform: &'static str, question: QuestionId) -> Option<Timestamp> {
         self.all()
             .get(&(platform, question))
@@ -95,8 +95,8 @@ impl InFlightPosts {
 }
 
 impl App {
-    /// The questions of a task that stood before the eyes of whoever said this and may answer them;
-    /// [`AppError::Early`] while that shows later.
+    /// The questions of a task that the author of this message could see and may answer;
+    /// [`AppError::Early`] while that is not known.
     pub(crate) async fn stood(
         &self,
         task: TaskId,
@@ -122,14 +122,14 @@ impl App {
                 .rules
                 .allow(caller.user.as_ref(), &repo, &question.ask)
         };
-        // Who may answer none of them is told so by the one that they try.
+        // An author who may answer none of them is refused by the one that they try.
         let mine = seen.iter().any(may);
         let settled = self.settlements(task).await?;
         let stood = seen
             .into_iter()
             .filter(|question| !mine || may(question))
             .map(|question| {
-                // What its latest messages do not tell of was settled long ago.
+                // If the latest messages do not show it, it was settled long ago.
                 let until = settled.get(&question.id).unwrap_or(&question.asked_at);
                 ShownQuestion {
                     until: Some(*until).filter(|_| !question.is_open()),
@@ -139,7 +139,7 @@ impl App {
         Ok(stood.collect())
     }
 
-    /// Those of the questions that a platform showed when this was said.
+    /// Those of the questions that a platform showed when this was written.
     async fn shown_when(
         &self,
         task: TaskId,
@@ -147,7 +147,7 @@ impl App {
         stored: Timestamp,
         questions: Vec<Question>,
     ) -> AppResult<Vec<Question>> {
-        // In this order: what arrives in between is in both.
+        // In this order, so that what changes in between is in both.
         let mut showings = self.on_the_way.on(&event.platform);
         let begun = self.platforms.served_since(&event.platform);
         showings.extend(
@@ -168,15 +168,14 @@ impl App {
                 Visibility::NotYetKnown if patient && question.is_open() => {
                     return Err(AppError::Early);
                 }
-                // Rather taken for its answer than told to somebody who has seen it that it is
-                // none, while the agent waits.
+                // If in doubt, words are an answer: better than refusing one while the agent waits.
                 Visibility::Yes | Visibility::NotYetKnown => shown.push(question),
             }
         }
         Ok(shown)
     }
 
-    /// When questions of a task were settled, as far as its latest messages tell.
+    /// When questions of a task were settled, if its latest messages show it.
     async fn settlements(&self, task: TaskId) -> AppResult<HashMap<QuestionId, Timestamp>> {
         let latest = self.store.latest(task, SETTLED).await?;
         Ok(latest
@@ -186,7 +185,7 @@ impl App {
             .collect())
     }
 
-    /// A try to post this has ended: words may wait for that.
+    /// A try to post this has ended, which words may be waiting for.
     pub(crate) fn tried(&self, platform: &'static str, kind: OutboundKind, how: TryOutcome) {
         if let OutboundKind::Question { question } = kind
             && self.on_the_way.end(platform, question, how)
@@ -217,7 +216,7 @@ mod tests {
         ways.begin("matrix", kind, Timestamp(3));
         assert!(
             !ways.end("matrix", question, TryOutcome::Refused),
-            "that says nothing of the first try"
+            "the outcome of the first try is still not known"
         );
         assert_eq!(
             on_the_way(),

@@ -1,5 +1,5 @@
-//! Hints between daemons: what was stored here may be waited for elsewhere. All that gathers while
-//! one message is on its way goes with the next one.
+//! Wake-ups between daemons: what is stored here may be waited for elsewhere. Those that gather
+//! while one message is being sent go with the next one.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -8,12 +8,12 @@ use vine_domain::ports::{Wakeup, WakeupBus};
 
 use crate::App;
 
-/// What is no worker's and no answer's may wait for company: it costs all writers to tell it.
+/// The pause between two messages, so that wake-ups gather: each message costs all writers.
 const PACE: Duration = Duration::from_millis(5);
-/// Between tries to hear again.
+/// The pause before listening again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Carries hints until the daemon stops.
+/// Sends and receives wake-ups until the daemon stops.
 pub async fn run(app: App, hints: Arc<dyn WakeupBus>) {
     let (send, gathered) = mpsc::unbounded_channel();
     app.wakes.tell(send);
@@ -27,7 +27,7 @@ pub async fn run(app: App, hints: Arc<dyn WakeupBus>) {
 }
 
 impl App {
-    /// What is wrong with what carries hints between daemons.
+    /// What is wrong with the bus between daemons.
     pub fn hint_trouble(&self) -> Option<String> {
         self.hints.get()?.trouble()
     }
@@ -39,7 +39,7 @@ async fn tell(hints: &dyn WakeupBus, mut gathered: mpsc::UnboundedReceiver<Wakeu
         let told: HashSet<Wakeup> = together.drain(..).collect();
         let told: Vec<Wakeup> = told.into_iter().collect();
         if let Err(why) = hints.tell(&told).await {
-            tracing::debug!("hints to the other daemons are lost: {why}");
+            tracing::debug!("could not send wake-ups to the other daemons: {why}");
         }
         tokio::time::sleep(PACE).await;
     }
@@ -49,9 +49,7 @@ async fn listen(app: &App, hints: &dyn WakeupBus) {
     loop {
         let wakes = Arc::clone(&app.wakes);
         let lost = hints.listen(&move |hint| wakes.heard(hint)).await;
-        tracing::warn!(
-            "hints of other daemons are not heard, looking by the clock instead: {lost}"
-        );
+        tracing::warn!("not receiving wake-ups from other daemons, polling instead: {lost}");
         tokio::time::sleep(AGAIN).await;
     }
 }

@@ -1,6 +1,6 @@
-//! Wake-ups. They carry no data: whoever wakes looks into the store. Every loop also wakes by a
-//! timer, so a lost one costs time and nothing else. What other daemons may have to know is told to
-//! them too (`hints.rs`).
+//! Wake-ups. They carry no data: a woken loop reads the store. Every loop also runs on a timer, so
+//! a lost wake-up only costs time. Those that matter to other daemons are sent to them too
+//! (`wakeup_bus.rs`).
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ pub struct Wakeups {
     rooms: watch::Sender<u64>,
     awaited: watch::Sender<u64>,
     workers: Mutex<HashMap<WorkerId, Arc<Notify>>>,
-    /// To the other daemons, when there are any.
+    /// To the other daemons, if there are any.
     others: OnceLock<mpsc::UnboundedSender<Wakeup>>,
 }
 
@@ -35,22 +35,22 @@ impl Wakeups {
         self.heard(Wakeup::Work);
     }
 
-    /// Follows [`Wakeups::work`].
+    /// Waits for [`Wakeups::work`].
     pub async fn on_work(&self) {
         self.work.notified().await;
     }
 
-    /// A platform has brought something; it is read where it was stored.
+    /// An event of a platform was stored; only this daemon reads it.
     pub fn inbox(&self) {
         self.inbox.notify_one();
     }
 
-    /// Follows [`Wakeups::inbox`].
+    /// Waits for [`Wakeups::inbox`].
     pub async fn on_inbox(&self) {
         self.inbox.notified().await;
     }
 
-    /// Something was stored that is to be posted, and that people can see.
+    /// A message was stored that must be posted and that people can see.
     pub fn outbox(&self) {
         self.wake(Wakeup::Outbox);
         self.page();
@@ -71,7 +71,7 @@ impl Wakeups {
         self.page.subscribe()
     }
 
-    /// There may be a room to make, or people to bring into one.
+    /// There may be a room to create, or people to invite.
     pub fn rooms(&self) {
         self.wake(Wakeup::Rooms);
     }
@@ -81,7 +81,7 @@ impl Wakeups {
         self.rooms.subscribe()
     }
 
-    /// There may be words to fetch, for the adapter beside us.
+    /// There may be content to fetch, for an adapter in this daemon.
     pub fn awaited(&self) {
         bump(&self.awaited);
     }
@@ -91,13 +91,13 @@ impl Wakeups {
         self.awaited.subscribe()
     }
 
-    /// How often [`Wakeups::page`] was called: two equal numbers mean that nothing has changed in
+    /// How often [`Wakeups::page`] was called: two equal numbers mean that nothing changed in
     /// between.
     pub fn page_version(&self) -> u64 {
         *self.page.borrow()
     }
 
-    /// There may be something to tell this worker.
+    /// There may be a message for this worker.
     pub fn worker(&self, id: WorkerId) {
         self.wake(Wakeup::Worker(id));
     }
@@ -108,12 +108,12 @@ impl Wakeups {
         Arc::clone(workers.entry(id).or_default())
     }
 
-    /// From now on the other daemons are told too.
+    /// Sends wake-ups to the other daemons too, from now on.
     pub(crate) fn tell(&self, others: mpsc::UnboundedSender<Wakeup>) {
         let _told_already = self.others.set(others);
     }
 
-    /// Wakes those here that a hint is for.
+    /// Wakes the loops in this daemon that a wake-up is for.
     pub(crate) fn heard(&self, hint: Wakeup) {
         match hint {
             Wakeup::Work => self.work.notify_one(),

@@ -15,10 +15,10 @@ use vine_domain::{
 
 use crate::{App, AppError, AppResult, Caller, Missing};
 
-/// What a machine says of itself when it becomes a worker.
+/// What a machine reports about itself when it enrols as a worker.
 #[derive(Debug, Clone)]
 pub struct NewWorker {
-    /// What people will call it.
+    /// Its name for people.
     pub name: String,
     /// How many agents at once.
     pub slots: u32,
@@ -26,23 +26,23 @@ pub struct NewWorker {
     pub version: String,
 }
 
-/// What a worker keeps of an attempt.
+/// The work of an attempt that a worker keeps.
 #[derive(Debug, Clone)]
 pub struct KeptWorkReport {
-    /// When the task was created, which tells it from tasks of other installations.
+    /// When the task was created, which distinguishes it from tasks of other installations.
     pub created: Timestamp,
-    /// The commit that holds it; `None` when there is nothing of it.
+    /// The commit that holds it; `None` if there is none.
     pub commit: Option<String>,
-    /// The ref at the source that it was pushed to.
+    /// The ref in the source that it was pushed to.
     pub name: Option<String>,
-    /// What looks like a secret in it, for which it is held back.
+    /// What looks like a secret in it, because of which it is not pushed.
     pub held: Vec<String>,
-    /// What else people should know, a sentence each.
+    /// What else people should know, one sentence each.
     pub notes: Vec<String>,
 }
 
 impl App {
-    /// Trades a one-time code for a worker's identity and secret.
+    /// Exchanges an enrolment code for a worker's identity and token.
     pub async fn enrol(&self, code: &Token, candidate: NewWorker) -> AppResult<(WorkerId, Token)> {
         let worker = Worker {
             id: WorkerId(self.ids.uuid()),
@@ -64,7 +64,7 @@ impl App {
             .token_owner(&code.hash(), TokenKind::Enrolment)
             .await?
             .is_none();
-        // Names are for those who may enrol.
+        // Only those who may enrol learn which names are taken.
         if unknown {
             return Err(self.unknown());
         }
@@ -113,7 +113,8 @@ impl App {
         .map(|_| ())
     }
 
-    /// The patch is kept under the lease, so before the end; a repeated completion finds it kept.
+    /// Stores the patch under the lease, so before the attempt ends; a repeated completion finds
+    /// it.
     async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> AppResult<()> {
         match self.store.keep_patch(by, attempt, patch).await {
             Err(StoreError::Conflict) if self.task(attempt.task).await?.is_over() => Ok(()),
@@ -121,7 +122,7 @@ impl App {
         }
     }
 
-    /// What the store refused because the attempt is over.
+    /// Turns a conflict in the store into a refusal: the attempt is over.
     fn fenced(&self, attempt: Attempt, stored: StoreResult<()>) -> AppResult<()> {
         match stored {
             Err(StoreError::Conflict) => Err(self.stale(attempt)),
@@ -134,7 +135,7 @@ impl App {
         Refusal::Stale(attempt).into()
     }
 
-    /// What an agent says, without the secrets in it.
+    /// The output of an agent, without the secrets in it.
     pub(crate) fn without_secrets<T: Serialize + DeserializeOwned>(&self, said: T) -> T {
         let (said, found) = secrets::without_any(said);
         self.meter.redacted(found);
@@ -160,7 +161,7 @@ impl App {
         Ok(self.task(attempt.task).await?.is_over())
     }
 
-    /// The worker keeps what an attempt of its wrote and did not finish, which may be over by now.
+    /// The worker keeps the unfinished work of one of its attempts, which may be over by now.
     pub async fn keep(
         &self,
         by: WorkerId,
@@ -180,7 +181,7 @@ impl App {
         let stored = self.store.keep_work(by, attempt, &work).await;
         self.fenced(attempt, stored)?;
         self.wakes.page();
-        // While it waits for people, their question is what the thread is about.
+        // While the task waits for people, the thread is about their question.
         if kept.notes.is_empty()
             && kept.held.is_empty()
             && matches!(task.state, TaskState::Waiting { .. })
@@ -198,7 +199,7 @@ impl App {
         Ok(())
     }
 
-    /// What a worker says of what it keeps may quote what an agent wrote.
+    /// The report about kept work may quote what an agent wrote.
     fn without_secrets_in(&self, kept: KeptWorkReport) -> KeptWorkReport {
         KeptWorkReport {
             held: self.without_secrets(kept.held),
@@ -207,7 +208,7 @@ impl App {
         }
     }
 
-    /// What an attempt of the worker cost so far.
+    /// Records what an attempt has cost so far.
     pub async fn record_usage(
         &self,
         by: WorkerId,
@@ -217,8 +218,8 @@ impl App {
         self.fenced(attempt, self.store.record_usage(by, attempt, usage).await)
     }
 
-    /// Something that people should know about an attempt, for the thread and the log; set apart if
-    /// they are the words of its agent.
+    /// Posts something that people should know about an attempt to the thread and the log; quoted
+    /// if they are the agent's words.
     pub async fn tell(
         &self,
         by: WorkerId,
@@ -242,14 +243,14 @@ impl App {
         Ok(())
     }
 
-    /// The agent's words for the task's log.
+    /// Adds the agent's output to the task's log.
     pub async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> AppResult<()> {
         let lines: Vec<String> = lines
             .iter()
             .take(1000)
             .map(|line| line.chars().take(2000).collect())
             .collect();
-        // Together: a key may go over several lines.
+        // Joined: a key may span several lines.
         let lines: Vec<String> = self
             .without_secrets(lines.join("\n"))
             .split('\n')
@@ -259,7 +260,7 @@ impl App {
         self.fenced(attempt, self.store.log(by, attempt, &lines, &cap).await)
     }
 
-    /// Maps a session to the task whose attempt `by` holds; a mapping to another task is refused.
+    /// Maps a session to the task whose attempt `by` holds; refuses to map it to another task.
     pub async fn map_session(
         &self,
         by: WorkerId,
@@ -302,8 +303,7 @@ impl App {
         }
     }
 
-    /// The worker uses a session that is not mapped to its task here: what the worker does is what
-    /// is true.
+    /// The worker uses a session that is not mapped to its task here: the worker is right.
     async fn correct_session(
         &self,
         by: WorkerId,
@@ -323,12 +323,12 @@ impl App {
             verb: "correct".into(),
             subject: format!("session {id}"),
             allowed: true,
-            reason: format!("a heartbeat says that it belongs to {}", attempt.task),
+            reason: format!("a heartbeat reports that it belongs to {}", attempt.task),
         };
         self.audit(entry).await
     }
 
-    /// Nobody goes back into a session: it has ended, was removed, or is another worker's.
+    /// Whether a session cannot be resumed: it has ended, was removed, or is another worker's.
     pub async fn is_session_over(&self, by: WorkerId, id: SessionId) -> AppResult<bool> {
         let known = self.store.session(id).await?;
         Ok(known.is_none_or(|session| {
@@ -344,7 +344,7 @@ impl App {
             .ok_or_else(|| Missing::Session(id).into())
     }
 
-    /// The same for a person who may see its task.
+    /// The same for a person who may view its task.
     pub async fn look_at_session(&self, caller: &Caller, id: SessionId) -> AppResult<Session> {
         let session = self.session(id).await?;
         let repo = self.task(session.task).await?.repo;
@@ -353,7 +353,7 @@ impl App {
         Ok(session)
     }
 
-    /// What was allowed for a session and still is: it ends with the task that it was allowed for.
+    /// The grants of a session; they end with the task that they were given for.
     pub async fn grants_of(&self, session: &Session) -> AppResult<Vec<Question>> {
         if self.task(session.task).await?.is_over() {
             return Ok(Vec::new());
@@ -365,7 +365,7 @@ impl App {
                     .answer()
                     .is_some_and(|answer| answer.decision == Decision::Allow { session: true })
         };
-        // Rules hold parts of commands, and those may hold secrets.
+        // Rules contain parts of commands, which may contain secrets.
         Ok(questions
             .into_iter()
             .filter(for_session)
@@ -376,7 +376,7 @@ impl App {
             .collect())
     }
 
-    /// Ends or keeps a session, on a person's word.
+    /// Ends or keeps a session for a person.
     pub async fn order_session(
         &self,
         caller: &Caller,
@@ -393,8 +393,8 @@ impl App {
         )
         .await?;
         if end && task.lease().is_some() {
-            let hint = format!("cancel {} first, or wait until it is over", task.id);
-            return Err(vine_domain::Invalid::new("session", "its agent is at work", hint).into());
+            let hint = format!("cancel {} first, or wait until it ends", task.id);
+            return Err(vine_domain::Invalid::new("session", "its agent is running", hint).into());
         }
         match end {
             true => self.store.end_session(id, "command").await?,
@@ -415,7 +415,7 @@ impl App {
         found.ok_or_else(|| Missing::Worker(vine_domain::invalid::shown(name)).into())
     }
 
-    /// Stops or resumes handing work to a worker.
+    /// Stops or resumes assigning work to a worker.
     pub async fn drain(
         &self,
         caller: &Caller,
@@ -432,25 +432,26 @@ impl App {
         Ok((worker, running, waiting))
     }
 
-    /// Forgets a worker and its token; what it held is lost to it.
+    /// Removes a worker and its token; it loses what it holds.
     pub async fn remove_worker(&self, caller: &Caller, name: &str) -> AppResult<()> {
         self.allow(caller, Verb::Administer, None, &format!("worker {name}"))
             .await?;
         let (worker, ..) = self.worker_named(name).await?;
         self.store.remove_worker(worker.id).await?;
         self.known.forget();
-        self.lose_all(worker.id, "its worker was removed").await?;
+        self.lose_all(worker.id, "the worker was removed").await?;
         self.wakes.page();
         Ok(())
     }
 
-    /// Forgets all workers that are gone, when `confirm` is how many those are; says how many and which.
+    /// Removes all offline workers if `confirm` is their number; returns whether it did, and their
+    /// names.
     pub async fn remove_gone(
         &self,
         caller: &Caller,
         confirm: Option<u64>,
     ) -> AppResult<(bool, Vec<String>)> {
-        self.allow(caller, Verb::Administer, None, "workers that are gone")
+        self.allow(caller, Verb::Administer, None, "offline workers")
             .await?;
         let (all, now) = (self.store.workers().await?, self.clock.now());
         let gone = all.into_iter().filter(|(worker, running, waiting)| {
@@ -466,7 +467,7 @@ impl App {
         Ok((confirmed, names))
     }
 
-    /// Sets what a worker may do, whatever it says of itself.
+    /// Sets the limits of a worker, whatever it reports.
     pub async fn limit(
         &self,
         caller: &Caller,
@@ -485,7 +486,7 @@ impl App {
         Ok((Worker { limits, ..worker }, running, waiting))
     }
 
-    /// A worker stops for a while: what it still holds is handed back unharmed.
+    /// A worker stops for a while: what it holds is handed back without a failure.
     pub async fn goodbye(&self, id: WorkerId) -> AppResult<()> {
         self.hand_back(id).await?;
         self.presence.leaves(id);
@@ -494,8 +495,8 @@ impl App {
         Ok(())
     }
 
-    /// A worker leaves for good: what it still holds is handed back unharmed. First it is forgotten,
-    /// so that it claims nothing more.
+    /// A worker leaves for good: what it holds is handed back without a failure. It is removed
+    /// first, so that it claims nothing more.
     pub async fn deregister(&self, id: WorkerId) -> AppResult<()> {
         self.store.remove_worker(id).await?;
         self.known.forget();
@@ -513,7 +514,7 @@ impl App {
     }
 }
 
-/// A name that people can type, and that no shell or path misreads.
+/// Accepts a name that people can type and that is safe in shells and paths.
 fn worker_name(text: &str) -> AppResult<String> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !text.is_empty() && text.len() <= 64 && text.chars().all(fine) && !text.starts_with('-') {

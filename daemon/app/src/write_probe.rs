@@ -1,4 +1,4 @@
-//! Whether the store takes a write now. Health that only reads looks away from a full disk.
+//! Whether the store takes a write now. A health check that only reads does not notice a full disk.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use vine_domain::ports::StoreError;
 
 use crate::{App, AppResult};
 
-/// Strangers may ask; so many of them together cause one write in this time.
+/// Anybody can trigger this; all requests together cause at most one write in this time.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 
-/// What the last write came to.
+/// The outcome of the last write.
 #[derive(Default)]
 pub struct WriteProbe(Mutex<Option<(Instant, Option<String>)>>);
 
 impl App {
-    /// Writes, unless that was done within the last second; an error is what the store says.
+    /// Writes, unless that was done within the last second; returns the error of the store.
     pub async fn can_write(&self) -> AppResult<()> {
         let mut last = self.pulse.0.lock().await;
         let known = last.take().filter(|(at, _)| at.elapsed() < GOOD_FOR);

@@ -1,4 +1,4 @@
-//! From a chat line to a command.
+//! Parses a chat line into a command.
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use vine_domain::{Slug, TaskId};
@@ -8,21 +8,21 @@ use crate::{
     own,
 };
 
-/// Where a command was said, as far as reading it goes.
+/// Where a command was sent.
 #[derive(Debug, Clone, Default)]
 pub struct CommandContext {
-    /// The task whose thread it was said in; commands there may leave the id out.
+    /// The task whose thread it was sent in; commands there may omit the id.
     pub task: Option<TaskId>,
-    /// The repository whose room it was said in; new tasks there are for it.
+    /// The repository whose room it was sent in; the default for new tasks.
     pub repo: Option<Slug>,
 }
 
-/// A command that cannot be read. The text is made for people and says what would be right.
+/// A command that cannot be parsed. The text is for people and includes how to correct it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct CommandError(pub String);
 
-/// The tree without a program name, as it is said in chat.
+/// The command tree without a program name, as in chat.
 #[derive(Debug, Parser)]
 #[command(
     name = "vine",
@@ -30,7 +30,7 @@ pub struct CommandError(pub String);
     disable_help_subcommand = true,
     disable_version_flag = true
 )]
-#[command(about = "Give tasks to agents, answer their questions")]
+#[command(about = "Give tasks to agents and answer their questions")]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -38,7 +38,7 @@ pub(crate) struct CommandLine {
 
 const HEADS: [&str; 3] = ["/vine", "!vine", "@vine"];
 
-/// Whether a chat message is a command at all.
+/// Whether a chat message is a command.
 pub fn is_command(text: &str) -> bool {
     head(text).is_some()
 }
@@ -56,9 +56,9 @@ fn head(text: &str) -> Option<&str> {
         .or_else(|| rest.starts_with(char::is_whitespace).then_some(rest))
 }
 
-/// Reads a whole chat message. The first line is split into words like a shell does, but for a
-/// person's own (`own.rs`); further lines are the body of the command, verbatim: the prompt of a new
-/// task, the text of an answer.
+/// Parses a chat message. The first line is split into words as in a shell, except a person's own
+/// words (`own.rs`). Further lines are the command's body, verbatim: the prompt of a new task, or
+/// the text of an answer.
 pub fn parse(text: &str, context: &CommandContext) -> Result<Command, CommandError> {
     let rest = head(text)
         .ok_or_else(|| CommandError("a command starts with /vine, !vine or @vine".into()))?;
@@ -71,7 +71,7 @@ pub fn parse(text: &str, context: &CommandContext) -> Result<Command, CommandErr
     from_words(&words, body.trim(), context)
 }
 
-/// What people say for short.
+/// Short forms of common commands.
 const SHORT: [(&str, &str); 7] = [
     ("answer", "question answer"),
     ("cancel", "task cancel"),
@@ -82,7 +82,7 @@ const SHORT: [(&str, &str); 7] = [
     ("tasks", "task list"),
 ];
 
-/// A line with its first word as the tree has it.
+/// A line whose short form, if any, is expanded.
 fn said_whole(line: &str) -> String {
     let line = line.trim_start();
     let first = line.split_whitespace().next().unwrap_or_default();
@@ -95,7 +95,7 @@ fn said_whole(line: &str) -> String {
     )
 }
 
-/// Reads words that are split already.
+/// Parses words that are already split.
 pub fn from_words(
     words: &[String],
     body: &str,
@@ -118,7 +118,7 @@ pub fn from_words(
     Ok(command)
 }
 
-/// Splits like a shell, after turning the quotes and dashes that phones make back into plain ones.
+/// Splits like a shell, after replacing typographic quotes and dashes from phones with plain ones.
 /// A lone apostrophe, as in `don't`, is a letter.
 pub(crate) fn shell_words(line: &str) -> Result<Vec<String>, CommandError> {
     let plain: String = line
@@ -132,12 +132,11 @@ pub(crate) fn shell_words(line: &str) -> Result<Vec<String>, CommandError> {
         .collect();
     let plain = plain.replace(" —", " --");
     let words = split(&plain).or_else(|| split(&plain.replace('\'', "\\'")));
-    words.ok_or_else(|| {
-        CommandError("a quotation mark is not closed; close it, or leave both out".into())
-    })
+    words
+        .ok_or_else(|| CommandError("a quotation mark is not closed; close it or remove it".into()))
 }
 
-/// Splits like a shell, and changes nothing else.
+/// Splits like a shell, without replacing any characters.
 pub(crate) fn split(line: &str) -> Option<Vec<String>> {
     let back = |word: String| {
         let kept = |c: char| {
@@ -147,19 +146,18 @@ pub(crate) fn split(line: &str) -> Option<Vec<String>> {
         };
         word.chars().map(kept).collect()
     };
-    // To a shell it begins a comment; to people it is `#12` or `#room:server`.
+    // In a shell, `#` starts a comment; people write `#12` or `#room:server`.
     let words = shlex::split(&line.replace('#', "\u{e000}"))?;
     Some(words.into_iter().map(back).collect())
 }
 
-/// A chat line of these words, whatever they hold, with a body; [`parse`] reads the same words from
-/// it.
+/// A chat line of these words, with a body. [`parse`] reads exactly the same words from it.
 pub fn line(words: &[&str], body: &str) -> String {
     let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     format!("/vine {}\n{body}", quoted.join(" "))
 }
 
-/// Quotes of phones stay what they are.
+/// Typographic quotes are preserved.
 fn quoted(word: &str) -> String {
     let needs_none = |c: char| c.is_ascii_alphanumeric() || "_-./:=+,".contains(c);
     if !word.is_empty() && word.chars().all(needs_none) {
@@ -178,8 +176,7 @@ fn quoted(word: &str) -> String {
     format!("\"{plain}\"")
 }
 
-/// What characters are while a line is split that would mean something there; of the characters
-/// that nobody writes.
+/// Characters with a meaning to the splitter, and the private-use ones that replace them meanwhile.
 const KEPT: [(char, char); 8] = [
     ('#', '\u{e000}'),
     ('“', '\u{e001}'),
@@ -206,8 +203,8 @@ fn add_body(command: &mut Command, body: &str) -> Result<(), CommandError> {
             Ok(())
         }
         _ => Err(CommandError(
-            "this command takes one line; nothing was done. Send further lines as \
-         a message of their own."
+            "this command takes only one line, so nothing was done. Send the other \
+         lines as a separate message."
                 .into(),
         )),
     }
@@ -246,7 +243,7 @@ fn imply_task(command: &mut Command, context: &CommandContext) -> Result<(), Com
     }
 }
 
-/// Clap's own words, did-you-mean included, without its program name for `--help`.
+/// Clap's error text, including suggestions, without its hint about `--help`.
 fn plain(error: &clap::Error) -> String {
     error
         .render()
@@ -257,7 +254,7 @@ fn plain(error: &clap::Error) -> String {
         .to_owned()
 }
 
-/// The whole tree as help, a line for each verb.
+/// The command tree as help text, one line for each verb.
 pub(crate) fn overview() -> String {
     let mut lines = Vec::new();
     for noun in CommandLine::command().get_subcommands() {
@@ -286,7 +283,7 @@ fn help_line(name: &str, command: &clap::Command) -> String {
 }
 
 impl Command {
-    /// The help text: one line for each verb.
+    /// The help text, one line for each verb.
     pub fn overview() -> String {
         overview()
     }

@@ -1,4 +1,4 @@
-//! The nouns and verbs.
+//! The command tree: nouns and verbs.
 
 use std::str::FromStr;
 
@@ -9,42 +9,42 @@ use vine_domain::{
     repo::Push,
 };
 
-/// What a person can order anywhere: in a chat thread, in the console, in a shell.
+/// What a person can request anywhere: in a chat thread, in the console, in a shell.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 #[command(disable_help_subcommand = true)]
 pub enum Command {
-    /// Create, look at and steer tasks
+    /// Create, view and manage tasks
     #[command(subcommand)]
     Task(TaskVerb),
-    /// Look at what agents ask, and answer
+    /// View and answer agents' questions
     #[command(subcommand)]
     Question(QuestionVerb),
-    /// Look at and end agents' sessions
+    /// View, keep and end agents' sessions
     #[command(subcommand)]
     Session(SessionVerb),
-    /// Look at and manage workers
+    /// View and manage workers
     #[command(subcommand)]
     Worker(WorkerVerb),
-    /// Look at and control the queues
+    /// View and control the queues
     #[command(subcommand)]
     Queue(QueueVerb),
-    /// Add and look at repositories
+    /// Add, view and configure repositories
     #[command(subcommand)]
     Repo(RepoVerb),
-    /// Who waits for whom, in a few lines
+    /// Show what needs you, at a glance
     Status,
-    /// Who you are here and what you may do
+    /// Show who you are here and what you are allowed to do
     Whoami,
-    /// How to say things
+    /// Show the commands and how to answer
     Help,
 }
 
-/// One of several, or what holds when nothing is set.
+/// A value, or `default` for the one that applies when nothing is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrDefault<T>(Option<T>);
 
 impl<T> OrDefault<T> {
-    /// What was named; `None` for the default.
+    /// The value; `None` for the default.
     pub fn named(self) -> Option<T> {
         self.0
     }
@@ -61,324 +61,325 @@ impl<T: FromStr<Err = Invalid>> FromStr for OrDefault<T> {
     }
 }
 
-/// How much a listing shows.
+/// How many entries a listing shows.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct ListRange {
-    /// Show at most this many
+    /// Show at most this many entries
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,
 }
 
-/// What can be done with tasks.
+/// Commands for tasks.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum TaskVerb {
-    /// Create a task; in chat, further lines are the prompt
+    /// Create a task; in chat, the lines that follow are the prompt
     New {
-        /// What the task is called; also the prompt when none is given
+        /// The task's title; also the prompt if none is given
         #[arg(required = true, value_name = "TITLE")]
         title: Vec<String>,
-        /// What the agent is asked to do
+        /// What the agent should do
         #[arg(long)]
         prompt: Option<String>,
-        /// The repository; may be left out when there is only one
+        /// The repository; optional if there is only one
         #[arg(long)]
         repo: Option<Slug>,
-        /// The branch to start from (default: the repository's)
+        /// The branch to start from (default: the repository's base branch)
         #[arg(long)]
         base: Option<Branch>,
         /// The branch to commit to (default: `vine/T-<number>-<title>`)
         #[arg(long)]
         branch: Option<Branch>,
-        /// high, default or low
+        /// The lane: high, default or low
         #[arg(long, default_value = "default", value_name = "LANE")]
         priority: Lane,
-        /// Creating again with the same key gives the first task
+        /// Idempotency key: creating again with the same key returns the first task
         #[arg(long, value_name = "TEXT")]
         key: Option<String>,
     },
     /// List tasks, newest first
     List {
-        /// Only this state
+        /// Show only tasks in this state
         #[arg(long, value_parser = ["queued", "running", "waiting", "done", "failed", "cancelled"])]
         state: Option<String>,
-        /// Only this repository
+        /// Show only tasks of this repository
         #[arg(long)]
         repo: Option<Slug>,
-        /// How much
+        /// How many to show
         #[command(flatten)]
         range: ListRange,
     },
-    /// Show one task
+    /// Show a task
     Show {
-        /// Like T-142; inside a task's thread it may be left out
+        /// The task, like T-142; optional inside its thread
         task: Option<TaskId>,
     },
-    /// Call a task off
+    /// Cancel a task
     Cancel {
-        /// Like T-142
+        /// The task, like T-142
         task: Option<TaskId>,
     },
     /// Run a failed or cancelled task again, or a queued one now
     Retry {
-        /// Like T-142
+        /// The task, like T-142
         task: Option<TaskId>,
     },
     /// Move a task to another lane
     Priority {
-        /// high, default or low
+        /// The lane: high, default or low
         lane: Lane,
-        /// Like T-142
+        /// The task, like T-142
         task: Option<TaskId>,
     },
-    /// Show what happened, and the agent's own words
+    /// Show a task's log: what happened, and the agent's output
     Log {
-        /// Like T-142
+        /// The task, like T-142
         task: Option<TaskId>,
-        /// How much
+        /// How many to show
         #[command(flatten)]
         range: ListRange,
     },
     /// Show what a task changed
     Diff {
-        /// Like T-142
+        /// The task, like T-142
         task: Option<TaskId>,
     },
-    /// Push what a worker keeps of a task and did not push by itself
+    /// Push work that a worker kept instead of pushing it
     Push {
-        /// Like T-142
+        /// The task, like T-142
         task: Option<TaskId>,
-        /// Leave it with its worker instead, and ask nobody any more
+        /// Leave the work on its worker instead, and stop asking about it
         #[arg(long)]
         leave: bool,
     },
-    /// Why a task is where it is, and what happens next
+    /// Explain a task's state and what happens next
     Explain {
-        /// Like T-142
+        /// The task, like T-142
         task: Option<TaskId>,
     },
 }
 
-/// What can be done with questions.
+/// Commands for questions.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum QuestionVerb {
     /// List open questions, oldest first
     List {
-        /// How much
+        /// How many to show
         #[command(flatten)]
         range: ListRange,
     },
-    /// Show one question whole
+    /// Show a question
     Show {
-        /// Like Q-17
+        /// The question, like Q-17
         question: QuestionId,
     },
     /// Answer a question
     Answer {
-        /// Like Q-17
+        /// The question, like Q-17
         question: QuestionId,
-        /// A number, a label or your own words (in a shell: `-` or `--file FILE` reads them)
+        /// A number, a label or your own words (in a shell, `-` or `--file FILE` reads them)
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
     },
 }
 
-/// What can be done with sessions.
+/// Commands for sessions.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum SessionVerb {
     /// List live sessions
     List {
-        /// Ended ones too
+        /// Include ended sessions
         #[arg(long)]
         all: bool,
-        /// How much
+        /// How many to show
         #[command(flatten)]
         range: ListRange,
     },
-    /// Show one session
+    /// Show a session
     Show {
-        /// Its UUID
+        /// The session's UUID
         session: SessionId,
     },
-    /// End a session; its task starts afresh if it runs again
+    /// End a session; if its task runs again, it starts a new one
     End {
-        /// Its UUID
+        /// The session's UUID
         session: SessionId,
     },
-    /// Keep a session, whatever the policies say
+    /// Keep a session, regardless of the session policies
     Keep {
-        /// Its UUID
+        /// The session's UUID
         session: SessionId,
     },
 }
 
-/// What can be done with workers.
+/// Commands for workers.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum WorkerVerb {
     /// List workers
     List,
-    /// Show one worker
+    /// Show a worker
     Show {
-        /// Its name
+        /// The worker's name
         worker: String,
     },
-    /// Let a worker finish what it has, and give it nothing new
+    /// Let a worker finish its tasks, and give it no new ones
     Drain {
-        /// Its name
+        /// The worker's name
         worker: String,
     },
-    /// Give a drained worker new work again
+    /// Give a drained worker new tasks again
     Resume {
-        /// Its name
+        /// The worker's name
         worker: String,
     },
-    /// Bound a worker: how many agents at once, of which repositories; without options, lift the bounds
+    /// Limit a worker's agents or repositories; without options, remove the limits
     Limit {
-        /// Its name
+        /// The worker's name
         worker: String,
-        /// So many agents at once at most
+        /// Run at most this many agents at once
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
         slots: Option<u32>,
-        /// Only tasks of this repository; may be said several times
+        /// Run only tasks of this repository; repeatable
         #[arg(long)]
         repo: Vec<Slug>,
     },
-    /// Forget workers and their tokens
+    /// Remove workers and their tokens
     Remove {
-        /// Their names
+        /// The workers' names
         #[arg(required_unless_present = "offline", conflicts_with = "offline")]
         worker: Vec<String>,
-        /// All that are gone
+        /// Remove all workers that are offline
         #[arg(long)]
         offline: bool,
-        /// How many those are; the first call tells, and changes nothing
+        /// The number of workers to remove; without it, they are only counted
         #[arg(long, requires = "offline")]
         confirm: Option<u64>,
     },
 }
 
-/// What can be done with queues.
+/// Commands for queues.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum QueueVerb {
-    /// How deep each queue is
+    /// Show the depth of each queue
     Status,
-    /// Start nothing new, everywhere or in one repository
+    /// Start no new tasks, everywhere or in one repository
     Pause {
         /// Only this repository
         #[arg(long)]
         repo: Option<Slug>,
     },
-    /// Start new work again
+    /// Start new tasks again
     Resume {
         /// Only this repository
         #[arg(long)]
         repo: Option<Slug>,
     },
-    /// List tasks that were set aside after failing
+    /// List dead letters: tasks that failed for good
     Dead {
-        /// How much
+        /// How many to show
         #[command(flatten)]
         range: ListRange,
     },
-    /// Run a dead task again, or many of them
+    /// Run a dead letter again, or many of them
     Replay {
-        /// Like T-142
+        /// The task, like T-142
         #[arg(conflicts_with = "BulkFilter", required_unless_present = "BulkFilter")]
         task: Option<TaskId>,
-        /// Which
+        /// Which tasks
         #[command(flatten)]
         many: BulkFilter,
     },
-    /// Take a task off the list of dead ones, or many of them
+    /// Discard a dead letter, or many of them
     Discard {
-        /// Like T-142
+        /// The task, like T-142
         #[arg(conflicts_with = "BulkFilter", required_unless_present = "BulkFilter")]
         task: Option<TaskId>,
-        /// Which
+        /// Which tasks
         #[command(flatten)]
         many: BulkFilter,
     },
 }
 
-/// Dead tasks by what they have in common.
+/// Selects dead letters by what they have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct BulkFilter {
-    /// All that the other filters leave
+    /// Select all dead letters that match the other filters
     #[arg(long)]
     pub all: bool,
-    /// Only those of this repository
+    /// Select only those of this repository
     #[arg(long)]
     pub repo: Option<Slug>,
-    /// Only those that failed in this way, like git
+    /// Select only those with this kind of failure, like git
     #[arg(long)]
     pub kind: Option<String>,
-    /// How many there are; the first call tells, and changes nothing
+    /// The number of tasks to change; without it, they are only counted
     #[arg(long)]
     pub confirm: Option<u64>,
 }
 
-/// What can be done with repositories.
+/// Commands for repositories.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum RepoVerb {
-    /// Add a repository, or correct the one of that name
+    /// Add a repository, or update the one with this name
     Add {
-        /// Its short name
+        /// The repository's short name
         name: Slug,
         /// An absolute path on the workers' machines, or a URL
         source: String,
-        /// The branch that tasks start from (default: the one that the repository itself names)
+        /// The branch that tasks start from (default: the repository's default branch)
         #[arg(long, default_value = Branch::DEFAULT, hide_default_value = true)]
         base: Branch,
         /// Let the repository's own agent settings, hooks and MCP servers run
         #[arg(long)]
         trusted: bool,
-        /// Encrypt the rooms that are made for it, end to end; this cannot be undone
+        /// Create its rooms with end-to-end encryption; this cannot be undone
         #[arg(long)]
         encrypted: bool,
-        /// What workers push unasked: all, branches (unfinished work to branches too), done or never (default: all)
+        /// Push without asking: all, branches (unfinished work as branches), done or never
+        /// (default: all)
         #[arg(long, value_name = "RULE")]
         push: Option<Push>,
     },
-    /// Show where a repository is talked about, or choose the room
+    /// Show the rooms of a repository, or choose one
     Room {
-        /// Its short name
+        /// The repository's short name
         name: Slug,
-        /// The room to use from now on, as the platform names it
+        /// The room to use, as the platform names it
         #[arg(long)]
         room: Option<String>,
-        /// The platform of that room; left out, the one this is said on, or the only one
+        /// The room's platform (default: the one this is sent on, or the only one)
         #[arg(long)]
         platform: Option<String>,
     },
-    /// Set what its agents may do unasked, which hosts they reach, and which wall must stand
+    /// Set what agents may do without asking, which hosts they may reach and which wall they need
     Set {
-        /// Its short name
+        /// The repository's short name
         name: Slug,
-        /// read, edit, test, open, auto (Anthropic's classifier allows), or default
+        /// The preset: read, edit, test, open, auto (Anthropic's classifier decides) or default
         #[arg(long, value_name = "PRESET")]
         preset: Option<OrDefault<Preset>>,
-        /// Hosts that agents reach: off, list (registries and those allowed) or open
+        /// Hosts that agents may reach: off, list (registries and allowed hosts) or open
         #[arg(long, value_name = "RULE")]
         egress: Option<Egress>,
-        /// A host that they may reach too, like example.org; may be said several times
+        /// A host to add to the list, like example.org; repeatable
         #[arg(long, value_name = "HOST")]
         allow: Vec<Host>,
-        /// A host of the list that they may not reach any more
+        /// A host to remove from the list; repeatable
         #[arg(long, value_name = "HOST")]
         refuse: Vec<Host>,
-        /// The least wall: bubblewrap, container, user, plain, or default
+        /// The minimum wall: bubblewrap, container, user, plain or default
         #[arg(long, value_name = "WALL")]
         wall: Option<OrDefault<Wall>>,
     },
-    /// Forget a repository that has no open tasks; what was done in it stays
+    /// Remove a repository that has no open tasks; its history stays
     Remove {
-        /// Its short name
+        /// The repository's short name
         name: Slug,
     },
     /// List repositories
     List,
-    /// Show one repository
+    /// Show a repository
     Show {
-        /// Its short name
+        /// The repository's short name
         name: Slug,
     },
 }

@@ -1,8 +1,8 @@
-//! The one command tree of AgentVine. `/vine ...`, `!vine ...`, `@vine ...` and the shell's
-//! `vine ...` are four spellings of it; help texts are printed from it.
+//! The one command tree of AgentVine. `/vine ...`, `!vine ...`, `@vine ...` and the shell's `vine
+//! ...` are four spellings of it. Help texts come from it.
 //!
-//! [`Command`] is what a person can order anywhere. [`parse`] reads it from a chat line,
-//! [`from_words`] from words that are split already.
+//! [`Command`] is what a person can request anywhere. [`parse`] reads it from a chat line,
+//! [`from_words`] from words that are already split.
 #![warn(missing_docs)]
 
 mod chat;

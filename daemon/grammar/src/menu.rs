@@ -1,5 +1,5 @@
-//! The tree as a menu, for platforms that let people pick commands and fill in options; and the way
-//! back from what they picked to words, which the one parser reads.
+//! The command tree as a menu, for platforms where people pick commands and fill in options; and
+//! the conversion of what they picked into words for the parser.
 
 use clap::{Arg, ArgAction, CommandFactory};
 
@@ -12,18 +12,18 @@ pub struct MenuEntry {
     pub path: Vec<String>,
     /// What it does, in one line.
     pub about: String,
-    /// What can be filled in; what must be comes first.
+    /// What can be filled in; required options come first.
     pub options: Vec<MenuOption>,
 }
 
-/// Something to fill in.
+/// An option of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MenuOption {
     /// Its name, unique in its command.
     pub name: String,
     /// What it is, in one line.
     pub about: String,
-    /// Whether it must be.
+    /// Whether it must be filled in.
     pub required: bool,
     /// What can be put in.
     pub kind: OptionKind,
@@ -40,7 +40,7 @@ pub enum OptionKind {
     OneOf(Vec<String>),
 }
 
-/// All that can be picked.
+/// All commands that can be picked.
 pub fn menu() -> Vec<MenuEntry> {
     let mut entries = Vec::new();
     for noun in CommandLine::command().get_subcommands() {
@@ -94,8 +94,8 @@ fn choice(arg: &Arg) -> MenuOption {
     }
 }
 
-/// The words of what was picked: `path` from the menu, options as (name, text). Unknown options are
-/// left out.
+/// The words of what was picked: `path` from the menu, options as (name, text). Ignores unknown
+/// options.
 pub fn words(path: &[String], options: &[(String, String)]) -> Vec<String> {
     let mut root = CommandLine::command();
     root.build();
@@ -129,7 +129,7 @@ pub fn words(path: &[String], options: &[(String, String)]) -> Vec<String> {
     );
     let positional: Vec<String> = command.get_positionals().filter_map(given).collect();
     if !positional.is_empty() {
-        // What people write may begin with a dash.
+        // People's text may begin with a dash.
         words.push("--".into());
         words.extend(positional);
     }

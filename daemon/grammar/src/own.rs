@@ -1,15 +1,15 @@
-//! Commands that end in a person's own words: the title and prompt of a new task, an answer. What
-//! stands there is taken as it was typed, quotes, backslashes and dashes with it; only an option that
-//! is known, and spelled whole, is one.
+//! Commands that end in a person's own words: the title and prompt of a new task, or an answer.
+//! These words are taken as typed, including quotes, backslashes and dashes. Only a known option,
+//! spelled out in full, counts as an option.
 
 use crate::chat::split;
 
-/// Options of `task new`, each with a value.
+/// Options of `task new`; each takes a value.
 const OPTIONS: [&str; 6] = ["base", "branch", "key", "priority", "prompt", "repo"];
-/// The one whose value is words too, up to the next option.
+/// The option whose value is free text, up to the next option.
 const PROMPT: &str = "prompt";
 
-/// The words of a line that ends in somebody's own, for the command tree; `None` for any other line.
+/// The words, for the command tree, of a line that ends in free text; `None` for any other line.
 pub fn words(line: &str) -> Option<Vec<String>> {
     let (noun, rest) = word(line)?;
     let (verb, rest) = word(rest)?;
@@ -28,19 +28,19 @@ fn task(line: &str) -> Vec<String> {
     let (mut title, mut rest) = (String::new(), line);
     while let Some((next, after)) = piece(rest) {
         if next == "--" && title.is_empty() {
-            // A form says so that its words are behind it, quoted.
+            // Forms put `--` before their quoted words.
             let title = split(after);
             words.push("--".into());
             words.extend(title.unwrap_or_else(|| vec![after.to_owned()]));
             return words;
         }
-        // Forms quote an option with its value, before everything else.
+        // Forms quote an option together with its value, before the title.
         let formed = unquoted(next);
         let formed = option(&formed).filter(|(_, value)| title.is_empty() && value.is_some());
         match option(next).or(formed) {
             Some((PROMPT, None)) => {
                 let (value, left) = up_to_option(after);
-                // Without one the lines below are the prompt.
+                // Without a value, the lines that follow are the prompt.
                 let value = unquoted(value);
                 if !value.is_empty() {
                     words.push(format!("--{PROMPT}={value}"));
@@ -57,7 +57,7 @@ fn task(line: &str) -> Vec<String> {
                 rest = after;
             }
             None => {
-                // With what stands between it and the word before.
+                // Keeps the whitespace before the word.
                 let gap = &rest[..rest.len() - rest.trim_start().len()];
                 if !title.is_empty() {
                     title.push_str(gap);
@@ -95,7 +95,7 @@ fn word(text: &str) -> Option<(&str, &str)> {
     (!text.is_empty()).then(|| text.split_at(end))
 }
 
-/// The same, where what stands between quotes is one word if the quote is closed at the end of one.
+/// The same, but quoted text is one word if the closing quote ends a word.
 fn piece(text: &str) -> Option<(&str, &str)> {
     let (first, _) = word(text)?;
     let text = text.trim_start();
@@ -136,7 +136,7 @@ fn closing(quote: char) -> Option<char> {
     }
 }
 
-/// An option, and its value if that is in the same word. Phones make one dash of two.
+/// An option, and its value if that is in the same word. Phones turn two dashes into one long dash.
 fn option(word: &str) -> Option<(&'static str, Option<&str>)> {
     let bare = word.strip_prefix("--").or_else(|| word.strip_prefix('—'))?;
     let (name, value) = match bare.split_once('=') {
@@ -147,7 +147,7 @@ fn option(word: &str) -> Option<(&'static str, Option<&str>)> {
     Some((known, value))
 }
 
-/// What stands before the next option; what is quoted is one value.
+/// The text up to the next option; quoted text is one value.
 fn up_to_option(text: &str) -> (&str, &str) {
     let mut rest = text;
     if let Some((first, after)) = piece(text)
@@ -166,7 +166,7 @@ fn up_to_option(text: &str) -> (&str, &str) {
     (text, "")
 }
 
-/// Words that are quoted as a whole, as in a shell, without their quotes.
+/// Text without its quotes, if it is quoted as a whole as in a shell.
 fn unquoted(text: &str) -> String {
     let text = text.trim();
     let curly = text.starts_with(['“', '„', '‘']) && text.ends_with(['”', '’']);

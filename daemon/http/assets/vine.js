@@ -1,4 +1,4 @@
-// Keeps the page fresh: asks every 2.5 s, swaps the content when it changed, never while somebody types.
+// Refreshes the page: polls every 2.5 s and replaces the content if it has changed, never while somebody types.
 "use strict";
 const every = 2500;
 let tag = null;
@@ -31,7 +31,7 @@ const refresh = async () => {
   } catch { /* shown by the age below */ }
 };
 
-// Enter sends, with Shift it begins a line; where one line for each question is wanted it is the other way round.
+// Enter sends and Shift+Enter starts a line. In a box with one line for each question, Enter starts a line and Ctrl+Enter sends.
 document.addEventListener("keydown", (event) => {
   const box = event.target;
   if (event.key !== "Enter" || event.isComposing || box.tagName !== "TEXTAREA" || !box.dataset.enter) return;
@@ -41,7 +41,7 @@ document.addEventListener("keydown", (event) => {
   box.form.requestSubmit();
 });
 
-// Only for those who are logged in: the door is not knocked at again and again.
+// Only if logged in: the login page does not poll.
 const place = document.getElementById("updated");
 if (place) setInterval(refresh, every);
 if (place) document.addEventListener("visibilitychange", refresh);

@@ -1,4 +1,4 @@
-//! Where connections come in, and who is not let in.
+//! Accepts connections, and refuses those of agents.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -24,14 +24,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::anonymous::{AnonymousConnection, AnonymousPool};
 
-/// A connection that says nothing for so long, or not a whole head of a request, is closed. Clients
-/// of ours keep idle ones for 90 s.
+/// A connection that sends nothing, or no complete request head, for this long is closed. Our own
+/// clients keep idle ones for 90 s.
 const SILENT: Duration = Duration::from_secs(100);
-/// So long a request of a stranger may take, with its body.
+/// How long a request of an anonymous caller may take, with its body.
 const STRANGE: Duration = Duration::from_secs(60);
 
-/// Serves until `closing`; then no connection comes in any more, and those that are open end with
-/// their next answer.
+/// Serves until `closing`; then no new connection is accepted, and open ones end with their next
+/// answer.
 pub async fn serve(
     listener: TcpListener,
     shuns: Option<fn(SocketAddr) -> bool>,
@@ -61,7 +61,7 @@ pub async fn serve(
         let connection = open.watch(protocol.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             tokio::select! {
-                // How a connection ends is its client's matter.
+                // How a connection ends does not matter here.
                 _ = connection => {}
                 () = guest.closed() => {}
             }
@@ -97,7 +97,7 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
     }
 }
 
-/// A stranger took too long to say what they want.
+/// A request of an anonymous caller took too long.
 #[derive(Debug, thiserror::Error)]
 #[error("the request took too long")]
 struct TooSlow;
@@ -109,21 +109,21 @@ async fn remains_strange(guest: &AnonymousConnection) {
     }
 }
 
-/// Where connections come in. Small answers must not wait for more of them.
+/// Accepts connections. Small answers must not wait for more of them.
 struct Acceptor {
     listener: TcpListener,
     shuns: Option<fn(SocketAddr) -> bool>,
-    /// Nobody waits while somebody else is looked at.
+    /// Checks of peers under way; one does not delay the others.
     looks: JoinSet<Option<(TcpStream, SocketAddr)>>,
 }
 
-/// So many are looked at at once.
+/// At most this many peers are checked at the same time.
 const LOOKS: usize = 100;
 
 impl Acceptor {
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
-            // Waits by itself while the system has no files left.
+            // Waits on its own while no file descriptors are left.
             let accept = Listener::accept(&mut self.listener);
             let (stream, from) = tokio::select! {
                 Some(looked) = self.looks.join_next() => match looked {
@@ -141,7 +141,7 @@ impl Acceptor {
     }
 }
 
-/// Whoever is to be spoken with; all others hear why they are not.
+/// Returns the connection if it may be served; all others receive the reason for the refusal.
 async fn look(
     mut stream: TcpStream,
     from: SocketAddr,
@@ -151,12 +151,12 @@ async fn look(
     if !shunned.unwrap_or(true) {
         return Some((stream, from));
     }
-    tracing::warn!("an agent tried to reach the daemon as if it were a person");
-    // Its goodbye takes no place from others.
+    tracing::warn!("refused a connection: an agent tried to reach the daemon like a person");
+    // The refusal is sent in the background and does not block others.
     tokio::spawn(async move {
         let _best_effort = stream.write_all(SHUNNED.as_bytes()).await;
         let _best_effort = stream.shutdown().await;
-        // Closing before it has said everything would take our words back.
+        // Closing before its request is read would discard our answer.
         let mut sink = tokio::io::sink();
         let rest = tokio::io::copy(&mut stream, &mut sink);
         let _best_effort = tokio::time::timeout(Duration::from_secs(1), rest).await;
@@ -164,6 +164,6 @@ async fn look(
     None
 }
 
-/// What an agent hears.
+/// The answer to an agent.
 const SHUNNED: &str = "HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n\
     {\"code\":\"forbidden\",\"message\":\"this call comes from inside a task\",\"hint\":\"ask people with `vine ask`\"}";

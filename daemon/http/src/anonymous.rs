@@ -1,5 +1,5 @@
-//! Connections of strangers: they hold only so many, for only so long, so that there is always one
-//! for whoever shows who they are. That one stays for as long as they like.
+//! Anonymous connections are limited in number and time, so that one is always free for a caller who
+//! authenticates. An authenticated connection has no time limit.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,8 +12,8 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-/// Strangers hold at most so many connections from one address, and from all of them. A browser
-/// opens six, a platform's servers a few dozen.
+/// The most anonymous connections from one address, and from all of them. A browser opens six, a
+/// platform's servers a few dozen.
 const OF_ONE: usize = 128;
 const OF_ALL: usize = 512;
 
@@ -23,26 +23,26 @@ pub struct AnonymousConnection(Arc<PoolState>);
 
 #[derive(Debug, Default)]
 struct PoolState {
-    /// Somebody showed on it who they are.
+    /// A caller authenticated on it.
     is_known: AtomicBool,
-    /// A request of it is being answered.
+    /// A request on it is being answered.
     is_served: AtomicBool,
     is_gone: AtomicBool,
     closed: CancellationToken,
 }
 
 impl AnonymousConnection {
-    /// Somebody showed who they are.
+    /// A caller has authenticated.
     pub fn is_known_now(&self) {
         self.0.is_known.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody did.
+    /// Whether a caller has authenticated.
     pub fn is_known(&self) -> bool {
         self.0.is_known.load(Ordering::Relaxed)
     }
 
-    /// A request of it begins, or ends.
+    /// A request on it starts or ends.
     pub fn is_served(&self, is: bool) {
         self.0.is_served.store(is, Ordering::Relaxed);
     }
@@ -52,7 +52,7 @@ impl AnonymousConnection {
         self.0.is_gone.store(true, Ordering::Relaxed);
     }
 
-    /// When it must give its place to others.
+    /// Resolves when it must make room for others.
     pub async fn closed(&self) {
         self.0.closed.cancelled().await;
     }
@@ -62,12 +62,12 @@ impl AnonymousConnection {
     }
 }
 
-/// All connections on which nobody has shown who they are, the oldest first.
+/// All connections on which no caller has authenticated, the oldest first.
 #[derive(Debug, Default)]
 pub struct AnonymousPool(Mutex<VecDeque<(IpAddr, AnonymousConnection)>>);
 
 impl AnonymousPool {
-    /// Takes a new connection. When there are too many of its kind, another one is closed.
+    /// Adds a new connection. If its address, or all of them, have too many, another one is closed.
     pub fn admit(&self, from: IpAddr) -> AnonymousConnection {
         let mut strangers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         strangers.retain(|(_, guest)| guest.is_stranger());
@@ -124,7 +124,7 @@ mod tests {
         let idle: Vec<AnonymousConnection> = (1..OF_ONE).map(|_| guests.admit(here)).collect();
         let elsewhere = guests.admit(IpAddr::from([10, 0, 0, 2]));
         let new = guests.admit(here);
-        assert!(is_closed(&idle[0]), "the oldest one that is idle goes");
+        assert!(is_closed(&idle[0]), "the oldest idle one is closed");
         assert!(
             !idle[1..]
                 .iter()

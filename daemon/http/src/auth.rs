@@ -19,8 +19,8 @@ use crate::{HttpState, anonymous::AnonymousConnection, error::ErrorResponse};
 /// The cookie that keeps a browser logged in.
 const SESSION: &str = "vine_session";
 
-/// Where the page is reached by https our cookies have the prefix that keeps other hosts,
-/// subdomains and plain connections from setting them (RFC 6265bis, 4.1.3.2).
+/// If the page is served over https, our cookies have the prefix that keeps other hosts, subdomains
+/// and plain connections from setting them (RFC 6265bis, 4.1.3.2).
 fn full_name(shared: &HttpState, name: &str) -> String {
     format!("{}{name}", if is_secure(shared) { "__Host-" } else { "" })
 }
@@ -29,7 +29,7 @@ fn is_secure(shared: &HttpState) -> bool {
     shared.app.settings().link.starts_with("https://")
 }
 
-/// The line that sets a cookie or, with no life, takes it away.
+/// The header that sets a cookie or, with a life of 0, removes it.
 pub fn keep(shared: &HttpState, name: &str, value: &str, life: u64) -> String {
     let secure = if is_secure(shared) { "; Secure" } else { "" };
     format!(
@@ -38,12 +38,12 @@ pub fn keep(shared: &HttpState, name: &str, value: &str, life: u64) -> String {
     )
 }
 
-/// The line that logs a browser in or, with no life, out.
+/// The header that logs a browser in or, with a life of 0, out.
 pub fn pin_session(shared: &HttpState, value: &str, life: u64) -> String {
     keep(shared, SESSION, value, life)
 }
 
-/// What a cookie of ours holds.
+/// The value of one of our cookies.
 pub fn kept(shared: &HttpState, headers: &HeaderMap, name: &str) -> Option<String> {
     let own = full_name(shared, name);
     let cookies = headers
@@ -64,7 +64,7 @@ pub struct PersonCaller(pub Caller);
 /// An enrolled worker, by its token.
 pub struct WorkerCaller(pub WorkerId);
 
-/// A person at the page, by cookie. Writes must come from our own page.
+/// A person on the page, by cookie. Writes must come from our own page.
 pub struct PageVisitor(pub Caller);
 
 fn bearer(shared: &HttpState, headers: &HeaderMap) -> Result<Token, AppError> {
@@ -80,7 +80,7 @@ fn bearer(shared: &HttpState, headers: &HeaderMap) -> Result<Token, AppError> {
         })
 }
 
-/// Whoever it is, the connection is no stranger's any more.
+/// The caller is known, so the connection is not anonymous any more.
 fn is_known(parts: &Parts) {
     if let Some(guest) = parts.extensions.get::<AnonymousConnection>() {
         guest.is_known_now();
@@ -164,8 +164,8 @@ pub async fn guard(State(shared): State<HttpState>, request: Request, next: Next
     response
 }
 
-/// Guards what needs no token: health, numbers and the API's document. A browser that was led here
-/// under another name reads none of it.
+/// Guards what needs no token: health, metrics and the API document. A browser that was directed
+/// here under another host name cannot read any of it.
 pub async fn named(State(shared): State<HttpState>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST);
     let host = host.map(|host| host.to_str().unwrap_or_default());
@@ -176,25 +176,25 @@ pub async fn named(State(shared): State<HttpState>, request: Request, next: Next
     }
 }
 
-/// Whether this is a name of ours: one that is configured, or one that nobody else can own.
+/// Whether this is one of our host names: a configured one, or one that nobody else can own.
 fn called_right(shared: &HttpState, host: &str) -> Result<(), ErrorResponse> {
     if shared.hosts.iter().any(|known| known == host) || is_nobodys(host) {
         return Ok(());
     }
     shared.app.meter.denied(RefusalCause::Host);
     let hint = format!(
-        "call it http://{}, or name it in `daemon.hosts`",
+        "use http://{}, or add this name to `daemon.hosts`",
         shared.hosts.first().map_or("localhost", String::as_str)
     );
     Err(ErrorResponse::new(
         StatusCode::FORBIDDEN,
         "unknown_host",
-        "nothing is served under this name",
+        "this host name is not served here",
         &hint,
     ))
 }
 
-/// An address in numbers, or this machine: no name service leads there, so no other site can.
+/// An IP address or this machine: no name service is involved, so no other site can use it.
 fn is_nobodys(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
@@ -224,8 +224,8 @@ fn check(shared: &HttpState, method: &Method, headers: &HeaderMap) -> Result<(),
             Err(ErrorResponse::new(
                 StatusCode::FORBIDDEN,
                 "cross_site",
-                "this came from another site",
-                "use the page itself",
+                "this request came from another site",
+                "send it from the page itself",
             ))
         }
     }

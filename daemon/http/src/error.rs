@@ -11,7 +11,7 @@ use vine_api::ApiError;
 use vine_app::AppError;
 use vine_domain::ports::StoreError;
 
-/// An error on its way out.
+/// An error as it is sent.
 #[derive(Debug)]
 pub struct ErrorResponse(StatusCode, ApiError);
 
@@ -35,7 +35,7 @@ impl ErrorResponse {
         }
     }
 
-    /// What would be sent, for one of several things in one answer.
+    /// The body, for one of several results in one response.
     pub fn into_error(self) -> ApiError {
         self.1
     }
@@ -77,7 +77,7 @@ impl IntoResponse for ErrorResponse {
     }
 }
 
-/// A JSON body, or an error that says what is wrong with it.
+/// A JSON body, or an error that explains what is wrong with it.
 pub struct JsonBody<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
@@ -95,7 +95,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// An id in the path, or the domain's own words about it.
+/// An id in the path, or the domain's own error about it.
 pub struct PathId<T>(pub T);
 
 impl<T: std::str::FromStr<Err = vine_domain::Invalid> + Send, S: Send + Sync> FromRequestParts<S>
@@ -120,7 +120,7 @@ impl<T: std::str::FromStr<Err = vine_domain::Invalid> + Send, S: Send + Sync> Fr
     }
 }
 
-/// Query parameters, or an error that says what is wrong with them.
+/// Query parameters, or an error that explains what is wrong with them.
 pub struct QueryParams<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for QueryParams<T> {
@@ -142,11 +142,11 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for QueryPa
 }
 
 pub async fn wrong_method() -> ErrorResponse {
-    let hint = "`Allow` names the methods that do; /api/v1/docs describes them";
+    let hint = "the `Allow` header lists the supported methods; /api/v1/docs describes them";
     ErrorResponse::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "wrong_method",
-        "this address does not know that method",
+        "this address does not support that method",
         hint,
     )
 }

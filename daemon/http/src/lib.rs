@@ -1,4 +1,4 @@
-//! The HTTP face of the daemon: the API under `/api/v1`, the page with its console, health and
+//! The HTTP interface of the daemon: the API under `/api/v1`, the page with its console, health and
 //! metrics.
 //!
 //! Routers get an [`App`] and nothing else. Start with [`serve`], then `auth` (who calls), then a
@@ -31,8 +31,7 @@ use vine_app::App;
 use crate::page::Issuer;
 pub use crate::page::OidcSettings;
 
-/// Large enough that a prompt which is too long gets the clear error of the rules, not a cut
-/// connection.
+/// Large enough that a prompt that is too long gets a clear validation error, not a cut connection.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 /// What the routers share.
@@ -42,25 +41,25 @@ pub struct HttpState {
     /// Names under which browsers may reach the page, with port. Anything else is a rebinding
     /// attack.
     hosts: Arc<[String]>,
-    /// Where people have their accounts, if they log in with those.
+    /// The OpenID Connect issuer, if people log in with one.
     issuer: Option<Arc<Issuer>>,
     /// Differs between starts, so that a browser never keeps the page of an earlier process.
     boot: Arc<str>,
 }
 
-/// What stands at the front besides the use cases.
+/// What the server needs besides the use cases.
 pub struct FrontSettings {
     /// Names under which browsers may reach the page, with port.
     pub hosts: Vec<String>,
-    /// Where chat platforms come in; they know who knocks by themselves.
+    /// Routes of chat platforms, which authenticate requests on their own.
     pub doors: Router,
-    /// Where people have their accounts, if they log in with those.
+    /// The OpenID Connect issuer, if people log in with one.
     pub oidc: Option<OidcSettings>,
-    /// Whether nobody at that address is to be spoken with.
+    /// Whether connections from an address must be refused.
     pub shuns: Option<fn(SocketAddr) -> bool>,
 }
 
-/// Hands requests at `path` to whatever stands behind it at that time.
+/// Forwards each request at `path` to the router that `now` returns.
 pub fn forward(path: &str, now: impl Fn() -> Router + Clone + Send + Sync + 'static) -> Router {
     let hand_over = move |request: Request| {
         let behind = TowerToHyperService::new(now());
@@ -69,8 +68,8 @@ pub fn forward(path: &str, now: impl Fn() -> Router + Clone + Send + Sync + 'sta
     Router::new().route(path, any(hand_over))
 }
 
-/// Serves until `closing`; requests that wait are answered at once when the daemon stops, which may
-/// be earlier.
+/// Serves until `closing`; waiting requests are answered at once when the daemon stops, which may be
+/// earlier.
 pub async fn serve(
     listener: TcpListener,
     app: App,
@@ -91,8 +90,8 @@ pub async fn serve(
     accept::serve(listener, front.shuns, router, closing).await;
 }
 
-/// While the daemon stops each connection ends with its next answer, so that none is closed under a
-/// request.
+/// While the daemon stops, each connection ends with its next answer, so that none is closed during
+/// a request.
 async fn farewell(State(shared): State<HttpState>, mut response: Response) -> Response {
     if shared.app.stop.is_cancelled() {
         response

@@ -1,4 +1,4 @@
-//! Health and numbers.
+//! Health checks and metrics.
 
 use std::{
     collections::VecDeque,
@@ -13,10 +13,10 @@ use tokio::sync::Mutex;
 
 use crate::{HttpState, auth, error::ErrorResponse};
 
-/// Numbers are made so often within a second; whoever asks more often is given the latest.
+/// Metrics are rendered at most this often per second; further requests get the latest ones.
 const A_SECOND: usize = 5;
 
-/// The latest numbers, and when those before were made.
+/// The latest metrics, and when the previous ones were rendered.
 #[derive(Default)]
 struct CachedScrape {
     text: String,
@@ -34,8 +34,8 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
         .layer(middleware::from_fn_with_state(shared, auth::named))
 }
 
-/// Ready when the store takes what is written; no more once the daemon is being stopped, so that a load balancer
-/// looks elsewhere.
+/// Ready if the store accepts writes; not ready once the daemon is stopping, so that a load balancer
+/// uses another one.
 async fn ready(State(shared): State<HttpState>) -> Result<&'static str, ErrorResponse> {
     if shared.app.stop.is_cancelled() {
         return Err(vine_app::AppError::Stopping.into());

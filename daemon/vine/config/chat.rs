@@ -17,8 +17,8 @@ pub struct ChatConfig {
 }
 
 impl ChatConfig {
-    /// The platforms that are wanted, each with all that is set for it, secrets too: what differs has
-    /// changed.
+    /// The enabled platforms, each with all its settings as text, including secrets: if the text
+    /// differs, the settings have changed.
     pub fn wanted(&self) -> Result<Vec<(&'static str, String)>> {
         let mut wanted = Vec::new();
         if self.matrix.homeserver_url.is_some() {
@@ -57,7 +57,7 @@ impl ChatConfig {
     }
 }
 
-/// Discord. It is used when it has a token.
+/// Discord, used if it has a token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiscordConfig {
@@ -83,7 +83,7 @@ impl Default for DiscordConfig {
 }
 
 impl DiscordConfig {
-    /// Whether it is wanted at all.
+    /// Whether it is enabled.
     pub fn is_wanted(&self) -> bool {
         self.token().is_set()
     }
@@ -96,7 +96,7 @@ impl DiscordConfig {
         }
     }
 
-    /// What is wrong with it, without looking at the world.
+    /// Checks it without reading files or calling the platform.
     pub fn check(&self) -> Result<()> {
         self.token().check()?;
         if self.is_wanted() {
@@ -127,18 +127,18 @@ impl DiscordConfig {
     }
 }
 
-/// An address that can be called.
+/// Checks that an address is complete.
 fn whole(key: &str, url: &str, like: &str) -> Result<()> {
     let host = ["https://", "http://"]
         .iter()
         .find_map(|start| url.strip_prefix(start));
     if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
-        bail!("{key} is `{url}`; write the whole address, like {like}");
+        bail!("{key} is `{url}`; write the full address, like {like}");
     }
     Ok(())
 }
 
-/// Slack. It is used when it has a token.
+/// Slack, used if it has a token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SlackConfig {
@@ -170,7 +170,7 @@ impl Default for SlackConfig {
 }
 
 impl SlackConfig {
-    /// Whether it is wanted at all.
+    /// Whether it is enabled.
     pub fn is_wanted(&self) -> bool {
         self.bot().is_set() || self.app().is_set() || self.signing().is_set()
     }
@@ -204,7 +204,7 @@ impl SlackConfig {
         }
     }
 
-    /// What is wrong with it, without looking at the world.
+    /// Checks it without reading files or calling the platform.
     pub fn check(&self) -> Result<()> {
         if !self.is_wanted() {
             return Ok(());
@@ -224,10 +224,10 @@ impl SlackConfig {
             (true, false, false) => bail!(
                 "chat.slack has no app_token; set `app_token_file` (or `app_token`) for Socket \
                  Mode, or `signing_secret_file` if Slack \
-                 is to send requests to this daemon"
+                 sends requests to this daemon"
             ),
             (true, true, true) => bail!(
-                "chat.slack has an app_token and a signing_secret; keep one: sockets, or requests"
+                "chat.slack has an app_token and a signing_secret; keep one (sockets or requests)"
             ),
             _ => Ok(()),
         }
@@ -253,14 +253,14 @@ fn token(secret: &Secret<'_>, start: &str) -> Result<String> {
     let token = secret.read()?;
     if !token.starts_with(start) {
         bail!(
-            "{} does not begin with {start}; the two tokens may have been exchanged",
+            "{} does not begin with {start}; the two tokens may have been swapped",
             secret.key
         );
     }
     Ok(token)
 }
 
-/// Matrix. It is used when a homeserver is named.
+/// Matrix, used if a homeserver is set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MatrixConfig {
@@ -286,7 +286,7 @@ impl Default for MatrixConfig {
 }
 
 impl MatrixConfig {
-    /// What is wrong with it, without looking at the world.
+    /// Checks it without reading files or calling the platform.
     pub fn check(&self) -> Result<()> {
         let Some(url) = &self.homeserver_url else {
             return Ok(());
@@ -357,16 +357,16 @@ mod tests {
                 ..slack(Some("xoxb-1"), Some("xapp-1"), None)
             };
             let error = wrong.check().expect_err(api_url).to_string();
-            assert!(error.contains("write the whole address"), "{error}");
+            assert!(error.contains("write the full address"), "{error}");
         }
         assert!(slack(Some("xoxb-1"), Some("xapp-1"), None).check().is_ok());
         assert!(slack(Some("xoxb-1"), None, Some("s")).check().is_ok());
         let exchanged = slack(Some("xapp-1"), Some("xoxb-1"), None)
             .bot_token()
-            .expect_err("exchanged")
+            .expect_err("swapped")
             .to_string();
         assert!(
-            exchanged.contains("exchanged") && !exchanged.contains("xapp-1"),
+            exchanged.contains("swapped") && !exchanged.contains("xapp-1"),
             "{exchanged}"
         );
     }
@@ -406,7 +406,7 @@ mod tests {
         );
         assert!(matrix("https://x", Some("p"), None).check().is_ok());
         for (wrong, word) in [
-            (matrix("x.org", Some("p"), None), "whole address"),
+            (matrix("x.org", Some("p"), None), "full address"),
             (matrix("https://x", None, None), "no password"),
             (matrix("https://x", Some("p"), Some("f")), "both"),
         ] {

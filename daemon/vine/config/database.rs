@@ -1,4 +1,4 @@
-//! Where tasks are kept, and what carries hints between daemons.
+//! Where tasks are stored, and what carries wake-ups between daemons.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 
-/// The database: a file in the state folder, unless an address is named.
+/// The database: a file in the state folder, unless an address is set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
@@ -43,7 +43,7 @@ impl DatabaseConfig {
         }
     }
 
-    /// The address of a PostgreSQL server; none is SQLite.
+    /// The address of a PostgreSQL server; `None` means SQLite.
     pub fn postgres(&self) -> Result<Option<String>> {
         let secret = self.secret();
         secret.is_set().then(|| secret.read()).transpose()
@@ -55,8 +55,8 @@ impl DatabaseConfig {
         match &self.url {
             Some(url) if !url.starts_with("postgres://") && !url.starts_with("postgresql://") => {
                 bail!(
-                    "database.url does not begin with postgres://; leave it out for a file in the \
-                     state folder (SQLite)"
+                    "database.url does not begin with postgres://; remove it to use a file in \
+                     the state folder (SQLite)"
                 )
             }
             _ => Ok(()),
@@ -64,7 +64,7 @@ impl DatabaseConfig {
     }
 }
 
-/// Redis. It is used when it has an address.
+/// Redis, used if it has an address.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedisConfig {
@@ -87,13 +87,13 @@ impl RedisConfig {
         secret.is_set().then(|| secret.read()).transpose()
     }
 
-    /// What is wrong, before anything is opened. Hints between daemons make sense only where
-    /// several share a database.
+    /// Checks it before anything is opened. Wake-ups between daemons make sense only if several share
+    /// a database.
     pub fn check(&self, database: &DatabaseConfig) -> Result<()> {
         self.secret().check()?;
         if self.secret().is_set() && !database.secret().is_set() {
             bail!(
-                "redis.url is set and database.url is not: Redis carries hints between daemons \
+                "redis.url is set, but database.url is not; Redis carries wake-ups between daemons \
                  that share a PostgreSQL database"
             );
         }

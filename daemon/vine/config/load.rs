@@ -1,5 +1,5 @@
-//! Reads the configuration: file, then environment over it. What is wrong is named with its place
-//! and what is meant.
+//! Reads the configuration: the file, then the environment over it. Errors name the key and what to
+//! write instead.
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,11 @@ use vine_domain::Role;
 
 use super::Config;
 
-/// Read when no other file is named and it exists, see [`unnamed`].
+/// Read if no other file is given and it exists, see [`unnamed`].
 const FILE: &str = "vine.toml";
 
 impl Config {
-    /// The configuration in force.
+    /// The configuration in effect.
     pub fn load(file: Option<&Path>) -> Result<Self> {
         let file = file.map(Path::to_owned).or_else(unnamed);
         let mut table = file.as_deref().map_or_else(|| Ok(Table::new()), read)?;
@@ -30,7 +30,7 @@ impl Config {
             Value::Table(table)
                 .try_into()
                 .map_err(|error: toml::de::Error| {
-                    anyhow!("the configuration is wrong: {}", error.message())
+                    anyhow!("the configuration is not valid: {}", error.message())
                 })?;
         config.file = file.map(std::path::absolute).transpose()?;
         config.check()?;
@@ -43,8 +43,7 @@ impl Config {
         }
         if self.worker.hold_seconds > 1800 {
             bail!(
-                "worker.hold_seconds is {}; no wait inside a process is longer than 1800 s, parked \
-                 questions may wait for ever",
+                "worker.hold_seconds is {}; use at most 1800, parked questions can wait forever",
                 self.worker.hold_seconds
             );
         }
@@ -61,12 +60,12 @@ impl Config {
         self.chat.discord.check()?;
         if self.chat.slack.by_requests() && self.daemon.public_url.is_none() {
             bail!(
-                "chat.slack has a signing_secret and daemon.public_url is not set: Slack must know \
-                 where to send its requests"
+                "chat.slack has a signing_secret, but daemon.public_url is not set; Slack sends its \
+                 requests there"
             );
         }
         if self.agents.claude.command.is_empty() {
-            bail!("agents.claude.command is empty; name the program, like [\"claude\"]");
+            bail!("agents.claude.command is empty; set it to the program, like [\"claude\"]");
         }
         Ok(())
     }
@@ -109,21 +108,21 @@ impl Config {
 
 fn read(path: &Path) -> Result<Table> {
     let text = std::fs::read_to_string(path)
-        .with_context(|| format!("the configuration {} cannot be read", path.display()))?;
+        .with_context(|| format!("could not read the configuration {}", path.display()))?;
     text.parse()
-        .map_err(|error: toml::de::Error| anyhow!("{} is no TOML: {error}", path.display()))
+        .map_err(|error: toml::de::Error| anyhow!("{} is not valid TOML: {error}", path.display()))
 }
 
-/// The file that counts when none is named: in this folder, unless that belongs to a repository, else
-/// in the user's own. What agents and strangers may write is no configuration.
+/// The file to read if none is given: in this folder, unless it is in a repository, else in the
+/// user's configuration folder. A file that agents or strangers can write is not read.
 fn unnamed() -> Option<PathBuf> {
     let here = Path::new(FILE);
     if here.is_file() {
         match repository_of(&std::env::current_dir().ok()?) {
             None => return Some(here.to_owned()),
             Some(repository) => eprintln!(
-                "vine: {FILE} is not read here, since it lies in the repository {}; if it is yours, \
-                 name it with --config {FILE}",
+                "vine: {FILE} is not read here, because it is inside the repository {}; if it is \
+                 yours, use --config {FILE}",
                 repository.display()
             ),
         }
@@ -153,7 +152,7 @@ fn overlay(table: &mut Table, name: &str, text: &str) -> Result<()> {
         .rsplit_once("__")
         .context("no section")?;
     if FREE.contains(&section.to_lowercase().replace("__", ".").as_str()) {
-        // Keys of these sections are names of variables, in capitals themselves.
+        // Keys of these sections are names, whose capitals matter.
         *path.last_mut().context("an empty name")? = last.to_owned();
     }
     let (key, sections) = path.split_last().context("an empty name")?;
@@ -164,7 +163,7 @@ fn overlay(table: &mut Table, name: &str, text: &str) -> Result<()> {
             .or_insert_with(|| Table::new().into());
         table = entry
             .as_table_mut()
-            .ok_or_else(|| anyhow!("{name}: `{section}` is no section"))?;
+            .ok_or_else(|| anyhow!("{name}: `{section}` is not a section"))?;
     }
     table.insert(key.clone(), value(text));
     Ok(())
@@ -179,7 +178,7 @@ fn value(text: &str) -> Value {
     parsed.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// All keys that exist: those of the defaults, and those that have none.
+/// All keys that exist: those of the defaults, and those without a default.
 fn known() -> Result<Table> {
     let mut known = Table::try_from(Config::default())?;
     let optional = [
@@ -240,7 +239,7 @@ fn known() -> Result<Table> {
     Ok(known)
 }
 
-/// Sections in which any key may stand.
+/// Sections that accept any key.
 const FREE: [&str; 5] = [
     "agents.claude.env",
     "agents.claude.env_files",

@@ -1,4 +1,4 @@
-//! `[login.*]`: how people come to the page, besides by links and passwords.
+//! `[login.*]`: how people log in to the page, besides links and passwords.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 
-/// All ways.
+/// All login methods.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoginConfig {
@@ -39,7 +39,7 @@ impl Default for OidcConfig {
 }
 
 impl OidcConfig {
-    /// The issuer, if there is one. Public clients have no secret.
+    /// The issuer, if one is set. Public clients have no secret.
     pub fn settings(&self) -> Result<Option<vine_http::OidcSettings>> {
         let Some(issuer_url) = self.issuer_url.clone() else {
             return Ok(None);

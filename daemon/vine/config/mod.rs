@@ -1,5 +1,5 @@
-//! `vine.toml`: each section a struct with its defaults. Every key may come from the environment
-//! too: `VINE_`, the section and the key in capitals, with two underscores between
+//! `vine.toml`: each section is a struct with its defaults. Every key can also come from the
+//! environment: `VINE_`, the section and the key in capitals, with two underscores between
 //! (`VINE_DAEMON__LISTEN`).
 
 mod chat;
@@ -27,11 +27,11 @@ use vine_domain::{
 /// The commented example, as `vine config example` prints it.
 pub const EXAMPLE: &str = include_str!("../../../deploy/vine.example.toml");
 
-/// Everything.
+/// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where it was read.
+    /// The file it was read from.
     #[serde(skip)]
     pub file: Option<PathBuf>,
     pub daemon: DaemonConfig,
@@ -63,7 +63,7 @@ pub struct DecisionsConfig {
 }
 
 impl Config {
-    /// Sections that another configuration has otherwise and that a running daemon keeps.
+    /// Sections that differ in another configuration and that only a restart applies.
     pub fn needs_a_restart(&self, other: &Self) -> Vec<&'static str> {
         let same = [
             ("daemon", self.daemon == other.daemon),
@@ -77,7 +77,7 @@ impl Config {
         others.map(|(section, _)| section).collect()
     }
 
-    /// The same as the rules want it. Each repository is named once.
+    /// The decision rules. Each repository has one entry at most.
     pub fn rules(&self) -> Result<DecisionRules> {
         let mut rules = Vec::<DecisionRule>::new();
         for said in &self.decisions {
@@ -90,7 +90,7 @@ impl Config {
             };
             if rules.iter().any(|known| known.repo == rule.repo) {
                 let name = said.repo.as_deref().unwrap_or("all repositories");
-                bail!("decisions: two entries are for {name}");
+                bail!("decisions: two entries for {name}");
             }
             rules.push(rule);
         }
@@ -124,8 +124,8 @@ impl Default for DaemonConfig {
 }
 
 impl DaemonConfig {
-    /// Whether what is said with it can be read on its way: others reach it, and nothing says that https
-    /// stands in front.
+    /// Whether its traffic could be read on the way: other machines reach it, there is no https in
+    /// front, and `insecure` is not set.
     pub fn is_overheard(&self) -> bool {
         let https = self
             .public_url
@@ -135,7 +135,7 @@ impl DaemonConfig {
     }
 }
 
-/// Where traces of questions go; nowhere, unless it is said.
+/// Where traces of questions are sent; nowhere by default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TracesConfig {
@@ -157,7 +157,7 @@ pub struct QuestionsConfig {
     pub digest_from: usize,
 }
 
-/// When sessions are worth keeping.
+/// When sessions are kept and reused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionsConfig {
@@ -182,7 +182,7 @@ impl Default for SessionsConfig {
 }
 
 impl SessionsConfig {
-    /// The same as the rules want it.
+    /// The session policy.
     pub fn policy(&self) -> SessionPolicy {
         let seconds = Duration::from_secs;
         SessionPolicy {
@@ -195,7 +195,7 @@ impl SessionsConfig {
     }
 }
 
-/// What is kept, and for how long; 0 is for ever.
+/// What is kept, and for how long; 0 means forever.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeepConfig {
@@ -224,7 +224,7 @@ impl Default for KeepConfig {
 }
 
 impl KeepConfig {
-    /// The same as the rules want it.
+    /// The retention.
     pub fn retention(&self) -> Retention {
         let days = |days: u32| (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
         let most = |limit: u64| if limit == 0 { u64::MAX } else { limit };
@@ -391,7 +391,7 @@ pub struct GitSection {
     pub repos: BTreeMap<Slug, RemoteConfig>,
 }
 
-/// How workers reach one remote, where the operator's own git and ssh do not know.
+/// How workers reach one remote, where that differs from the operator's own git and ssh.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RemoteConfig {
@@ -422,8 +422,8 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        // The SDK tells each of its steps as news, and each refusal as an error before we have
-        // looked at it.
+        // The SDK logs each of its steps at level info, and each refusal as an error before we have
+        // handled it.
         Self {
             filter: "info,matrix_sdk=warn,matrix_sdk::http_client=off".into(),
             json: false,

@@ -38,7 +38,7 @@ impl PersonConfig {
 
     fn grant(&self) -> Result<ConfiguredPerson> {
         if self.name.trim().is_empty() {
-            bail!("people: somebody has no name; give each a `name` that messages may use");
+            bail!("people: an entry has no name; give each one a `name` that messages can use");
         }
         if Role::from_word(&self.name).is_some() {
             bail!("people: `{}` is a role and cannot be a name", self.name);
@@ -80,20 +80,20 @@ impl PersonConfig {
     }
 }
 
-/// `@ann:example.org`; a display name would be anybody's to take.
+/// `@ann:example.org`; anybody could take a display name.
 fn mxid(name: &str, id: &str) -> Result<String> {
     let whole = id
         .strip_prefix('@')
         .and_then(|rest| rest.split_once(':'))
         .is_some_and(|(local, server)| !local.is_empty() && !server.is_empty());
     if !whole || id.chars().any(char::is_whitespace) {
-        bail!("people: `{id}` of {name} is no Matrix id; write it like @ann:example.org");
+        bail!("people: `{id}` of {name} is not a Matrix id; write it like @ann:example.org");
     }
     Ok(id.to_owned())
 }
 
-/// `U024BE7LH`, from "Copy member ID" in a profile; behind a workspace and a colon for people of
-/// another one, as refusals name them; names and addresses can be changed by anybody.
+/// `U024BE7LH`, from "Copy member ID" in a profile; for people of another workspace, after its id and
+/// a colon, as refusals show it. Names and addresses can be changed by anybody.
 fn member_id(name: &str, id: &str) -> Result<String> {
     let is = |part: &str, kinds: [char; 2]| {
         part.starts_with(kinds)
@@ -108,8 +108,8 @@ fn member_id(name: &str, id: &str) -> Result<String> {
     };
     if !fits {
         bail!(
-            "people: `{id}` of {name} is no member id of Slack; copy it from their profile, it \
-             looks like U024BE7LH, and T02ABC3DE:U024BE7LH for somebody of another workspace"
+            "people: `{id}` of {name} is not a Slack member id; copy it from their profile. It \
+             looks like U024BE7LH, or T02ABC3DE:U024BE7LH for people of another workspace"
         );
     }
     Ok(id.to_owned())
@@ -119,14 +119,14 @@ fn member_id(name: &str, id: &str) -> Result<String> {
 fn snowflake(name: &str, id: &str) -> Result<String> {
     if id.len() < 17 || !id.bytes().all(|byte| byte.is_ascii_digit()) {
         bail!(
-            "people: `{id}` of {name} is no user id of Discord; copy it with \"Copy User ID\", it is a long number"
+            "people: `{id}` of {name} is not a Discord user id; copy the long number with \"Copy User ID\""
         );
     }
     Ok(id.to_owned())
 }
 
 impl Config {
-    /// The people as the rules want them. Names and identities are unique.
+    /// The configured people. Names and identities are unique.
     pub fn grants(&self) -> Result<Vec<ConfiguredPerson>> {
         let grants: Vec<ConfiguredPerson> = self
             .people
@@ -184,7 +184,7 @@ mod tests {
             format!("[[people]]\nname = \"{name}\"\nmatrix = \"{matrix}\"\n")
         };
         for (text, word) in [
-            (one("Ann", "ann"), "no Matrix id"),
+            (one("Ann", "ann"), "not a Matrix id"),
             (one("", "@a:x"), "no name"),
             (one("admin", "@a:x"), "is a role"),
             (

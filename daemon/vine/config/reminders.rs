@@ -1,4 +1,4 @@
-//! The section `[questions]` as the rules want it.
+//! The section `[questions]` as a policy for reminders.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use vine_domain::reminder::{QuietHours, ReminderPolicy};
 use super::QuestionsConfig;
 
 impl QuestionsConfig {
-    /// What it says, or what is wrong with it.
+    /// The policy, or what is wrong with the section.
     pub fn patience(&self) -> Result<ReminderPolicy> {
         let seconds = Duration::from_secs;
         if self.remind_after_seconds == 0
             || self.expire_after_seconds == 0
             || self.expire_permission_after_seconds == 0
         {
-            bail!("a time in [questions] is 0; a person needs longer than that");
+            bail!("a time in [questions] is 0; people need longer to answer");
         }
         if self.digest_from == 0 {
             bail!(
-                "questions.digest_from is 0; use 1 to always post digests, or a large number for \
-                 none"
+                "questions.digest_from is 0; use 1 to always post digests, or a large number to \
+                 never post them"
             );
         }
         Ok(ReminderPolicy {

@@ -1,10 +1,10 @@
-//! Secrets: in the configuration itself, or better in a file of their own.
+//! Secrets: in the configuration itself or, better, in files of their own.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-/// A secret that stands in the configuration, or in a file of its own.
+/// A secret that is in the configuration, or in a file of its own.
 pub struct Secret<'a> {
     pub key: &'static str,
     pub text: Option<&'a String>,
@@ -27,7 +27,7 @@ impl Secret<'_> {
         let read = match (self.text, self.file) {
             (Some(text), _) => text.clone(),
             (None, Some(file)) => std::fs::read_to_string(file)
-                .with_context(|| format!("{}_file {} cannot be read", self.key, file.display()))?
+                .with_context(|| format!("could not read {}_file {}", self.key, file.display()))?
                 .trim_end()
                 .to_owned(),
             (None, None) => bail!("{} is not set", self.key),

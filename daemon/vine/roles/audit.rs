@@ -1,4 +1,4 @@
-//! `vine audit`: decisions and answers, all of them, and whether they are as they were sealed.
+//! `vine audit`: all decisions and answers, and whether they are unchanged.
 
 use anyhow::{Result, bail};
 use vine_api::AuditRecords;
@@ -12,7 +12,7 @@ use crate::{
     endpoint::Endpoint,
 };
 
-/// Records of one call.
+/// Records per call.
 const PAGE: usize = 1000;
 
 /// What was read and checked so far.
@@ -34,7 +34,7 @@ pub async fn run(globals: &Globals, args: &AuditArgs) -> Result<()> {
         for record in page.items {
             let (link, chain) = match &checked {
                 Some(checked) => (checked.link, checked.chain.clone()),
-                // What was before is not asked for, or was removed since it was old.
+                // Earlier records were not requested, or were removed because of their age.
                 None => (record.link - 1, page.before.clone()),
             };
             let begins = checked.is_none() && chain == BEGIN && record.link > 1;
@@ -55,11 +55,11 @@ pub async fn run(globals: &Globals, args: &AuditArgs) -> Result<()> {
     }
     match checked {
         Some(LedgerCheck { link, chain, count }) => eprintln!(
-            "{count} {}, unchanged since they were written. The last link, {link}, is {chain}; keep it elsewhere to prove \
+            "{count} {}, none changed. The last link, {link}, is {chain}; store it elsewhere to prove \
              later that nothing was changed.",
             if count == 1 { "record" } else { "records" }
         ),
-        None => eprintln!("Nothing was decided since then."),
+        None => eprintln!("No decisions or answers were found."),
     }
     Ok(())
 }

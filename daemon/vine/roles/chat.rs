@@ -1,5 +1,5 @@
-//! The chat platforms of a daemon. Each may be started anew while the daemon runs, when what was set
-//! for it has changed.
+//! The chat platforms of a daemon. Each can be restarted while the daemon runs, when its settings
+//! change.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,15 +14,15 @@ use vine_app::{App, platforms};
 
 use crate::config::Config;
 
-/// An adapter has so long to end what is under way.
+/// How long an adapter may take to finish what is under way.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
-/// Where platforms come in that send requests. What stands behind it changes.
+/// The routes of platforms that send requests. The router behind them can be replaced.
 #[derive(Clone, Default)]
 pub struct ChatListener(Arc<RwLock<vine_http::Router>>);
 
 impl ChatListener {
-    /// For the server.
+    /// The routes for the server.
     pub fn routes(&self) -> vine_http::Router {
         #[cfg(feature = "slack")]
         {
@@ -44,10 +44,10 @@ impl ChatListener {
     }
 }
 
-/// One adapter that runs.
+/// A running adapter.
 struct RunningAdapter {
     platform: &'static str,
-    /// All that was set for it, secrets too.
+    /// All its settings as text, including secrets.
     set: String,
     stop: CancellationToken,
     loops: JoinSet<()>,
@@ -58,12 +58,12 @@ impl RunningAdapter {
         self.stop.cancel();
         let all = async { while self.loops.join_next().await.is_some() {} };
         if tokio::time::timeout(LAST_WORDS, all).await.is_err() {
-            tracing::warn!("{} did not end in time", self.platform);
+            tracing::warn!("{} did not stop in time", self.platform);
         }
     }
 }
 
-/// Those of one daemon.
+/// The running adapters of one daemon.
 pub struct RunningAdapters {
     app: App,
     state: PathBuf,
@@ -72,7 +72,7 @@ pub struct RunningAdapters {
 }
 
 impl RunningAdapters {
-    /// None yet.
+    /// Starts with no adapter.
     pub fn new(app: App, state: &Path, door: ChatListener) -> Self {
         Self {
             app,
@@ -82,8 +82,8 @@ impl RunningAdapters {
         }
     }
 
-    /// Starts what is set and does not run so; ends what runs and is not set so any more. Nothing
-    /// changes when a secret cannot be read.
+    /// Starts the enabled adapters that do not run with these settings, and stops those whose settings
+    /// have changed or are gone. Nothing changes if a secret cannot be read.
     pub async fn adjust(&mut self, config: &Config) -> Result<Vec<&'static str>> {
         let wanted = config.chat.wanted()?;
         let is_wanted = |one: &RunningAdapter| wanted.contains(&(one.platform, one.set.clone()));
@@ -140,7 +140,7 @@ impl RunningAdapters {
         }
     }
 
-    /// Ends all of them.
+    /// Stops all of them.
     pub async fn end(self) {
         self.running.iter().for_each(|one| one.stop.cancel());
         for adapter in self.running {
@@ -182,7 +182,7 @@ fn matrix(app: &App, config: &Config, state: &Path, loops: &mut JoinSet<()>) -> 
     Ok(())
 }
 
-/// Starts Slack, and gives what is served for it.
+/// Starts Slack, and returns its routes.
 #[cfg(feature = "slack")]
 fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine_http::Router> {
     use vine_slack::{PLATFORM, Slack, SlackSettings, Transport};
@@ -213,7 +213,7 @@ fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine_htt
     );
     let routes = vine_slack::routes(chat.clone(), ear.clone());
     if slack.by_requests() {
-        // Requests come to any daemon.
+        // Requests may reach any daemon.
         let (stop, listens) = (app.stop.clone(), chat.clone().run(ear));
         loops.spawn(async move { stop.run_until_cancelled(listens).await.unwrap_or_default() });
         loops.spawn(platforms::run(app.clone(), chat, std::future::pending));

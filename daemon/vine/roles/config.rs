@@ -14,7 +14,7 @@ pub fn run(file: Option<&Path>, verb: &ConfigVerb) -> Result<()> {
         ConfigVerb::Example => print!("{EXAMPLE}"),
         ConfigVerb::Check => {
             Config::load(file)?;
-            println!("The configuration is fine.");
+            println!("The configuration is valid.");
         }
         ConfigVerb::Show => print!("{}", Config::load(file)?.shown()?),
     }

@@ -33,15 +33,15 @@ use crate::{
     traces,
 };
 
-/// The token in the endpoint file is good for so long, and renewed long before.
+/// How long the token in the endpoint file is valid; it is renewed long before.
 const SHELLS: Duration = Duration::from_secs(24 * 3600);
-/// How often it is looked whether it is good.
+/// How often the token is checked.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// How long requests under way may take to end.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
-/// Until INT or TERM.
+/// Runs until INT or TERM.
 pub async fn run(config: &Config, args: DaemonArgs) -> Result<()> {
     log_to_stderr(&config.log);
     let mut config = config.clone();
@@ -71,19 +71,19 @@ pub fn state_folder(config: &Config, named: Option<PathBuf>) -> Result<PathBuf> 
 pub struct RunningDaemon {
     /// Its use cases, for `vine up`.
     pub app: App,
-    /// Where it is, with a token of the person who started it.
+    /// Its address, with a token of the person who started it.
     pub endpoint: Endpoint,
     store: OpenStore,
     stop: CancellationToken,
-    /// Cancelled when no more requests are taken.
+    /// Cancelled when no more requests are accepted.
     closing: CancellationToken,
     drain: Duration,
     loops: JoinSet<()>,
 }
 
 impl RunningDaemon {
-    /// Starts everything; `stop` ends it, then call [`RunningDaemon::end`]. After a `hangup` the configuration
-    /// is read anew, as it is whenever its file has changed.
+    /// Starts everything; `stop` ends it, then call [`RunningDaemon::end`]. A `hangup` reads the
+    /// configuration again, as a change of its file does.
     pub async fn start(
         config: &Config,
         state: PathBuf,
@@ -93,9 +93,9 @@ impl RunningDaemon {
     ) -> Result<Self> {
         if config.daemon.is_overheard() {
             bail!(
-                "others reach {}, and tokens, passwords and answers would go there in clear; set \
-                 `daemon.public_url` to the https:// address of what stands in front, or say \
-                 --insecure if that network is yours alone",
+                "other machines can reach {}, and tokens, passwords and answers would be sent \
+                 unencrypted; set `daemon.public_url` to the https:// address of the proxy in \
+                 front, or use --insecure if that network is yours alone",
                 config.daemon.listen
             );
         }
@@ -181,16 +181,16 @@ impl RunningDaemon {
         })
     }
 
-    /// Ends what is under way and closes the store. What waits is answered at once and adapters are
-    /// left to other daemons; requests are served until whoever sends them here has seen that this
-    /// daemon is ready no more.
+    /// Finishes what is under way and closes the store. Waiting requests are answered at once and
+    /// adapters are left to other daemons; requests are served until a load balancer has noticed that
+    /// this daemon is not ready any more.
     pub async fn end(mut self) -> Result<()> {
         self.stop.cancel();
         tokio::time::sleep(self.drain).await;
         self.closing.cancel();
         let all = async { while self.loops.join_next().await.is_some() {} };
         if tokio::time::timeout(LAST_REQUESTS, all).await.is_err() {
-            tracing::warn!("some requests did not end in time");
+            tracing::warn!("some requests did not finish in time");
         }
         self.store.close().await;
         Ok(())
@@ -224,7 +224,7 @@ async fn endpoint(app: &App, state: &Path, address: SocketAddr) -> Result<(Endpo
     Ok((endpoint, admin))
 }
 
-/// Renews the token of the endpoint file now and then, and when it was revoked.
+/// Renews the token of the endpoint file regularly, and when it was revoked.
 async fn keep_endpoint(app: App, state: PathBuf, mut endpoint: Endpoint, admin: UserId) {
     let mut made = Instant::now();
     loop {
@@ -242,13 +242,13 @@ async fn keep_endpoint(app: App, state: PathBuf, mut endpoint: Endpoint, admin: 
         match app.grant(TokenKind::User, admin.0, SHELLS).await {
             Ok(token) => endpoint.token = token,
             Err(error) => {
-                tracing::debug!("the token of the endpoint file is not renewed yet: {error}");
+                tracing::debug!("could not renew the token of the endpoint file yet: {error}");
                 continue;
             }
         }
         made = Instant::now();
         if let Err(error) = endpoint.keep(&state) {
-            tracing::error!("shells on this machine cannot come in: {error:#}");
+            tracing::error!("shells on this machine cannot connect: {error:#}");
         }
     }
 }
@@ -274,8 +274,8 @@ pub fn log_to_stderr(config: &config::LogConfig) {
     use tracing_subscriber::{
         EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt,
     };
-    // Slack's crate logs addresses of sockets, with what opens them; what a pool of connections complains of, our
-    // own errors tell.
+    // Slack's crate logs addresses of sockets with the secrets that open them; what a connection pool
+    // logs is also in our own errors.
     let filter = EnvFilter::try_new(format!(
         "{},slack_morphism=off,sqlx_core::pool=off",
         config.filter
@@ -295,11 +295,11 @@ pub fn log_to_stderr(config: &config::LogConfig) {
         .try_init();
 }
 
-/// Each connection is a file; the usual limit is less than a large fleet has.
+/// Each connection is a file, and a large fleet has more of them than the usual limit.
 fn raise_file_limit() {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = rustix::process::setrlimit(Resource::Nofile, limit) {
-        tracing::warn!("the limit of open files stays as it is: {error}");
+        tracing::warn!("could not raise the limit of open files: {error}");
     }
 }

@@ -13,7 +13,7 @@ use vine_worker::{DoorCall, through_door};
 use super::up::ask_git;
 use crate::endpoint::private_folder;
 
-/// Makes the scratch repository, or takes up the one of an earlier demo.
+/// Creates the scratch repository, or reuses the one of an earlier demo.
 pub fn scratch_repository(folder: &Path) -> Result<PathBuf> {
     let repository = folder.join("garden");
     if repository.join(".git").is_dir() {
@@ -39,7 +39,7 @@ pub fn scratch_repository(folder: &Path) -> Result<PathBuf> {
     ] {
         if ask_git(&repository, &[&author[..], step].concat()).is_none() {
             bail!(
-                "the scratch repository {} cannot be made: git {} failed",
+                "could not create the scratch repository {}: git {} failed",
                 repository.display(),
                 step[0]
             );
@@ -63,7 +63,7 @@ const TASKS: [(&str, &str); 3] = [
     ),
 ];
 
-/// Creates the three tasks, unless those of an earlier demo still wait.
+/// Creates the three tasks, unless a task of an earlier demo is not over.
 pub async fn tasks(app: &App, caller: &Caller) -> Result<()> {
     let known = app
         .store
@@ -97,12 +97,12 @@ pub async fn agent() -> Result<()> {
     let mut prompt = String::new();
     std::io::stdin()
         .read_to_string(&mut prompt)
-        .context("the prompt cannot be read")?;
+        .context("could not read the prompt")?;
     let title = std::env::var("VINE_TITLE").unwrap_or_else(|_| "the task".into());
     let mut parts = prompt.trim().split('|').map(|part| part.trim().to_owned());
     let first = parts.next().unwrap_or_default();
     let options: Vec<String> = parts.collect();
-    println!("I am the demo agent and look at “{title}”.");
+    println!("I am the demo agent, working on “{title}”.");
     let (question, options) = match options.is_empty() {
         true => (
             format!("I am only a demo: what should I write down for “{title}”?"),
@@ -113,7 +113,7 @@ pub async fn agent() -> Result<()> {
     let answer = ask(question.clone(), options).await?;
     let file = format!("{}.md", vine_domain::Slug::from_text(&title));
     std::fs::write(&file, format!("# {title}\n\n{question}\n\n**{answer}**\n"))
-        .with_context(|| format!("{file} cannot be written"))?;
+        .with_context(|| format!("could not write {file}"))?;
     println!("Wrote {file}: {answer}");
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::{
     roles::worker,
 };
 
-/// A check: what was looked at, and how it is or what to do.
+/// A check: what was checked, and the result.
 struct Check {
     what: String,
     found: CheckResult,
@@ -22,9 +22,9 @@ struct Check {
 enum CheckResult {
     /// All is well.
     Fine(String),
-    /// Nothing is wrong, and yet something could be better.
+    /// Nothing is wrong, but something could be better.
     Advice(String),
-    /// What to do about it.
+    /// What is wrong, and what to do about it.
     Problem(String),
 }
 
@@ -36,7 +36,7 @@ impl Check {
         }
     }
 
-    /// Of what may be no matter here.
+    /// A check of something that may not be configured.
     fn of(what: &'static str, looked: Result<Option<String>>) -> Option<Self> {
         let found = looked.transpose()?;
         Some(Self::new(what, found.map_err(|error| error.to_string())))
@@ -74,7 +74,7 @@ fn version(program: &str) -> Option<String> {
 fn git() -> Check {
     Check::new(
         "git",
-        version("git").ok_or_else(|| "git is not found; workers need it".into()),
+        version("git").ok_or_else(|| "git was not found; workers need it".into()),
     )
 }
 
@@ -93,7 +93,7 @@ fn claude(config: &Config) -> Check {
         "claude",
         found.ok_or_else(|| {
             format!(
-                "Claude Code is not found; `{INSTALL}` installs it, until then tasks wait in the queue"
+                "Claude Code was not found; install it with `{INSTALL}`. Until then, tasks wait in the queue"
             )
         }),
     )
@@ -105,12 +105,12 @@ fn state() -> Check {
         .and_then(|root| {
             std::fs::create_dir_all(&root)
                 .map(|()| root.display().to_string())
-                .map_err(|error| format!("{} cannot be written: {error}", root.display()))
+                .map_err(|error| format!("could not create {}: {error}", root.display()))
         });
     Check::new("state", found)
 }
 
-/// What would stand around agents of a worker here, and what it does not hold.
+/// The wall that a worker here would use, and what it does not prevent.
 fn wall(config: &Config) -> Vec<Check> {
     let work = worker::agent(config, None).and_then(|agent| {
         let state = match &config.worker.state {
@@ -124,14 +124,14 @@ fn wall(config: &Config) -> Vec<Check> {
     });
     let walls = match work {
         Ok(work) => Walls::stand(&work).map_err(|NoWall(why)| why),
-        // Said above: there is no agent to put behind one.
+        // There is no agent to put behind a wall.
         Err(_) => return Vec::new(),
     };
     let standing = match walls {
         Ok(walls) => walls.standing,
         Err(why) => {
             let found = CheckResult::Advice(format!(
-                "none can stand, so workers ask before they go on without: {why}"
+                "no wall works here, so `vine worker` does not start and `vine up` asks first: {why}"
             ));
             return vec![Check {
                 what: "wall".into(),
@@ -143,7 +143,7 @@ fn wall(config: &Config) -> Vec<Check> {
     let mut checks = vec![Check {
         what: "wall".into(),
         found: match not_held.is_empty() && standing.why.is_empty() {
-            true => CheckResult::Fine(format!("{} stands around agents", standing.wall)),
+            true => CheckResult::Fine(format!("agents run behind {}", standing.wall)),
             false => CheckResult::Advice(standing.said()),
         },
     }];
@@ -151,7 +151,7 @@ fn wall(config: &Config) -> Vec<Check> {
         checks.push(Check {
             what: "wall".into(),
             found: CheckResult::Advice(format!(
-                "not held by `{}`, of an agent:\n         - {}",
+                "`{}` does not contain an agent completely:\n         - {}",
                 standing.wall,
                 not_held.join("\n         - ")
             )),
@@ -159,7 +159,7 @@ fn wall(config: &Config) -> Vec<Check> {
     }
     if standing.login {
         let advice = format!(
-            "{LOGIN}: set a key in `agents.claude.env_files`, or a long-lived token (`claude setup-token`) as CLAUDE_CODE_OAUTH_TOKEN; the worker then adds it outside of the sandbox"
+            "{LOGIN}: set a key in `agents.claude.env_files`, or a long-lived token (`claude setup-token`) as CLAUDE_CODE_OAUTH_TOKEN; the worker then adds it outside the sandbox"
         );
         checks.push(Check {
             what: "model login".into(),
@@ -169,7 +169,7 @@ fn wall(config: &Config) -> Vec<Check> {
     checks
 }
 
-/// The database that several daemons share; a file is no matter of its own.
+/// The database that several daemons share; SQLite needs no check.
 async fn database(config: &Config) -> Option<Check> {
     let looked = async {
         let Some(url) = config.database.postgres()? else {
@@ -180,14 +180,14 @@ async fn database(config: &Config) -> Option<Check> {
     Check::of("database", looked.await)
 }
 
-/// What carries hints between daemons. Without it they go through PostgreSQL.
+/// Redis, which carries wake-ups between daemons; without it PostgreSQL does.
 async fn redis(config: &Config) -> Option<Check> {
     let looked = async {
         let Some(url) = config.redis.address()? else {
             return Ok(None);
         };
         let answer = vine_redis::Redis::look(&vine_redis::Address::parse(&url)?).await;
-        let hint = "; start it or correct redis.url, until then PostgreSQL carries the hints";
+        let hint = "; start it or correct redis.url, until then PostgreSQL carries wake-ups";
         answer
             .map(Some)
             .map_err(|why| anyhow::anyhow!("Redis cannot be used ({why}){hint}"))
@@ -213,7 +213,7 @@ async fn daemon(config: &Config) -> Vec<Check> {
     checks.push(Check::new(
         "store",
         match written {
-            Ok(said) if said == "ready" => Ok("takes what is written".into()),
+            Ok(said) if said == "ready" => Ok("accepts writes".into()),
             Ok(said) => Err(said),
             Err(error) => Err(error.to_string()),
         },
@@ -242,7 +242,7 @@ fn platform(config: &Config, adapter: &Value) -> Vec<Check> {
             || {
                 let checked = text("checked").map(|at| format!(", checked {at}"));
                 Ok(format!(
-                    "speaks as {account}{}",
+                    "connected as {account}{}",
                     checked.unwrap_or_default()
                 ))
             },
@@ -274,8 +274,8 @@ fn limits(homeserver: &str, account: &str) -> String {
         homeserver.trim_end_matches('/')
     );
     format!(
-        "Synapse lets an account send one message in five seconds, unless its admin has lifted \
-         that:\n         curl -X POST -H \"Authorization: \
+        "Synapse limits an account to one message in five seconds, unless its admin lifts the \
+         limit:\n         curl -X POST -H \"Authorization: \
          Bearer $ADMIN_TOKEN\" -d '{{\"messages_per_second\": 0, \"burst_count\": 0}}' '{call}'"
     )
 }

@@ -32,7 +32,7 @@ pub async fn login(globals: &Globals, args: LoginArgs) -> Result<()> {
         println!("{}", json!({ "link": link, "expires_in": made.expires_in }));
     } else {
         println!(
-            "{link}\nIt works once, within {} minutes.",
+            "{link}\nThe link works once, within {} minutes.",
             made.expires_in / 60
         );
     }
@@ -107,10 +107,10 @@ async fn list(globals: &Globals, endpoint: &Endpoint, all: bool) -> Result<()> {
     Ok(())
 }
 
-/// An id is part of an address.
+/// Checks an id, because it becomes part of a URL.
 fn plain(id: &str) -> Result<&str> {
     if id.chars().all(|c| c.is_ascii_alphanumeric()) && !id.is_empty() {
         return Ok(id);
     }
-    bail!("`{id}` names no token; `vine token list` shows what there is")
+    bail!("`{id}` is not a token id; `vine token list` shows the valid ones")
 }

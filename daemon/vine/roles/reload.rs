@@ -1,5 +1,5 @@
-//! Takes over a changed configuration while the daemon runs: people, who decides what, patience,
-//! sessions, what is kept, and the chat platforms. A file that is wrong changes nothing.
+//! Applies a changed configuration while the daemon runs: people, decision rules, reminders,
+//! sessions, retention and the chat platforms. A file that is not valid changes nothing.
 
 use std::{
     os::unix::fs::MetadataExt,
@@ -14,11 +14,11 @@ use vine_app::{App, Settings};
 use super::chat::RunningAdapters;
 use crate::config::Config;
 
-/// How often the files are looked at. Whoever is taken out of one is refused two seconds later at the
-/// latest: one look sees the change, the next one that it is whole.
+/// How often the files are checked. A person who is removed from one is refused at most two seconds
+/// later: one check sees the change, the next one that it is complete.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// What tells one writing of a file from the next; `None` while there is no file.
+/// What distinguishes one write of a file from the next; `None` while the file does not exist.
 type FileStamp = Vec<Option<(SystemTime, u64, u64)>>;
 
 fn stamp(files: &[PathBuf]) -> FileStamp {
@@ -42,24 +42,24 @@ pub fn settings(config: &Config, link: &str, batches: usize) -> Result<Settings>
     })
 }
 
-/// Who looks.
+/// Watches the configuration.
 pub struct ConfigReload {
     pub app: App,
-    /// As it was read when the daemon started, or last taken over.
+    /// As it was read when the daemon started, or last applied.
     pub config: Config,
     pub adapters: RunningAdapters,
-    /// Asks for it by hand.
+    /// The signal that requests a reload.
     pub hangup: Option<Signal>,
 }
 
 impl ConfigReload {
-    /// Until the daemon stops; ends the chat platforms then.
+    /// Runs until the daemon stops, then stops the chat platforms.
     pub async fn run(mut self) {
         let Some(file) = self.config.file.clone() else {
             self.app.stop.cancelled().await;
             return self.adapters.end().await;
         };
-        // What the command line said beside it is no change.
+        // Options of the command line do not count as a change.
         if let Ok(read) = Config::load(Some(&file)) {
             self.config = read;
         }
@@ -72,7 +72,7 @@ impl ConfigReload {
                 () = hung_up(self.hangup.as_mut()) => true,
             };
             let now = stamp(&self.files(&file));
-            // A file that is being written is looked at when that is over.
+            // A file that is being written is read when the write is complete.
             let whole = now == std::mem::replace(&mut before, now.clone());
             let changed = asked || (whole && now != taken);
             if changed && self.apply_settings(&file).await {
@@ -89,13 +89,13 @@ impl ConfigReload {
         files
     }
 
-    /// Whether that is done with; if not, it is tried again.
+    /// Whether the change is dealt with; if not, it is tried again.
     async fn apply_settings(&mut self, file: &Path) -> bool {
         let read = match self.read(file) {
             Ok(read) => read,
             Err(error) => {
                 let why = format!("{error:#}");
-                tracing::error!("{} is wrong, nothing has changed: {why}", file.display());
+                tracing::error!("{} is not valid, nothing has changed: {why}", file.display());
                 self.app.refuse_settings(Some(why));
                 return true;
             }
@@ -107,14 +107,14 @@ impl ConfigReload {
             }
             Err(error) => {
                 let why = format!("{error:#}");
-                tracing::error!("{} is not taken over whole yet: {why}", file.display());
+                tracing::error!("could not apply all of {} yet: {why}", file.display());
                 self.app.refuse_settings(Some(why));
                 false
             }
         }
     }
 
-    /// All that can be wrong with it, without changing anything.
+    /// Reads and checks everything, without changing anything.
     fn read(&self, file: &Path) -> Result<(Config, Settings)> {
         let wanted = Config::load(Some(file))?;
         let before = self.app.settings();
@@ -132,14 +132,14 @@ impl ConfigReload {
         if news || !platforms.is_empty() {
             let anew: Vec<String> = platforms
                 .iter()
-                .map(|one| format!("; {one} started anew"))
+                .map(|one| format!("; {one} restarted"))
                 .collect();
-            tracing::info!("{} was taken over{}", file.display(), anew.concat());
+            tracing::info!("{} was applied{}", file.display(), anew.concat());
         }
         let later = self.config.needs_a_restart(&wanted);
         if !later.is_empty() {
             tracing::warn!(
-                "these take effect when the daemon starts the next time: {}",
+                "changes in these sections take effect at the next start of the daemon: {}",
                 later.join(", ")
             );
         }

@@ -1,4 +1,4 @@
-//! `vine export`, `vine import`, `vine backup`: a team and its tasks, from one place to another.
+//! `vine export`, `vine import`, `vine backup`: move or copy all data of a daemon.
 
 use std::{
     fs::File,
@@ -16,22 +16,22 @@ use crate::{
     store::OpenStore,
 };
 
-/// The state folder that the commands without a daemon mean.
+/// The state folder of the commands that need no daemon.
 fn state(config: &Config) -> Result<std::path::PathBuf> {
     state_folder(config, state_of_environment())
 }
 
-/// Writes everything to a new file. No daemon may use a file of SQLite meanwhile: what happens
-/// after the export would be lost.
+/// Writes everything to a new file. No daemon must use a SQLite file meanwhile: changes after the
+/// export would be lost.
 pub async fn export(config: &Config, file: &Path) -> Result<()> {
     let store = OpenStore::open(config, &state(config)?).await?;
-    // Not only what was said: hashes of tokens and passwords too.
+    // Only for this user: it also contains hashes of tokens and passwords.
     let new = File::options()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(file)
-        .with_context(|| format!("{} cannot be made; name a new file", file.display()))?;
+        .with_context(|| format!("could not create {}; choose a new file", file.display()))?;
     let mut out = BufWriter::new(new);
     let rows = match &store {
         OpenStore::Sqlite(store) => store.export(&mut out).await?,
@@ -41,17 +41,17 @@ pub async fn export(config: &Config, file: &Path) -> Result<()> {
     out.get_ref().sync_all()?;
     store.close().await;
     println!(
-        "{rows} rows are in {}. It holds everything that people and agents said: keep it as you \
-         keep the database.",
+        "Exported {rows} rows to {}. It contains everything that people and agents wrote: protect \
+         it like the database.",
         file.display()
     );
     Ok(())
 }
 
-/// Takes in everything that an export wrote, into an empty database.
+/// Imports everything that an export wrote into an empty database.
 pub async fn import(config: &Config, file: &Path) -> Result<()> {
     let mut from = BufReader::new(
-        File::open(file).with_context(|| format!("{} cannot be read", file.display()))?,
+        File::open(file).with_context(|| format!("could not read {}", file.display()))?,
     );
     let store = OpenStore::open(config, &state(config)?).await?;
     let rows = match &store {
@@ -60,22 +60,22 @@ pub async fn import(config: &Config, file: &Path) -> Result<()> {
     };
     store.close().await;
     println!(
-        "{rows} rows are here. Start the daemon where its workers look for it; they go on with \
-         what they hold."
+        "Imported {rows} rows. Start the daemon where its workers look for it; they continue with \
+         the tasks that they hold."
     );
     Ok(())
 }
 
-/// Copies a database of SQLite while its daemon goes on.
+/// Copies a SQLite database while its daemon keeps running.
 pub async fn backup(config: &Config, file: &Path) -> Result<()> {
     if config.database.postgres()?.is_some() {
-        bail!("the database is PostgreSQL; `pg_dump` copies it while the daemons go on");
+        bail!("the database is PostgreSQL; copy it with `pg_dump`, daemons can keep running");
     }
     let state = state(config)?;
     private_folder(&state)?;
     vine_sqlite::backup(&state.join("vine.db"), file).await?;
     println!(
-        "{} is a whole copy. To go back to it, stop the daemon and put it in place of {}.",
+        "{} is a complete copy. To restore it, stop the daemon and put it in place of {}.",
         file.display(),
         state.join("vine.db").display()
     );

@@ -1,4 +1,4 @@
-//! `vine up`: everything in one process, on the repository it stands in.
+//! `vine up`: everything in one process, for the repository of the current folder.
 
 use std::{
     path::{Path, PathBuf},
@@ -32,7 +32,7 @@ use crate::{
     stop,
 };
 
-/// Agents at work may go on this long after Ctrl-C.
+/// How long running agents may continue after Ctrl-C.
 const DRAIN: Duration = Duration::from_secs(5);
 
 pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
@@ -59,7 +59,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     };
     let (repo, base) = (repo_name(&folder), base_branch(&folder)?);
     let mut work = WorkerConfig {
-        // Where the first of them will work: each has a folder like it.
+        // The folder of the first worker; the others have folders like it.
         state: state.join("workers").join("local-1"),
         ..worker::of(config, agent.clone())?
     };
@@ -79,7 +79,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         push: Push::All,
         guard: vine_domain::Guard::default(),
     };
-    // What people have said of it since stays.
+    // What people have set since is kept.
     let known = daemon.app.store.repos().await?;
     let repo = match known.into_iter().find(|known| known.name == repo.name) {
         Some(known) => Repo {
@@ -98,7 +98,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         .app
         .make_token_for(&admin, &TokenRequest::of(TokenKind::Login))
         .await?;
-    // The link is printed when there is something to see behind it.
+    // The link is printed once there is something to see behind it.
     if args.demo {
         demo::tasks(&daemon.app, &admin).await?;
     }
@@ -126,14 +126,14 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     }
     while let Some(ended) = workers.join_next().await {
         if let Err(error) = ended? {
-            eprintln!("vine: a local worker has ended: {error:#}");
+            eprintln!("vine: a local worker has stopped: {error:#}");
         }
     }
     until.cancel();
     daemon.end().await
 }
 
-/// Serves on the wished address; on a free port when the default one is taken.
+/// Serves on the requested address, or on a free port if the default one is taken.
 async fn start(
     config: &Config,
     args: &UpArgs,
@@ -151,7 +151,7 @@ async fn start(
     {
         config.daemon.listen.set_port(0);
     }
-    // Agents run in this process's own descent.
+    // Agents are descendants of this process.
     RunningDaemon::start(
         &config,
         state,
@@ -171,8 +171,8 @@ struct LocalWorker {
 }
 
 impl LocalWorker {
-    /// Until `stop`. A worker that the daemon does not know (removed, or another database) enrols
-    /// anew.
+    /// Runs until `stop`. A worker that the daemon does not know (removed, or another database)
+    /// enrols again.
     async fn run(self, daemon: String, state: PathBuf, stop: CancellationToken) -> Result<()> {
         let name = format!("local-{}", self.number);
         let state = state.join("workers").join(&name);
@@ -196,7 +196,7 @@ impl LocalWorker {
 
     async fn enrol(&self, daemon: &str, state: &Path, name: &str) -> Result<WorkerIdentity> {
         if WorkerIdentity::load(state)?.is_none() && self.app.worker_named(name).await.is_ok() {
-            // Its folder is gone, so nobody can speak for it any more.
+            // Its folder is gone, and with it the worker's identity.
             self.app.remove_worker(&self.admin, name).await?;
         }
         let code = self
@@ -227,7 +227,7 @@ fn greet(
     println!("           (logs you in once, within ten minutes; `vine login` prints another)");
     match agent.kind {
         AgentKind::Claude if !is_there(agent) => println!(
-            "  Agent    Claude Code is not found, so tasks wait in the queue. Install it:\n           \
+            "  Agent    Claude Code was not found, so tasks wait in the queue. Install it:\n           \
              {INSTALL}\n           or try AgentVine without it: vine up --demo"
         ),
         AgentKind::Claude => println!("  Agent    claude, {}", agent.command.join(" ")),
@@ -269,7 +269,7 @@ fn top_level(folder: &Path) -> Result<PathBuf> {
         Err(said) => said,
     };
     let folder = folder.display();
-    // Git names the repository between quotes, and it may be another folder than this one.
+    // Git puts the repository in quotes, and it may be another folder than this one.
     if said.contains("dubious ownership") {
         let whose = said.split('\'').nth(1).unwrap_or_default();
         bail!(
@@ -278,8 +278,8 @@ fn top_level(folder: &Path) -> Result<PathBuf> {
         );
     }
     bail!(
-        "{folder} is in no git repository; go into one, make one with `git init`, or try `vine up \
-         --demo`"
+        "{folder} is not in a git repository; change to one, create one with `git init`, or try \
+         `vine up --demo`"
     )
 }
 
@@ -301,7 +301,7 @@ fn beside(state: &Path) -> PathBuf {
 fn outside(state: &Path, repository: &Path) -> Result<()> {
     if state.starts_with(repository) {
         bail!(
-            "the state folder {} lies inside the repository; choose one outside with --state",
+            "the state folder {} is inside the repository; choose one outside with --state",
             state.display()
         );
     }
@@ -316,25 +316,25 @@ fn repo_name(folder: &Path) -> Slug {
 fn base_branch(folder: &Path) -> Result<String> {
     ask_git(folder, &["rev-parse", "--verify", "--quiet", "HEAD"]).with_context(|| {
         format!(
-            "{} has no commit yet; make a first one, so that tasks have something to start from",
+            "{} has no commit yet; create one, so that tasks have something to start from",
             folder.display()
         )
     })?;
     let named = ask_git(folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]);
     named.with_context(|| {
         format!(
-            "{} is on no branch; check one out, tasks start from it",
+            "{} has no branch checked out; check out the one that tasks start from",
             folder.display()
         )
     })
 }
 
-/// What git prints; `None` when it says no.
+/// What git prints; `None` if it fails.
 pub fn ask_git(folder: &Path, arguments: &[&str]) -> Option<String> {
     run_git(folder, arguments).ok()
 }
 
-/// What git prints, or what it complains of.
+/// What git prints, or its error message.
 fn run_git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("git")
         .arg("-C")

@@ -1,5 +1,5 @@
-//! What stands around the agents of `vine up`: the best wall that can, and where none can, what its
-//! owner says.
+//! The wall around agents of `vine up`: the strongest one that works here or, if none does, what the
+//! user decides.
 
 use std::{
     fs,
@@ -11,20 +11,20 @@ use anyhow::{Result, bail};
 use vine_domain::{Wall, WorkerIsolation};
 use vine_worker::{NoWall, Walls, WorkerConfig};
 
-/// Where it is remembered that this user goes on without a wall.
+/// The file that records that this user accepted to run without a wall.
 fn accepted(root: &Path) -> PathBuf {
     root.join("no-wall-accepted")
 }
 
-/// Decides on the wall; asks once, in a terminal, before going on without one. Never waits where
-/// nobody can answer.
+/// Chooses the wall; asks once, in a terminal, before it runs without one. Never waits if nobody can
+/// answer.
 pub fn settle(work: &mut WorkerConfig, root: &Path) -> Result<WorkerIsolation> {
     let why = match Walls::stand(work) {
         Ok(walls) => return Ok(walls.standing),
         Err(NoWall(why)) => why,
     };
     if work.wall.wanted.is_some() {
-        bail!("the wall that is wanted cannot stand here: {why}");
+        bail!("the requested wall does not work here: {why}");
     }
     if !accepted(root).exists() {
         if !io::stdin().is_terminal() {
@@ -36,7 +36,7 @@ pub fn settle(work: &mut WorkerConfig, root: &Path) -> Result<WorkerIsolation> {
         fs::create_dir_all(root)?;
         fs::write(
             accepted(root),
-            "`vine up` goes on without a wall here; remove this file to be asked again.\n",
+            "`vine up` runs without a wall here; remove this file to be asked again.\n",
         )?;
     }
     work.wall.wanted = Some(Wall::Plain);
@@ -46,7 +46,7 @@ pub fn settle(work: &mut WorkerConfig, root: &Path) -> Result<WorkerIsolation> {
 
 fn agrees(why: &str) -> Result<bool> {
     print!(
-        "No wall can stand around agents here:\n  {why}\nAgents here can read your files and the model's key, and reach this machine's services. Go on? [y/N] "
+        "No wall around agents works here:\n  {why}\nAgents here can read your files and the model's key, and reach this machine's services. Continue? [y/N] "
     );
     io::stdout().flush()?;
     let mut answer = String::new();

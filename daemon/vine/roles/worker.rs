@@ -1,4 +1,4 @@
-//! `vine worker`: one worker of a daemon anywhere.
+//! `vine worker`: one worker, for a daemon on any machine.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     stop,
 };
 
-/// Until INT or TERM.
+/// Runs until INT or TERM.
 pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
     log_to_stderr(&config.log);
     let state = match args.state.or_else(|| config.worker.state.clone()) {
@@ -29,7 +29,7 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
         Some(url) => url,
         None => {
             Endpoint::find()
-                .context("no daemon is named; use --daemon URL")?
+                .context("no daemon was given; use --daemon URL")?
                 .url
         }
     };
@@ -46,7 +46,7 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
     };
     work.wall.wanted = args.wall.or(work.wall.wanted);
     work.wall.agents = slots;
-    // A worker that would not start tells so before it spends its code.
+    // A worker that cannot start must fail before it uses up its enrolment code.
     let standing = Walls::stand(&work)?.standing;
     let identity = enrol(
         &daemon,
@@ -58,7 +58,7 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
     .await?;
     let stop = stop::on_signal()?;
     tracing::info!(
-        "{name} works for {daemon} with {slots} slots and the agent {}, wall: {}",
+        "{name} works for {daemon}, slots: {slots}, agent: {}, wall: {}",
         work.agent.command.join(" "),
         standing.said()
     );
@@ -72,7 +72,7 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
     vine_worker::run(work, identity, stop).await
 }
 
-/// What the configuration says of every worker; who it is and where comes on top.
+/// The settings that all workers share; identity and folder are added by the caller.
 pub fn of(config: &Config, agent: AgentConfig) -> Result<WorkerConfig> {
     let said = &config.worker;
     Ok(WorkerConfig {
@@ -91,7 +91,7 @@ pub fn of(config: &Config, agent: AgentConfig) -> Result<WorkerConfig> {
     })
 }
 
-/// What is to stand around agents.
+/// The settings of the wall.
 fn wall(config: &Config) -> Result<WallConfig> {
     let said = &config.worker;
     let names = said.hosts.iter().map(|(name, address)| {
@@ -109,7 +109,7 @@ fn wall(config: &Config) -> Result<WallConfig> {
     };
     if let Some(bad) = config.agents.claude.own.iter().find(is_name) {
         bail!(
-            "agents.claude.own names `{bad}`; give names of what lies in the Claude Code folder, like \"skills\""
+            "agents.claude.own has `{bad}`; use names inside the Claude Code folder, like \"skills\""
         );
     }
     if let Some(login) = config
@@ -119,7 +119,7 @@ fn wall(config: &Config) -> Result<WallConfig> {
         .iter()
         .find(|name| name.starts_with(".credentials"))
     {
-        bail!("agents.claude.own names `{login}`, which is a login; agents get none");
+        bail!("agents.claude.own has `{login}`, which is a login; agents never get logins");
     }
     Ok(WallConfig {
         wanted: said.wall,
@@ -150,7 +150,7 @@ fn host_name() -> String {
     }
 }
 
-/// How git is used.
+/// The settings of git.
 fn git(config: &Config) -> Result<GitConfig> {
     let (commit, git) = (config.commit.clone(), config.git.clone());
     let repos = git.repos.into_iter().map(|(repo, one)| {
@@ -168,7 +168,7 @@ fn git(config: &Config) -> Result<GitConfig> {
     })
 }
 
-/// Git works in folders of its own, so what it reads is named from the root.
+/// Git runs in other folders, so the files that it reads need absolute paths.
 fn access(said: RemoteConfig, section: &str) -> Result<GitAccess> {
     for (name, file) in [
         ("ssh_key", &said.ssh_key),
@@ -177,11 +177,11 @@ fn access(said: RemoteConfig, section: &str) -> Result<GitAccess> {
     ] {
         match file {
             Some(file) if !file.is_absolute() => bail!(
-                "{section}.{name} is `{}`; give its whole path, from the root",
+                "{section}.{name} is `{}`; use an absolute path",
                 file.display()
             ),
             Some(file) if !file.is_file() => bail!(
-                "{section}.{name} names {}, where no file is; correct it, or put the file there",
+                "{section}.{name} is {}, which is not a file; correct it, or create the file",
                 file.display()
             ),
             _ => {}
@@ -213,7 +213,7 @@ pub fn agent(config: &Config, named: Option<&str>) -> Result<AgentConfig> {
     };
     match kind {
         AgentKind::Claude => {
-            // One that is not there yet is looked for again and again by its worker.
+            // If it is not installed yet, the worker keeps looking for it.
             let mut command = agents.claude.command.clone();
             if let (Some(first), Some(program)) = (command.first_mut(), claude) {
                 *first = program.display().to_string();
@@ -250,9 +250,9 @@ fn script(command: Vec<String>, env: BTreeMap<String, String>) -> AgentConfig {
     }
 }
 
-/// The agent that needs no account: this program itself.
+/// The demo agent, which needs no account: this program itself.
 pub fn demo_agent() -> Result<AgentConfig> {
-    let own: PathBuf = std::env::current_exe().context("this program does not know where it is")?;
+    let own: PathBuf = std::env::current_exe().context("could not determine the path of this program")?;
     Ok(script(
         vec![own.display().to_string(), "demo-agent".into()],
         BTreeMap::new(),
@@ -265,7 +265,7 @@ fn claude_env(config: &Config) -> Result<BTreeMap<String, String>> {
     for (name, file) in &claude.env_files {
         let text = std::fs::read_to_string(file).with_context(|| {
             format!(
-                "agents.claude.env_files.{name}: {} cannot be read",
+                "agents.claude.env_files.{name}: could not read {}",
                 file.display()
             )
         })?;
@@ -289,8 +289,8 @@ mod tests {
             access.expect_err("refused").to_string()
         };
         for (file, words) in [
-            ("~/token", "give its whole path"),
-            ("/no/such/token", "where no file is"),
+            ("~/token", "use an absolute path"),
+            ("/no/such/token", "which is not a file"),
         ] {
             let error = said(file);
             assert!(

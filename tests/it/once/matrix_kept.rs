@@ -116,9 +116,9 @@ async fn matrix_an_upgraded_room_is_followed_with_its_open_questions_and_ok_mean
     room.place.platform(None).await;
 
     room.ann.mute(&next, true).await;
-    room.place.platform(Some("may not speak in the room")).await;
+    room.place.platform(Some("not allowed to post")).await;
     let doctor = room.doctor();
-    assert!(doctor.contains("may not speak in the room"), "{doctor}");
+    assert!(doctor.contains("not allowed to post"), "{doctor}");
     room.ann.mute(&next, false).await;
     room.place.platform(None).await;
     room.ann.put_out(VINE, &next).await;

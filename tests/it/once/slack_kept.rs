@@ -215,7 +215,7 @@ async fn slack_ok_means_that_people_can_be_asked() {
         .await;
     channel
         .place
-        .platform(Some("the token is not valid any more"))
+        .platform(Some("the token is no longer valid"))
         .await;
     channel.act("revoke", json!({ "revoked": false })).await;
     channel.place.platform(None).await;
@@ -350,7 +350,7 @@ async fn slack_a_late_second_copy_loses_its_buttons() {
             })
             .filter(|message| {
                 message["text"].as_str().is_some_and(|text| {
-                    text.contains("Q-1* for") || text.contains("stands here twice")
+                    text.contains("Q-1* for") || text.contains("was posted twice")
                 })
             })
             .cloned()

@@ -594,7 +594,7 @@ async fn hosts_that_were_refused_are_one_message_with_a_button_that_lets_out_to_
     while !place
         .log(&task)
         .await
-        .contains("not let out to neighbour.example")
+        .contains("network access to neighbour.example was refused")
     {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -610,7 +610,7 @@ async fn hosts_that_were_refused_are_one_message_with_a_button_that_lets_out_to_
     let branch = place.branch(&task).await;
     let said = git(&place.repo, &["show", &format!("{branch}:said.txt")]);
     assert!(
-        said.contains("agents of `site` are not let out to b.example"),
+        said.contains("agents of `site` are not allowed to reach b.example"),
         "the refusal says so: {said}"
     );
     assert!(
@@ -638,7 +638,7 @@ async fn an_agent_that_fills_the_disk_is_ended_within_seconds_and_room_is_left()
     place
         .told(
             &task,
-            "left less than 60 MB on the worker's disk, so it was ended",
+            "left less than 60 MB free on the worker's disk, so it was stopped",
         )
         .await;
     println!("ended after {:.1} s", began.elapsed().as_secs_f64());

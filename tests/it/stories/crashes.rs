@@ -205,7 +205,7 @@ async fn claude_an_absence_of_the_daemon_longer_than_the_trust_in_a_lease_ends_t
     })
     .await;
     assert!(
-        worker.output().contains("was not heard of for too long"),
+        worker.output().contains("no contact with the daemon for too long"),
         "{}",
         worker.output()
     );

@@ -113,7 +113,7 @@ async fn discord_buttons_modals_menus_and_strangers() {
     guild
         .wait("a command in a thread is about its task", in_thread)
         .await;
-    guild.whispers(ANN, "Taken.").await;
+    guild.whispers(ANN, "Received.").await;
     guild
         .act("submit", json!({ "values": { "text": "only on Mondays" } }))
         .await;
@@ -285,7 +285,7 @@ async fn discord_without_the_words_of_messages_people_answer_all_the_same() {
     let (first, thread) = guild.task("One").await;
     guild.hears("**Q-1** for").await;
     let words = guild.say(ANN, "No", Some(&thread)).await;
-    guild.hears("I cannot read messages here").await;
+    guild.hears("AgentVine cannot read messages here").await;
     guild.say(ANN, "hello?", Some(&thread)).await;
     guild
         .act(
@@ -312,7 +312,7 @@ async fn discord_without_the_words_of_messages_people_answer_all_the_same() {
             json!({ "user": ANN, "channel": thread, "message": order, "name": "Use as answer" }),
         )
         .await;
-    guild.whispers(ANN, "is a command, and no answer").await;
+    guild.whispers(ANN, "is a command, not an answer").await;
     guild
         .say(
             ANN,

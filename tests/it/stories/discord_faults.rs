@@ -312,7 +312,7 @@ async fn discord_what_the_bot_may_not_is_named_and_works_once_it_may() {
         .await;
     guild
         .place
-        .room("site", "the bot lacks in #vine-site: ")
+        .room("site", "the bot is missing permissions in #vine-site: ")
         .await;
     guild.place.room("site", "Send Messages in Threads").await;
     guild
@@ -323,7 +323,7 @@ async fn discord_what_the_bot_may_not_is_named_and_works_once_it_may() {
     guild.say(ANN, "Yes", Some(&thread)).await;
     guild.place.wait(&task, "done").await;
     guild.act("vanish", json!({ "channel": guild.id })).await;
-    guild.place.room("site", "the channel is gone").await;
+    guild.place.room("site", "channel no longer exists").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,7 +54,7 @@ async fn claude_a_worker_with_a_wrong_key_beside_a_good_one_costs_no_task() {
     }
     let bad = place.worker_in("w-bad", "ERROR").await;
     assert!(
-        words(&bad["trouble"]).contains("refused the agent's credentials"),
+        words(&bad["trouble"]).contains("rejected the agent's credentials"),
         "{bad:#}"
     );
     let _good = place.worker("w-good", 4).await;
@@ -82,7 +82,7 @@ async fn claude_a_worker_with_a_wrong_key_beside_a_good_one_costs_no_task() {
     );
     let status = place.shell(&["status"]);
     assert!(
-        status.contains("w-bad is ill: The model's service refused"),
+        status.contains("w-bad is ill: The model service rejected"),
         "{status}"
     );
 }
@@ -199,7 +199,7 @@ async fn a_task_that_fills_the_disk_makes_two_workers_ill_at_most() {
     let dead = place.wait(&fill, "failed").await;
     assert_eq!(dead["failure"]["kind"], "makes_ill", "{dead:#}");
     assert!(
-        words(&dead["failure"]["message"]).contains("The disk of this worker is full"),
+        words(&dead["failure"]["message"]).contains("This worker's disk is full"),
         "{dead:#}"
     );
     assert_eq!(

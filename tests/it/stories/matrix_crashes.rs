@@ -122,7 +122,7 @@ async fn matrix_a_session_that_was_ended_is_reported_and_begun_anew_when_its_fol
     room.synapse.log_in("vine").await.log_out_everywhere().await;
     let trouble = room.adapter_trouble().await;
     assert!(
-        trouble.contains("ended our session") && trouble.contains("remove the folder `matrix`"),
+        trouble.contains("the bot's session") && trouble.contains("remove the folder `matrix`"),
         "{trouble}"
     );
     room.ann.say_in(&room.id, &root, "No").await;

@@ -299,7 +299,7 @@ async fn matrix_with_the_recovery_key_a_new_device_reads_what_the_lost_one_would
             vault.room.place.repo.display()
         ))
         .await;
-    let unsigned = "our device is not signed by its account";
+    let unsigned = "the bot's device is not signed by its account";
     for attempt in 0.. {
         let rooms = vault.room.place.say("repo room third").await.to_string();
         if rooms.contains(unsigned) {

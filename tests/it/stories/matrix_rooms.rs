@@ -31,7 +31,7 @@ async fn matrix_an_alias_that_somebody_else_holds_is_named_and_their_room_can_be
     .await;
     let _daemon = place.daemon().await;
     let _worker = place.worker("w-1", 1).await;
-    let taken = "the alias #vine-site:vine.test leads to a room that we did not make";
+    let taken = "the alias #vine-site:vine.test points to a room that the bot did not create";
     wait_for_room(&place, "site", |room| {
         room["trouble"]
             .as_str()
@@ -44,7 +44,7 @@ async fn matrix_an_alias_that_somebody_else_holds_is_named_and_their_room_can_be
         .await
         .expect_err("we are not there");
     assert!(
-        refused.to_string().contains("Invite us there first"),
+        refused.to_string().contains("Invite the bot first"),
         "{refused}"
     );
     ann.invite("@vine:vine.test", &theirs).await;

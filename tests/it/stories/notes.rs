@@ -39,7 +39,7 @@ async fn claude_a_note_reaches_the_agent_at_work_once_and_is_acknowledged_when_k
     let done = place.wait(&task, "done").await;
     assert_eq!(place.heard("Use two coats."), 1, "the agent read it once");
     assert_eq!(
-        place.heard("writes to you while you work"),
+        place.heard("sent you a message while you were working"),
         1,
         "and from whom"
     );

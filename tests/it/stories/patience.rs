@@ -345,7 +345,7 @@ async fn claude_hears_that_nobody_answered_and_takes_a_late_answer_up_in_the_sam
     let done = place.wait(&task, "done").await;
     assert_eq!(done["questions"][0]["state"], "expired");
     assert_eq!(
-        place.heard("This is no refusal: nobody has decided anything."),
+        place.heard("This is not a refusal: no decision has been made."),
         1,
         "the agent knows"
     );
@@ -412,7 +412,7 @@ async fn claude_at_work_after_its_question_was_given_up_gets_the_late_answer_in_
     place.wait(&task, "running").await;
     place.answer(&task, &question, "Blue").await;
     let done = place.wait(&task, "done").await;
-    assert_eq!(place.heard("An answer has come after all."), 1);
+    assert_eq!(place.heard("A late answer has arrived."), 1);
     assert_eq!(
         (
             &done["questions"][0]["state"],

@@ -230,7 +230,7 @@ async fn claude_when_the_worker_with_the_session_stays_away_another_starts_afres
     );
     let thread = place.thread(&task).await;
     assert!(
-        thread.contains("The session that asked is on another worker"),
+        thread.contains("The session that asked is gone or belongs to another worker"),
         "{thread}"
     );
     let heard = place

@@ -98,7 +98,7 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
     // By the daemon's answer to its beat or to its report, whichever comes first.
     until(PATIENCE, "the old attempt is given up", || {
         let said = still.output();
-        let ways = ["stopped, the lease has ended", "the report was not wanted"];
+        let ways = ["stopped, the lease has ended", "the daemon refused the report"];
         ways.iter().any(|way| said.contains(way)).then_some(())
     })
     .await;

@@ -150,7 +150,7 @@ async fn claude_credentials_that_are_refused_for_one_task_only_are_its_own_fault
         let expected = Expected {
             state: "failed",
             kind: "makes_ill",
-            says: "refused the agent's credentials",
+            says: "rejected the agent's credentials",
             advice: "Look at what the agent did there",
         };
         assert_failed(&place, &task, &expected).await;
@@ -182,7 +182,7 @@ async fn claude_hangs() {
         .at_work()
         .await;
     let task = place.task("Hang", "MODEL: hang").await;
-    assert_tried_again(&place, &task, "said nothing for 0.1 minutes").await;
+    assert_tried_again(&place, &task, "was silent for 0.1 minutes").await;
     assert!(
         crate::harness::agents(place.folder.path()).is_empty(),
         "nothing of the agent is left"
@@ -263,7 +263,7 @@ async fn the_branch_is_taken() {
     let (place, _processes) = Place::new(Agent::Script("echo fine")).await.at_work().await;
     git(&place.repo, &["branch", "mine"]);
     for (branch, says) in [
-        ("mine", "was not made for this task"),
+        ("mine", "was not created for this task"),
         ("main", "is where the tasks of `site` start from"),
     ] {
         let task = place.say(&format!("task new x --branch {branch}")).await["id"]

@@ -1,5 +1,5 @@
-//! System calls that nothing in a sandbox needs and that reach past it: a list of refusals, after
-//! those of Docker's and Flatpak's default profiles, with the kernel's own documentation of each.
+//! System calls that nothing in a sandbox needs and that reach outside it: a deny list modelled on
+//! Docker's and Flatpak's default profiles and the kernel documentation of each call.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use seccompiler::{
 
 type SyscallRules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Closes them for this process and all that it starts.
+/// Blocks them for this process and its descendants.
 pub fn close() -> Result<()> {
     rustix::thread::set_no_new_privs(true)?;
-    // Programs take `ENOSYS` for an older kernel and go another way.
+    // `ENOSYS` looks like an older kernel, so programs fall back to other calls.
     apply(absent(), libc::ENOSYS)?;
     apply(refused()?, libc::EPERM)
 }
@@ -24,10 +24,10 @@ fn apply(rules: SyscallRules, errno: i32) -> Result<()> {
     let errno = SeccompAction::Errno(errno.unsigned_abs());
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, errno, arch)?;
     let program: BpfProgram = filter.try_into()?;
-    apply_filter(&without_x32(program)).context("seccomp does not take our filter")
+    apply_filter(&without_x32(program)).context("seccomp rejected the filter")
 }
 
-/// The second table of system calls of x86-64 (`__X32_SYSCALL_BIT`) would go past the filter.
+/// The x32 system calls of x86-64 (`__X32_SYSCALL_BIT`) would bypass the filter.
 fn without_x32(program: BpfProgram) -> BpfProgram {
     if !cfg!(target_arch = "x86_64") {
         return program;
@@ -67,14 +67,14 @@ fn refused() -> Result<SyscallRules> {
         libc::SYS_clone,
         vec![when(0, Is::MaskedEq(NEW_USER), NEW_USER)?],
     );
-    // Words put into a terminal's input are typed by whoever reads it next.
+    // Input injected into a terminal would be read by its next reader as typed.
     let inject = [libc::TIOCSTI, libc::TIOCLINUX];
     let inject: Result<Vec<_>> = inject
         .into_iter()
         .map(|one| when(1, Is::MaskedEq(WORD), one))
         .collect();
     rules.insert(libc::SYS_ioctl, inject?);
-    // A family that is not one of these: packets, virtual machines' hosts, Bluetooth and the like.
+    // Any address family except these: raw packets, VM sockets, Bluetooth and the like.
     let families = [
         libc::AF_UNIX,
         libc::AF_INET,
@@ -99,8 +99,8 @@ fn when(argument: u8, is: Is, value: u64) -> Result<SeccompRule> {
     Ok(SeccompRule::new(vec![condition])?)
 }
 
-/// Other processes' memory; new namespaces and mounts; the kernel's keys, programs, modules and
-/// clocks.
+/// Access to other processes' memory; new namespaces and mounts; the kernel's keys, programs,
+/// modules and clocks.
 const REFUSED: &[i64] = &[
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,

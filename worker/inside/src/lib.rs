@@ -1,8 +1,8 @@
-//! The first process of an agent's sandbox: small, since one runs beside each agent.
+//! The first process of an agent's sandbox: small, since one runs for each agent.
 //!
-//! It bounds itself, closes what the kernel offers beyond files and sockets, carries loopback ports
-//! to the keeper's sockets, starts the agent, takes away orphans, and ends as the agent ends. With
-//! it, everything in the sandbox ends: it is process 1 there (pid_namespaces(7)).
+//! It limits itself, blocks kernel features beyond files and sockets, forwards loopback ports to
+//! the keeper's sockets, starts the agent, reaps orphans, and exits as the agent does. Everything
+//! in the sandbox ends with it, since it is process 1 there (pid_namespaces(7)).
 #![warn(missing_docs)]
 
 pub mod filter;
@@ -21,13 +21,15 @@ use rustix::process::{
 
 pub use spec::{SPEC, SandboxSpec};
 
-/// What a shell gives when there is no such program.
+/// The exit code that a shell returns for a command that is not found.
 pub const NOT_STARTED: u8 = 127;
 
-/// Runs what a file says; `arguments` are those of the program, its own name first.
+/// Runs the program in the spec; `arguments` are this program's name and the spec file.
 pub fn run(arguments: &[String]) -> ExitCode {
     let [_, file] = arguments else {
-        eprintln!("vine-inside: it is started by `vine worker`, as the first process of a sandbox");
+        eprintln!(
+            "vine-inside: only `vine worker` starts this program, as the first process of a sandbox"
+        );
         return ExitCode::from(2);
     };
     match begin(file) {
@@ -40,17 +42,17 @@ pub fn run(arguments: &[String]) -> ExitCode {
 }
 
 fn begin(file: &str) -> Result<ExitCode> {
-    let text = std::fs::read(file).with_context(|| format!("{file} cannot be read"))?;
+    let text = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
     let spec: SandboxSpec =
-        serde_json::from_slice(&text).context("what it should run cannot be read")?;
-    // Nothing in here looks into this process.
+        serde_json::from_slice(&text).context("cannot parse the sandbox spec")?;
+    // Prevents other processes in the sandbox from inspecting this one.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     bound(&spec);
     let doors = ports::open(&spec.ports)?;
     filter::close()?;
     ports::carry(doors);
     let Some((program, rest)) = spec.program.split_first() else {
-        anyhow::bail!("nothing is to be run");
+        anyhow::bail!("the sandbox spec names no program");
     };
     let mut agent = Command::new(program);
     agent
@@ -69,7 +71,7 @@ fn begin(file: &str) -> Result<ExitCode> {
     Ok(ends_as(status))
 }
 
-/// Limits that a process may only lower. Where the keeper has a control group, that counts too.
+/// Limits that a process may only lower. A control group of the keeper applies in addition.
 fn bound(spec: &SandboxSpec) {
     let to = |limit: u64| Rlimit {
         current: Some(limit),
@@ -84,7 +86,7 @@ fn bound(spec: &SandboxSpec) {
     }
 }
 
-/// Waits for the agent's end, and takes away whatever else ended.
+/// Waits for the agent to exit and reaps other processes meanwhile.
 fn end_of(agent: Option<Pid>) -> Option<ExitStatus> {
     loop {
         match wait(WaitOptions::empty()) {
@@ -97,7 +99,7 @@ fn end_of(agent: Option<Pid>) -> Option<ExitStatus> {
     }
 }
 
-/// As shells say it: 128 and the signal's number.
+/// The exit code in the shell convention: 128 plus the signal number.
 fn ends_as(status: ExitStatus) -> ExitCode {
     let code = status.code().or_else(|| Some(128 + status.signal()?));
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))

@@ -1,4 +1,4 @@
-//! Ports of the sandbox's own loopback, each carried to a socket of the keeper.
+//! Forwards ports on the sandbox's loopback interface to the keeper's sockets.
 
 use std::{
     io,
@@ -10,23 +10,23 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// Enough to carry bytes.
+/// Enough stack for copying bytes.
 const STACK: usize = 64 * 1024;
 
-/// A port, and where it leads.
+/// A listening port and the socket that it forwards to.
 type ForwardedPort = (TcpListener, PathBuf);
 
-/// Listens on all of them.
+/// Listens on all ports.
 pub fn open(ports: &[(u16, PathBuf)]) -> Result<Vec<ForwardedPort>> {
     let one = |(port, socket): &(u16, PathBuf)| {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, *port))
-            .with_context(|| format!("port {port} cannot be listened on"))?;
+            .with_context(|| format!("cannot listen on port {port}"))?;
         Ok((listener, socket.clone()))
     };
     ports.iter().map(one).collect()
 }
 
-/// Carries what comes, as long as this process lives.
+/// Forwards connections while this process lives.
 pub fn carry(doors: Vec<ForwardedPort>) {
     for (listener, socket) in doors {
         begin(move || {
@@ -38,12 +38,12 @@ pub fn carry(doors: Vec<ForwardedPort>) {
     }
 }
 
-/// Nothing happens when there is no room for another thread: the caller's connection is closed.
+/// If no thread can be created, the work is dropped, which closes the caller's connection.
 fn begin(work: impl FnOnce() + Send + 'static) {
     let _closed = thread::Builder::new().stack_size(STACK).spawn(work);
 }
 
-/// Both ways until both have ended.
+/// Copies in both directions until both have ended.
 fn through(stream: &TcpStream, socket: &Path) -> io::Result<()> {
     let keeper = UnixStream::connect(socket)?;
     let (mut from_agent, mut to_keeper) = (stream.try_clone()?, keeper.try_clone()?);

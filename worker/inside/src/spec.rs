@@ -1,11 +1,11 @@
-//! What the keeper tells the first process of a sandbox, as JSON in a file that nothing inside can
-//! write. There is no secret in it.
+//! The keeper's instructions for the first process of a sandbox: a JSON file that nothing inside
+//! can write. It contains no secrets.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// Where the file is, inside.
+/// The path of the file inside the sandbox.
 pub const SPEC: &str = "/run/vine/spec.json";
 
 /// One agent in its sandbox.
@@ -13,14 +13,14 @@ pub const SPEC: &str = "/run/vine/spec.json";
 pub struct SandboxSpec {
     /// The program and its arguments.
     pub program: Vec<String>,
-    /// Where it works.
+    /// The folder that the agent works in.
     pub folder: PathBuf,
-    /// Its whole environment.
+    /// The complete environment.
     pub env: Vec<(String, String)>,
-    /// Ports of 127.0.0.1, each with the keeper's socket that it leads to.
+    /// Ports on 127.0.0.1, each with the keeper's socket that it forwards to.
     pub ports: Vec<(u16, PathBuf)>,
-    /// So many processes at most, threads counted.
+    /// Maximum number of processes, including threads.
     pub processes: Option<u64>,
-    /// So many bytes of data at most for each process.
+    /// Maximum bytes of data per process.
     pub memory: Option<u64>,
 }

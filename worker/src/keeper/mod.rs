@@ -14,9 +14,9 @@
 //! | ref | what |
 //! |---|---|
 //! | `refs/remotes/origin/*` | the source's branches as they were last fetched |
-//! | `refs/vine/T-7-<created>/base` | what its folder borrows, so that no `gc` takes it away |
-//! | `refs/vine/T-7-<created>/work` | the last that is known of its work |
-//! | `refs/vine/T-7-<created>/e2/*` | all that its second attempt had in its repository |
+//! | `refs/vine/T-7-<created>/base` | what its folder borrows, so that `gc` keeps it |
+//! | `refs/vine/T-7-<created>/work` | the latest known state of its work |
+//! | `refs/vine/T-7-<created>/e2/*` | all refs of its second attempt's repository |
 
 pub mod folder;
 pub mod publish;

@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(named.len(), 12);
         assert_eq!(
             named[10..],
-            ["and 2 more", "more than can be looked through"]
+            ["and 2 more", "more changes than can be scanned"]
         );
     }
 }

@@ -141,7 +141,7 @@ mod tests {
         }
         let public = "93.184.216.34".parse().expect("an address");
         assert!(may_reach(public, &[]));
-        assert!(!may_reach(public, &[public]), "the daemon stands there");
+        assert!(!may_reach(public, &[public]), "the daemon is there");
         let mapped = "::ffff:93.184.216.34".parse().expect("an address");
         assert!(
             !may_reach(mapped, &[public]),

@@ -1,5 +1,5 @@
-//! The wall `bubblewrap`: namespaces of its own for users, processes, mounts, network, messages and
-//! names, made by bwrap(1), with our own first process in them.
+//! The wall `bubblewrap`: separate namespaces for users, processes, mounts, network, IPC and host
+//! name, created by bwrap(1), with our own first process in them.
 
 use std::{
     ffi::OsString,
@@ -10,25 +10,25 @@ use std::{
 
 use super::mounts::VisibleMounts;
 
-/// One agent's place, as it is mounted.
+/// What is mounted into one agent's sandbox.
 pub struct SandboxPlan<'a> {
     /// Programs and libraries.
     pub seen: &'a VisibleMounts,
-    /// Seen as `/etc`; none where an image has its own.
+    /// Mounted as `/etc`; unused if an image has its own.
     pub etc: &'a Path,
-    /// Where it works; written, at its own path.
+    /// The folder that the agent works in; writable, at its own path.
     pub folder: &'a Path,
-    /// Its home; written, at its own path.
+    /// The agent's home; writable, at its own path.
     pub home: &'a Path,
-    /// Seen as `/tmp`.
+    /// Mounted as `/tmp`.
     pub temp: &'a Path,
-    /// Files and sockets of ours, each seen below `/run/vine`.
+    /// Our files and sockets, mounted below `/run/vine`.
     pub run: &'a Path,
-    /// The repository's objects that it borrows.
+    /// The repository's objects, which the folder borrows.
     pub objects: Option<&'a Path>,
-    /// Single files that are written in place of what lies there: a login, if it must be.
+    /// Writable files mounted over others: a login, if necessary.
     pub files: &'a [(PathBuf, PathBuf)],
-    /// What of the person's Claude Code folder an administrator named: read, in the agent's own.
+    /// Entries of the person's Claude Code folder that an administrator named; read only.
     pub own: &'a [(PathBuf, PathBuf)],
     /// The first process.
     pub inside: &'a Path,
@@ -36,15 +36,15 @@ pub struct SandboxPlan<'a> {
     pub vine: &'a Path,
 }
 
-/// The first process, as it is called inside.
+/// The path of the first process inside the sandbox.
 pub const INSIDE: &str = "/run/vine/inside";
-/// Where our files are seen.
+/// Where our files are mounted.
 pub const RUN: &str = "/run/vine";
-/// What stands in a plan's `run` folder and is mounted into containers, each by itself.
+/// Files in a plan's `run` folder that are mounted into containers one by one.
 pub const FILES: [&str; 5] = ["spec.json", "settings.json", "door", "model", "egress"];
-/// Files of the system that we write ourselves.
+/// System files that we write ourselves.
 pub const SYSTEM: [(&str, &str); 2] = [("passwd", "/etc/passwd"), ("group", "/etc/group")];
-/// What of `/proc` is the whole machine's, and not hidden by the namespace of processes.
+/// Parts of `/proc` that belong to the whole machine and are not hidden by the process namespace.
 const KERNEL: [&str; 7] = [
     "/proc/sys",
     "/proc/sysrq-trigger",
@@ -54,12 +54,12 @@ const KERNEL: [&str; 7] = [
     "/proc/acpi",
     "/proc/mtrr",
 ];
-/// Bytes of memory that looks like files; browsers and databases in tests want some.
+/// Bytes of shared memory; browsers and databases in tests need some.
 const SHARED: &str = "268435456";
-/// An agent of a worker that is root is an ordinary user inside.
+/// A root worker's agent is an ordinary user inside.
 const USER: u32 = 1000;
 
-/// Its number inside.
+/// The agent's user id inside.
 pub fn user() -> u32 {
     match rustix::process::geteuid().as_raw() {
         0 => USER,
@@ -90,7 +90,7 @@ pub fn arguments(plan: &SandboxPlan<'_>) -> Vec<OsString> {
     for (link, to) in &plan.seen.links {
         say(&[&"--symlink", to, link]);
     }
-    // Before what may lie below it.
+    // Mounted before anything that may be below it.
     say(&[&"--bind", &plan.temp, &"/tmp"]);
     for path in &plan.seen.paths {
         say(&[&"--ro-bind-try", path, path]);
@@ -101,7 +101,7 @@ pub fn arguments(plan: &SandboxPlan<'_>) -> Vec<OsString> {
     }
     say(&[&"--proc", &"/proc", &"--dev", &"/dev"]);
     say(&[&"--size", &SHARED, &"--tmpfs", &"/dev/shm"]);
-    // Root's own settings of the kernel are files that root may write, in whatever namespace it is.
+    // Kernel settings that root owns stay writable for root in any namespace.
     for kernel in KERNEL.iter().filter(|path| Path::new(path).exists()) {
         say(&[&"--ro-bind", kernel, kernel]);
     }
@@ -138,7 +138,8 @@ pub fn arguments(plan: &SandboxPlan<'_>) -> Vec<OsString> {
     all
 }
 
-/// Writes the system's files: one account, no names but our own; and what our programs are mounted on.
+/// Writes the system files, with accounts only for root, the agent and nobody, and mount points for
+/// our programs.
 pub fn write_system(run: &Path, home: &Path) -> std::io::Result<()> {
     fs::create_dir_all(run.join("bin"))?;
     for place in ["inside", "bin/vine"] {
@@ -158,12 +159,12 @@ pub fn write_system(run: &Path, home: &Path) -> std::io::Result<()> {
         .try_for_each(|((name, _), text)| fs::write(run.join(name), text))
 }
 
-/// What is known of this machine when the wall does not stand.
+/// Facts about this machine that explain why bubblewrap is not available.
 #[derive(Debug, Default, Clone)]
 pub struct MachineSigns {
-    /// `bwrap` is there.
+    /// Whether `bwrap` is installed.
     pub installed: bool,
-    /// `vine-inside` is there.
+    /// Whether `vine-inside` exists.
     pub inside: bool,
     /// `user.max_user_namespaces`
     pub most: Option<u64>,
@@ -171,16 +172,16 @@ pub struct MachineSigns {
     pub clone: Option<u64>,
     /// `kernel.apparmor_restrict_unprivileged_userns` (Ubuntu 24.04)
     pub apparmor: Option<u64>,
-    /// We are in a container.
+    /// Whether this process is in a container.
     pub contained: bool,
-    /// Linux at all.
+    /// Whether this is Linux.
     pub linux: bool,
-    /// What bwrap complained of.
+    /// bwrap's error message.
     pub said: String,
 }
 
 impl MachineSigns {
-    /// Looks at this machine.
+    /// Inspects this machine.
     pub fn look(said: String, installed: bool, inside: bool) -> Self {
         let number = |file: &str| {
             fs::read_to_string(format!("/proc/sys/{file}"))
@@ -203,28 +204,28 @@ impl MachineSigns {
         }
     }
 
-    /// Why it does not stand, and the command that helps.
+    /// Why bubblewrap is not available, and a command that helps.
     pub fn reason(&self) -> String {
         match self {
-            Self { linux: false, .. } => "bubblewrap needs Linux; on macOS use a container (`worker.image`)".into(),
+            Self { linux: false, .. } => "bubblewrap requires Linux; on macOS, use a container (`worker.image`)".into(),
             Self { installed: false, .. } => {
                 "bubblewrap is not installed: `sudo apt install bubblewrap` (or dnf, pacman, apk)".into()
             }
             Self { inside: false, .. } => {
-                "the program `vine-inside` is missing: install it beside `vine`, it comes with it".into()
+                "the program `vine-inside` is missing: it is part of the release; install it beside `vine`".into()
             }
             Self { most: Some(0), .. } => {
-                "this system allows no user namespaces: `sudo sysctl -w user.max_user_namespaces=15000`".into()
+                "user namespaces are disabled on this system: `sudo sysctl -w user.max_user_namespaces=15000`".into()
             }
             Self { clone: Some(0), .. } => {
-                "this system lets only root make user namespaces: `sudo sysctl -w kernel.unprivileged_userns_clone=1`".into()
+                "only root may create user namespaces on this system: `sudo sysctl -w kernel.unprivileged_userns_clone=1`".into()
             }
             Self { contained: true, .. } => format!(
-                "the container that this runs in forbids namespaces: start it with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined`, as our compose file does ({})",
+                "this container forbids namespaces: start it with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined`, as our compose file does ({})",
                 self.short()
             ),
             Self { apparmor: Some(1), .. } => {
-                "AppArmor keeps bubblewrap from making user namespaces: `sudo apt install apparmor-profiles && sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && sudo apparmor_parser -r /etc/apparmor.d/bwrap-userns-restrict`".into()
+                "AppArmor prevents bubblewrap from creating user namespaces: `sudo apt install apparmor-profiles && sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && sudo apparmor_parser -r /etc/apparmor.d/bwrap-userns-restrict`".into()
             }
             _ => format!("bubblewrap does not start here: {}", self.short()),
         }
@@ -241,7 +242,7 @@ impl MachineSigns {
     }
 }
 
-/// Whether it starts with all that we ask of it; else what it complained of.
+/// Checks whether bwrap starts with all our arguments; otherwise returns its error.
 pub fn try_out(bwrap: &Path, plan: &SandboxPlan<'_>) -> Result<(), String> {
     let tried = Command::new(bwrap)
         .args(arguments(plan))

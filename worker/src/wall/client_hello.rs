@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(
             read(&greeting("192.0.2.1")),
             ClientHello::Other,
-            "an address is no name"
+            "an address is not a name"
         );
     }
 }

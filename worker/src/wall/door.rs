@@ -1,5 +1,6 @@
-//! The one door of a sandbox: a socket that belongs to one attempt. What comes through it is said as
-//! its agent's; no token is needed, and none is inside. A line of JSON comes in, one goes back.
+//! The only door of a sandbox: a socket that belongs to one attempt. Whatever comes through it
+//! counts as the agent's; no token is needed, and none is inside. A call is one line of JSON, and
+//! so is its reply.
 
 use std::{
     collections::HashMap,
@@ -27,68 +28,70 @@ use vine_domain::{
 use super::connection_limit::{LimitedListener, LimitedStream};
 use crate::{agent_folder::read_inside, agent_host::AgentHost};
 
-/// What an agent says through its door.
+/// A call through the door.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DoorCall {
-    /// Asks people, and waits for their answer.
+    /// Asks people and waits for their answer.
     Ask {
         /// The question.
         question: String,
-        /// What can be chosen.
+        /// The options to choose from.
         options: Vec<String>,
-        /// Several may be.
+        /// Whether several options may be chosen.
         multi: bool,
     },
-    /// Tells the thread something.
+    /// Posts a note in the thread.
     Note {
-        /// The words.
+        /// The text.
         text: String,
     },
-    /// Says what it is at, for the log.
+    /// Reports progress in the log.
     Progress {
-        /// The words.
+        /// The text.
         text: String,
     },
     /// Shows a text file of its folder in the thread.
     Show {
-        /// Where it is, from the folder or from the root.
+        /// Its path, absolute or relative to the folder.
         file: PathBuf,
     },
-    /// Says what its last words are.
+    /// Sets the agent's final message.
     Finish {
-        /// The words.
+        /// The text.
         text: String,
     },
 }
 
-/// What goes back.
+/// A reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DoorReply {
-    /// What people answered; `None` when nobody did in time.
+    /// People's answer; `None` if nobody answered in time.
     Answer(Option<String>),
-    /// It is done.
+    /// The call succeeded.
     Done,
-    /// It is not, and why.
+    /// The call was refused, with the reason.
     Refused(String),
 }
 
-/// Nobody decided anything; `vine ask` has an exit code for it.
+/// No decision was made; `vine ask` has an exit code for this.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody answered in time, which is no refusal; decide what can be done without the answer")]
+#[error(
+    "nobody answered in time (this is not a refusal); decide what you can do without an answer"
+)]
 pub struct NobodyAnswered;
 
-/// The door of one attempt, on the keeper's side.
+/// The keeper's side of one attempt's door.
 pub struct SandboxDoor {
     host: AgentHost,
     session: SessionId,
-    /// What was asked and answered before.
+    /// Earlier questions of the task.
     known: Vec<Question>,
-    /// Where files are shown from.
+    /// The folder from which files may be shown.
     folder: PathBuf,
-    /// The same words may be asked more than once; the second time is another question, also when a
-    /// script runs again.
+    /// How often the same text was asked: the second time is another question, also when a script
+    /// runs again.
     times: Mutex<HashMap<String, u32>>,
     last_words: Mutex<Option<String>>,
     shown: Mutex<u32>,
@@ -99,17 +102,17 @@ pub struct SandboxDoor {
 /// One connection.
 type DoorStream = LimitedStream<UnixStream>;
 
-/// A call comes within this time.
+/// Time limit for receiving a call.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A call is no longer than this.
+/// Maximum size of a call in bytes.
 const LINE: u64 = 256 * 1024;
-/// Words of a note.
+/// Maximum length of a note.
 const NOTE: usize = 4_000;
-/// Notes and files of one attempt; more would bury what people are asked.
+/// Maximum number of notes and files per attempt; more would bury the questions.
 const MOST: u32 = 50;
-/// Questions of one attempt.
+/// Maximum number of questions per attempt.
 const QUESTIONS: u32 = 500;
-/// A file that is shown.
+/// Maximum size of a shown file in bytes.
 const FILE: u64 = 64 * 1024;
 
 impl SandboxDoor {
@@ -128,7 +131,7 @@ impl SandboxDoor {
         }
     }
 
-    /// Serves as long as it is polled.
+    /// Serves while it is polled.
     pub async fn serve(self: Arc<Self>, mut listener: LimitedListener<UnixListener>) {
         let mut calls = JoinSet::new();
         loop {
@@ -143,7 +146,7 @@ impl SandboxDoor {
         }
     }
 
-    /// What the agent wants as its last words.
+    /// The final message that the agent set.
     pub fn last_words(&self) -> Option<String> {
         self.last_words
             .lock()
@@ -151,7 +154,7 @@ impl SandboxDoor {
             .clone()
     }
 
-    /// Waits until answers that are on their way have arrived and are on record.
+    /// Waits until pending answers have arrived and are recorded.
     pub async fn settled(&self) {
         self.passing.close();
         self.passing.wait().await;
@@ -162,8 +165,8 @@ impl SandboxDoor {
         let mut reader = BufReader::new(&mut stream).take(LINE);
         tokio::time::timeout(PATIENCE, reader.read_line(&mut text))
             .await
-            .context("the call did not come")??;
-        // Somebody looked whether anybody is here.
+            .context("no call was received")??;
+        // Only a check whether the door is open.
         if text.is_empty() {
             return Ok(());
         }
@@ -172,7 +175,7 @@ impl SandboxDoor {
             Err(error) => {
                 return reply(
                     &mut stream,
-                    &DoorReply::Refused(format!("this is no call: {error}")),
+                    &DoorReply::Refused(format!("not a valid call: {error}")),
                 )
                 .await;
             }
@@ -208,7 +211,7 @@ impl SandboxDoor {
 
     async fn note(&self, text: &str) -> Result<()> {
         if is_nothing(text) {
-            bail!("the note is empty; nothing was said");
+            bail!("the note is empty; nothing was posted");
         }
         count(&self.shown, MOST)?;
         self.host.say_of_agent(short(text)).await?;
@@ -267,8 +270,7 @@ impl SandboxDoor {
         let answer = question.answer().map(|answer| words(&answer.decision));
         let host = self.host.clone();
         let passed = self.passing.spawn(async move {
-            // If the asking program is gone there is nobody left to tell, and the answer is used up all
-            // the same.
+            // Even if the asking program is gone, the answer counts as used.
             let passed = reply(&mut stream, &DoorReply::Answer(answer)).await;
             host.delivered(question.heard()).await?;
             passed
@@ -276,7 +278,7 @@ impl SandboxDoor {
         passed.await?
     }
 
-    /// A name for the call that is the same when the script runs again.
+    /// A name for the call that stays the same when the script runs again.
     fn nth_name(&self, text: &str) -> String {
         let hash = Token::presented(text).hash()[..16].to_owned();
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
@@ -289,7 +291,7 @@ impl SandboxDoor {
 fn count(so_far: &Mutex<u32>, most: u32) -> Result<()> {
     let mut count = so_far.lock().unwrap_or_else(PoisonError::into_inner);
     if *count >= most {
-        bail!("this attempt has said {most} of these, which is enough; go on without");
+        bail!("this attempt has reached the limit of {most}; continue without");
     }
     *count += 1;
     Ok(())
@@ -314,36 +316,38 @@ async fn reply(stream: &mut DoorStream, reply: &DoorReply) -> Result<()> {
     Ok(stream.shutdown().await?)
 }
 
-/// A text file of the folder.
+/// Reads a text file in the folder.
 fn text_of(folder: &Path, file: &Path) -> Result<String> {
     let bytes = read_inside(folder, file, FILE)?;
     String::from_utf8(bytes)
         .ok()
-        .with_context(|| format!("{} is no text", file.display()))
+        .with_context(|| format!("{} is not a text file", file.display()))
 }
 
-/// The other end: what `vine ask`, `vine note` and the like do inside.
+/// The agent's side: what `vine ask`, `vine note` and the like do inside.
 pub async fn call(call: &DoorCall) -> Result<Option<String>> {
     let Some(socket) = std::env::var_os("VINE_SOCKET").map(PathBuf::from) else {
-        bail!("this works only inside a task");
+        bail!("this only works inside a task");
     };
     if let DoorCall::Ask { options, .. } = call
         && options.iter().any(|label| is_nothing(label))
     {
-        bail!("an option is empty; nothing was asked. Say what is to be chosen: --option 'Go on'");
+        bail!(
+            "an option is empty; nothing was asked. Give each option a label, such as --option 'Continue'"
+        );
     }
     let mut stream = UnixStream::connect(&socket)
         .await
-        .context("the worker of this task cannot be reached")?;
+        .context("could not reach the worker of this task")?;
     stream
         .write_all(format!("{}\n", serde_json::to_string(call)?).as_bytes())
         .await?;
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
     if text.is_empty() {
-        bail!("the task was stopped before anybody answered");
+        bail!("the task was stopped before anyone answered");
     }
-    match serde_json::from_str(&text).context("the worker is of another version")? {
+    match serde_json::from_str(&text).context("the worker runs a different version")? {
         DoorReply::Answer(Some(answer)) => Ok(Some(answer)),
         DoorReply::Answer(None) => Err(NobodyAnswered.into()),
         DoorReply::Done => Ok(None),

@@ -217,7 +217,7 @@ async fn pass_on(State(model): State<Arc<ModelProxy>>, request: Request) -> Resp
     };
     if let Some(what) = goes_elsewhere(&body).filter(|_| !model.open) {
         let words = format!(
-            "agents of this repository may only reach allowed hosts, and {what} could reach others; `--egress open` allows it"
+            "agents of this repository may only reach allowed hosts, and {what} would reach others; `--egress open` allows it"
         );
         return refusal(StatusCode::FORBIDDEN, "permission_error", &words);
     }

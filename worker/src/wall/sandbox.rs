@@ -43,16 +43,16 @@ use crate::{
     supervise,
 };
 
-/// Where the model and the way out are, inside.
+/// Ports of the model and the egress proxy inside the sandbox.
 const MODEL: u16 = 47_801;
 const EGRESS: u16 = 47_802;
 
-/// What an attempt is put into.
+/// The sandbox of one attempt.
 pub struct Sandbox {
     walls: Arc<Walls>,
-    /// Its door, which serves as long as this lives.
+    /// The agent's door, which serves while this exists.
     pub door: Arc<SandboxDoor>,
-    /// What the agent may do unasked.
+    /// The preset in force.
     pub preset: Option<Preset>,
     folder: PathBuf,
     home: Option<SessionHome>,
@@ -82,7 +82,7 @@ pub struct SandboxFor<'a> {
     pub mark: &'a ProcessMark,
 }
 
-/// This worker's walls are not what the repository wants.
+/// Whether this worker's wall does not meet the repository's requirements.
 pub fn refusal(walls: &Walls, task: &Assignment) -> Option<Failure> {
     let wall = walls.standing.wall;
     let why = task.repo.guard.refuses(wall)?;
@@ -91,14 +91,14 @@ pub fn refusal(walls: &Walls, task: &Assignment) -> Option<Failure> {
         why => format!(" ({why})"),
     };
     let what = format!(
-        "The repository `{}` cannot be worked on here: {why}{better}.",
+        "This worker cannot work on the repository `{}`: {why}{better}.",
         task.repo.name
     );
     Some(Failure::new(FailureKind::WallMissing, what))
 }
 
 impl Sandbox {
-    /// Makes it; the agent is not started yet.
+    /// Creates it without starting the agent.
     pub async fn make(
         walls: &Arc<Walls>,
         host: &AgentHost,
@@ -121,7 +121,7 @@ impl Sandbox {
             };
             Failure::new(
                 kind,
-                format!("The agent's sandbox cannot be made: {error:#}."),
+                format!("Could not create the agent's sandbox: {error:#}."),
             )
         })
     }
@@ -149,7 +149,7 @@ impl Sandbox {
         let user = match wall {
             Wall::User => Some(
                 SandboxUser::take(walls.config.first_user, &task.repo.name)
-                    .context("no user number is free")?,
+                    .context("no user id is free")?,
             ),
             _ => None,
         };
@@ -212,7 +212,7 @@ impl Sandbox {
         Ok(sandbox)
     }
 
-    /// The environment, the model, the way out, what is seen of the machine.
+    /// Sets up the environment, the model proxy, the egress proxy and the mounts.
     async fn furnish(
         &mut self,
         wanted: &SandboxFor<'_>,
@@ -221,7 +221,7 @@ impl Sandbox {
     ) -> Result<()> {
         let SandboxFor { config, task, .. } = *wanted;
         let agent = &config.agent;
-        let home = self.home.clone().context("it has no home")?;
+        let home = self.home.clone().context("the sandbox has no home")?;
         let path = agent
             .variable("PATH")
             .or_else(|| std::env::var("PATH").ok())
@@ -298,7 +298,7 @@ impl Sandbox {
         self.walls.standing.wall.holds_network()
     }
 
-    /// Set by ourselves, or better not known inside.
+    /// Whether AgentVine sets the variable itself or keeps it out of the sandbox.
     fn is_ours(&self, name: &str) -> bool {
         let own = ["HOME", "CLAUDE_CONFIG_DIR", "TMPDIR", "PATH"];
         let proxy = name.to_ascii_lowercase().ends_with("_proxy");
@@ -347,11 +347,12 @@ impl Sandbox {
         Ok(())
     }
 
-    /// A login that only the program itself can renew, and what an administrator named.
+    /// Provides a login that only the program itself can renew, and the entries that an
+    /// administrator named.
     fn lend_claude_folder(&mut self, config: &WorkerConfig, home: &SessionHome) -> Result<()> {
         if let super::model::ModelLogin::File(file) = &self.walls.login {
             let to = home.claude().join(".credentials.json");
-            // Nothing of that name is there any more.
+            // `make` has removed any entry with this name.
             fs::File::create_new(&to)?;
             match self.holds_network() {
                 true => self.files.push((file.clone(), to)),
@@ -367,7 +368,7 @@ impl Sandbox {
             if !from.exists() {
                 continue;
             }
-            // Whatever an earlier agent left there.
+            // An earlier agent may have left something there.
             claude.clear(std::ffi::OsStr::new(name));
             let _mostly_not_there = crate::workspace::remove_all(&to);
             match self.holds_network() {
@@ -378,7 +379,8 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Claude Code's folder: one of ours, and the way from there through what the agent writes.
+    /// Claude Code's folder: a folder of ours, and the relative path from it, which the agent may
+    /// have changed.
     pub fn claude_folder(&self, config: &WorkerConfig) -> Option<(PathBuf, PathBuf)> {
         match &self.home {
             Some(home) => Some((home.folder().to_owned(), PathBuf::from("home/.claude"))),
@@ -386,12 +388,12 @@ impl Sandbox {
         }
     }
 
-    /// Its sandbox lets nothing past the keeper.
+    /// Whether there is a wall, so that the agent has its own home.
     pub fn is_walled(&self) -> bool {
         self.home.is_some()
     }
 
-    /// What the agent finds of its door.
+    /// The variables through which the agent finds its door.
     pub fn door_variables(&self) -> Vec<(String, String)> {
         let (socket, bin) = match self.holds_network() {
             true => (
@@ -418,7 +420,7 @@ impl Sandbox {
         vec![("PATH".into(), path), ("VINE_SOCKET".into(), socket)]
     }
 
-    /// The agent's program, ready to be started, with these beside its environment.
+    /// The command that starts the agent, with `more` added to its environment.
     pub fn command(
         &self,
         config: &WorkerConfig,
@@ -434,7 +436,7 @@ impl Sandbox {
                 return Ok(command);
             }
             WallMeans::User => {
-                let user = self.user.as_ref().context("no user was taken")?;
+                let user = self.user.as_ref().context("no user id was reserved")?;
                 let numbers = [
                     u64::from(user.id),
                     u64::from(user.group),
@@ -467,12 +469,12 @@ impl Sandbox {
         Ok(command)
     }
 
-    /// Starts it, within its bounds from the beginning. Its input is piped.
+    /// Starts the agent, within its limits from the beginning. Its input is piped.
     pub async fn start(&self, mut command: Command) -> Result<Child> {
         let mut child = command.spawn()?;
         if let (Some(bounds), Some(process)) = (&self.bounds, child.id()) {
             let held = bounds.hold(process).await;
-            held.context("the agent's memory and processes cannot be bounded")?;
+            held.context("could not limit the agent's memory and processes")?;
         }
         if let (true, Some(input)) = (self.is_walled(), &mut child.stdin) {
             input.write_all(b"\n").await?;
@@ -512,13 +514,13 @@ impl Sandbox {
             memory: (!is_grouped).then_some(most.memory),
         };
         fs::write(self.run.0.join("spec.json"), serde_json::to_vec(&spec)?)?;
-        let home = self.home.as_ref().context("it has no home")?;
+        let home = self.home.as_ref().context("the sandbox has no home")?;
         Ok(SandboxParts {
             etc: self.etc.clone(),
             home: home.home(),
             temp: home.temp(),
-            inside: inside().context("`vine-inside` is missing beside `vine`")?,
-            vine: own_program().context("`vine` was moved while it ran")?,
+            inside: inside().context("`vine-inside` is missing; it belongs beside `vine`")?,
+            vine: own_program().context("`vine` was moved while it was running")?,
         })
     }
 
@@ -538,7 +540,7 @@ impl Sandbox {
         }
     }
 
-    /// A file of ours that the agent's program reads, and where it finds it.
+    /// Writes a file for the agent's program; returns its path as the agent sees it.
     pub fn write(&self, name: &str, text: &str) -> io::Result<String> {
         let file = self.run.0.join(name);
         fs::write(&file, text)?;
@@ -548,7 +550,7 @@ impl Sandbox {
         })
     }
 
-    /// Until the agent has taken more of the disk than there may be left.
+    /// Resolves when the agent has used more of the disk than is allowed.
     pub async fn overfull(&self, config: &WorkerConfig) -> Failure {
         let Some(home) = &self.home else {
             return std::future::pending().await;
@@ -557,7 +559,7 @@ impl Sandbox {
         let taken = crate::disk::outgrown(&config.state, folders, config.wall.keep_free).await;
         let (taken, keep) = (taken >> 20, config.wall.keep_free >> 20);
         let what = format!(
-            "The agent wrote {taken} MB and left less than {keep} MB on the worker's disk, so it was ended."
+            "The agent wrote {taken} MB and left less than {keep} MB free on the worker's disk, so it was stopped."
         );
         Failure {
             during: true,
@@ -565,20 +567,20 @@ impl Sandbox {
         }
     }
 
-    /// What an agent's end means, if it is its limits' doing.
+    /// Explains a failure that its limits caused.
     pub fn bounded(&self, failure: Failure) -> Failure {
         if !self.bounds.as_ref().is_some_and(AgentCgroup::overflowed) {
             return failure;
         }
         let most = self.walls.most.memory >> 20;
         let what = format!(
-            "The agent took more than its {most} MB of memory, so part of it was ended. {}",
+            "The agent exceeded its memory limit of {most} MB, so some of its processes were killed. {}",
             failure.what
         );
         Failure { what, ..failure }
     }
 
-    /// Nothing of it is left, whatever it did.
+    /// Ends everything in it, whatever the agent did.
     pub async fn end(self, config: &WorkerConfig) {
         self.mark.kill().await;
         if let WallMeans::Container { engine, .. } = &self.walls.means {
@@ -587,16 +589,16 @@ impl Sandbox {
         if let (Some(user), Some(home)) = (&self.user, &self.home) {
             user.end_all().await;
             if let Err(error) = users::take_back(&[self.folder.clone(), home.folder().to_owned()]) {
-                tracing::warn!("a folder of an agent is not ours again: {error}");
+                tracing::warn!("could not take back an agent's folders: {error}");
             }
         }
-        // A script begins anew each time; Claude Code goes back into its session.
+        // A script starts from scratch each time; Claude Code resumes its session.
         if let (Some(home), AgentKind::Script) = (&self.home, config.agent.kind) {
             block_in_place(|| home.remove());
         }
     }
 
-    /// Keeps for others what a finished attempt downloaded.
+    /// Keeps a finished attempt's downloads for others.
     pub fn share(&self, config: &WorkerConfig, task: &Assignment) {
         if let Some(home) = &self.home {
             block_in_place(|| home.share(&config.state, &task.repo.name));
@@ -625,7 +627,7 @@ fn proxies() -> Vec<(String, String)> {
     ];
     let mut all: Vec<(String, String)> = named.map(|name| (name.to_owned(), proxy.clone())).into();
     all.extend(["NO_PROXY", "no_proxy"].map(|name| (name.to_owned(), own.to_owned())));
-    // Node's own client asks only then (since 24).
+    // Node's own client uses the proxy only with this (since version 24).
     all.push(("NODE_USE_ENV_PROXY".into(), "1".into()));
     all
 }
@@ -634,7 +636,7 @@ fn listen(run: &RunFolder, name: &str) -> Result<LimitedListener<UnixListener>> 
     let socket = run.0.join(name);
     let listener = UnixListener::bind(&socket);
     let listener =
-        listener.with_context(|| format!("the socket {} cannot be made", socket.display()))?;
+        listener.with_context(|| format!("cannot create the socket {}", socket.display()))?;
     Ok(LimitedListener::new(listener))
 }
 
@@ -649,18 +651,18 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A folder with a short name, for sockets: their paths end at about a hundred bytes, state folders may
-/// be longer. Only this user can enter it; it goes with the attempt.
+/// A folder with a short path, for sockets: their paths are limited to about a hundred bytes, and
+/// state folders may be longer. Only this user can enter it; it is deleted with the attempt.
 struct RunFolder(PathBuf);
 
-/// Where such folders are.
+/// The parent of these folders.
 fn base() -> PathBuf {
     let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     base.filter(|base| base.is_dir())
         .unwrap_or_else(std::env::temp_dir)
 }
 
-/// Removes those of keepers that were killed: nobody listens at their doors.
+/// Removes run folders of killed keepers: nothing listens on their doors.
 pub fn remove_left_behind() {
     for entry in fs::read_dir(base()).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -682,7 +684,7 @@ impl RunFolder {
         let folder = base().join(name);
         let _left_by_a_crash = fs::remove_dir_all(&folder);
         let made = fs::DirBuilder::new().mode(0o700).create(&folder);
-        made.with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        made.with_context(|| format!("cannot create the folder {}", folder.display()))?;
         Ok(Self(folder))
     }
 }

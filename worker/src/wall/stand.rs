@@ -1,4 +1,4 @@
-//! Which wall stands on this machine: the best that can, found once, when a worker starts.
+//! Picks the wall for this machine: the best one available, once, when a worker starts.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,21 +21,21 @@ use super::{
 };
 use crate::{agent::AgentKind, config::WorkerConfig, process::find_program};
 
-/// What stands around the agents of a worker.
+/// The walls around a worker's agents.
 pub struct Walls {
-    /// For people.
+    /// The wall, described for people.
     pub standing: WorkerIsolation,
-    /// What an agent may take.
+    /// The limits of one agent.
     pub most: AgentLimits,
-    /// How the model knows whose calls they are.
+    /// How calls authenticate to the model service.
     pub login: ModelLogin,
     pub(super) means: WallMeans,
-    /// What is seen of the machine, once it was looked at.
+    /// The mounts, once they have been determined.
     pub(super) seen: OnceLock<VisibleMounts>,
     pub(super) config: Arc<WallConfig>,
 }
 
-/// What a wall is made with.
+/// What a wall is built with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum WallMeans {
     Plain,
@@ -44,15 +44,15 @@ pub(super) enum WallMeans {
     Bubblewrap { bwrap: PathBuf },
 }
 
-/// No wall can stand here, and nobody said that none is needed.
+/// No wall is available, and nobody allowed running without one.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no wall can stand around agents here, so they could read your files and the model's key: {0}. To go on without one, say `--wall plain`, or `wall = \"plain\"` under [worker]"
+    "no wall is available here, so agents could read your files and the model's key: {0}. To run without a wall, pass `--wall plain`, or set `wall = \"plain\"` under [worker]"
 )]
 pub struct NoWall(pub String);
 
 impl Walls {
-    /// The best that stands, or just the one that is wanted.
+    /// Picks the best available wall, or the requested one.
     pub fn stand(config: &WorkerConfig) -> Result<Self, NoWall> {
         let wanted = config.wall.wanted;
         let mut why = Vec::new();
@@ -62,7 +62,7 @@ impl Walls {
             .filter(|wall| wanted.is_none_or(|wanted| **wall == wanted));
         for wall in best_first {
             let tried = match wall {
-                // Only by somebody's word.
+                // Only on request.
                 Wall::Plain if wanted.is_none() => continue,
                 wall => raise(*wall, config),
             };
@@ -74,7 +74,7 @@ impl Walls {
         Err(NoWall(why.join("; ")))
     }
 
-    /// Ends and takes back what an earlier process of this worker left, and makes what all its agents see.
+    /// Cleans up after an earlier process of this worker, and creates what all its agents see.
     pub fn clear_up(&self, config: &WorkerConfig) -> std::io::Result<()> {
         match &self.means {
             WallMeans::User => users::take_all_back(&config.state),
@@ -128,10 +128,10 @@ impl Walls {
     }
 }
 
-/// For people.
-const UNBOUNDED: &str = "memory is bounded for each process alone, since no control group can be made here (`Delegate=memory pids` in a systemd unit)";
+/// Shown to people.
+const UNBOUNDED: &str = "memory is limited per process only, since no control group can be created here (set `Delegate=memory pids` in a systemd unit)";
 
-/// What a wall is made with, or why it cannot stand.
+/// What a wall is built with, or why it is not available.
 fn raise(wall: Wall, config: &WorkerConfig) -> Result<WallMeans, String> {
     match wall {
         Wall::Plain => Ok(WallMeans::Plain),
@@ -139,19 +139,23 @@ fn raise(wall: Wall, config: &WorkerConfig) -> Result<WallMeans, String> {
             Some(obstacle) => Err(obstacle),
             None => users::lend_program(&config.state)
                 .map(|()| WallMeans::User)
-                .map_err(|error| format!("`vine` cannot be lent to other users: {error}")),
+                .map_err(|error| {
+                    format!("could not make `vine` available to other users: {error}")
+                }),
         },
         Wall::Container => {
             let Some(image) = config.wall.image.clone() else {
-                return Err("no container: `worker.image` names no image".into());
+                return Err("the wall `container` requires an image in `worker.image`".into());
             };
-            // Inside it would be root too, or could not write its folder.
+            // In the container it would also be root, or could not write to its folder.
             if rustix::process::geteuid().is_root() {
-                return Err("the wall `container` needs a worker that does not run as root".into());
+                return Err(
+                    "the wall `container` requires a worker that does not run as root".into(),
+                );
             }
             let engine = container::engine()?;
             container::has_image(&engine, &image)?;
-            inside().ok_or("the program `vine-inside` is missing beside `vine`")?;
+            inside().ok_or("the program `vine-inside` is missing; it belongs beside `vine`")?;
             Ok(WallMeans::Container { engine, image })
         }
         Wall::Bubblewrap => bubblewrap(&config.state),
@@ -161,7 +165,7 @@ fn raise(wall: Wall, config: &WorkerConfig) -> Result<WallMeans, String> {
 fn bubblewrap(state: &Path) -> Result<WallMeans, String> {
     if let Some(seen) = super::mounts::seen_in(state) {
         return Err(format!(
-            "the state folder {} lies in {}, which agents see; set `worker.state` to a folder elsewhere",
+            "the state folder {} is inside {}, which agents can see; set `worker.state` to a folder elsewhere",
             state.display(),
             seen.display()
         ));
@@ -178,7 +182,7 @@ fn bubblewrap(state: &Path) -> Result<WallMeans, String> {
     }
 }
 
-/// Starts one that does nothing.
+/// Starts a sandbox that does nothing.
 fn tried(bwrap: &Path, inside: &Path) -> Result<(), String> {
     let told = |error: std::io::Error| error.to_string();
     let place = std::env::temp_dir().join(format!("vine-try-{}", System.uuid().simple()));
@@ -200,7 +204,7 @@ fn tried(bwrap: &Path, inside: &Path) -> Result<(), String> {
         let text = serde_json::to_vec(&spec).map_err(|error| error.to_string())?;
         std::fs::write(folder("run").join("spec.json"), text).map_err(told)?;
         let seen = system();
-        let vine = own_program().ok_or("this program does not know where it is")?;
+        let vine = own_program().ok_or("could not find the path of this program")?;
         let plan = bubblewrap::SandboxPlan {
             seen: &seen,
             etc: &folder("etc"),
@@ -230,23 +234,23 @@ fn system() -> VisibleMounts {
     })
 }
 
-/// What agents see as `/etc`.
+/// The folder that agents see as `/etc`.
 pub(super) fn etc(state: &Path) -> PathBuf {
     state.join("etc")
 }
 
-/// `vine` itself, where it was when it started: a newer one may take its place.
+/// The path of `vine` when it started: a newer version may have replaced it.
 pub(super) fn own_program() -> Option<PathBuf> {
     static OWN: OnceLock<Option<PathBuf>> = OnceLock::new();
     let own = OWN.get_or_init(|| std::env::current_exe().ok().filter(|path| path.is_file()));
     own.clone()
 }
 
-/// The first process of sandboxes, beside `vine`; where only that was built, `vine` itself, which takes
-/// more memory.
+/// The first process of sandboxes, `vine-inside`, expected beside `vine`; otherwise `vine` itself,
+/// which uses more memory.
 pub(super) fn inside() -> Option<PathBuf> {
     let beside = own_program()?.with_file_name("vine-inside");
-    // Tests run from a folder below.
+    // Tests run from a subfolder.
     let above = beside.parent()?.parent()?.join("vine-inside");
     let small = [beside, above].into_iter().find(|path| path.is_file());
     small.or_else(own_program)

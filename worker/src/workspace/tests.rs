@@ -1,4 +1,4 @@
-//! What people and agents do to repositories, and that no work is lost by it. Real git throughout.
+//! How people and agents change repositories, and that no work is lost. Uses real git throughout.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
@@ -9,7 +9,7 @@ use vine_domain::{
 use super::*;
 use crate::config::GitAccess;
 
-/// A source, a worker's state, and a task of it.
+/// A source, a worker's state folder, and a task.
 struct Bench {
     folder: tempfile::TempDir,
     task: Assignment,
@@ -52,7 +52,7 @@ impl Bench {
         Self::with(|source| source.to_owned())
     }
 
-    /// `address` makes of the folder what the repository's source is.
+    /// `address` turns the source's folder into the repository's source.
     fn with(address: impl Fn(&str) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let source = folder.path().join("site");
@@ -119,7 +119,7 @@ impl Bench {
         prepared.await.expect_err("refused")
     }
 
-    /// Another attempt follows, with what the one before it pushed.
+    /// Starts another attempt with what the previous one pushed.
     fn hand_on(&mut self, epoch: u64, kept: ReportKeptWork) {
         self.task.attempt.epoch = Epoch(epoch);
         self.task.work = kept.name.map(|name| UnfinishedWork {
@@ -128,7 +128,7 @@ impl Bench {
         });
     }
 
-    /// What a path on a branch of the source holds.
+    /// The content of a path on a branch of the source.
     fn shows(&self, name: &str, path: &str) -> String {
         git(&self.source(), &["show", &format!("{name}:{path}")])
     }
@@ -153,7 +153,7 @@ async fn done(workspace: &mut Workspace) -> GitChanges {
     changes
 }
 
-/// What each agent does in its folder, and where its file must be in the end.
+/// What each agent does in its folder, and where its file must end up.
 const WAYS: [(&str, &str); 12] = [
     ("leaves it uncommitted", "echo new > f"),
     ("commits it", "echo new > f; git add .; git commit -qm mine"),
@@ -311,7 +311,7 @@ async fn names_are_free_or_gone_on_with_and_never_forced() {
     let mut workspace = bench.prepare().await;
     assert_eq!(workspace.branch(), "vine-T-1-paint");
     write(&workspace, "f", "1");
-    // Somebody takes the name while the agent works.
+    // Someone takes the name while the agent works.
     git(&bench.source(), &["branch", "vine-T-1-paint"]);
     let changes = done(&mut workspace).await;
     assert_eq!(changes.branch.as_deref(), Some("vine-T-1-paint-2"));
@@ -391,7 +391,7 @@ async fn what_is_borrowed_outlives_gc_and_the_deletion_of_the_base() {
         &["reflog", "expire", "--expire=now", "--all"],
     );
     git(&bench.source(), &["gc", "-q", "--prune=now"]);
-    // Another task has the keeper look at the source again.
+    // Another task makes the keeper fetch from the source again.
     bench.task.attempt.task = TaskId(2);
     bench.task.base = "trunk".parse().expect("a branch");
     let _other = bench.prepare().await;
@@ -463,7 +463,7 @@ async fn finished_work_is_remembered_before_git_is_asked() {
         .expect("nobody is there");
     assert_eq!(failure.kind, FailureKind::RemoteAway);
     fs::rename(bench.folder.path().join("away"), bench.source()).expect("moved back");
-    // Attempts in between found nobody there either.
+    // Attempts in between found the work nowhere else either.
     bench.task.attempt.epoch = Epoch(5);
     let mut second = bench.prepare().await;
     assert_eq!(second.finished().expect("remembered").summary, "Painted.");
@@ -794,7 +794,7 @@ async fn a_worktree_of_a_former_version_is_taken_up_where_it_is() {
     assert_eq!(bench.shows(&branch, "half"), "half");
 }
 
-/// What stands at the source below `refs`.
+/// The refs at the source below `refs`.
 fn refs_at(bench: &Bench) -> String {
     let format = "--format=%(refname)";
     git(
@@ -803,13 +803,13 @@ fn refs_at(bench: &Bench) -> String {
     )
 }
 
-/// Somebody who knows what there is asks for it.
+/// Someone who knows the current state requests a push.
 async fn asked(workspace: &mut Workspace, known: &KnownSecrets) -> ReportKeptWork {
     let seen = workspace.kept(Vec::new()).commit.expect("a commit");
     workspace.push(&seen, known).await.expect("pushed")
 }
 
-/// The folder of a task that is over, as whoever is asked to push finds it.
+/// The folder of a task that is over, as found for a requested push.
 fn orphan(bench: &Bench) -> Workspace {
     let (state, task) = (bench.state("w-1"), &bench.task);
     let record = FolderRecord::retired(&state, task.attempt.task, task.created).expect("a record");
@@ -826,7 +826,7 @@ async fn what_looks_like_a_secret_is_named_before_it_leaves_and_goes_out_when_as
     write(&workspace, "config", "token hunter2-hunter2");
     git(workspace.folder(), &["add", "."]);
     git(workspace.folder(), &["commit", "-qm", "all"]);
-    // Gone from the files, and still in what would be pushed.
+    // Deleted from the files, but still in the commits to be pushed.
     git(workspace.folder(), &["rm", "-q", "web/.env", "config"]);
     git(workspace.folder(), &["commit", "-qm", "nothing to see"]);
     write(&workspace, "plain", "text");
@@ -941,7 +941,7 @@ async fn unfinished_work_that_looks_like_a_secret_is_named_once_and_stays_until_
     }
     asked(&mut workspace, &known).await;
     assert_eq!(bench.shows("refs/vine/T-1", ".env"), "COLOUR=red");
-    // What is there already is no news; what comes on top is.
+    // What is there already is not reported again; what is added is.
     write(&workspace, "plain", "text");
     let more = workspace.keep(UnfinishedPolicy::ByRule, &known).await;
     assert_eq!(more.expect("kept").expect("told").held, [""; 0]);

@@ -1,11 +1,11 @@
-//! Files that people send, as events tell of them.
+//! Reads events with files.
 
 use serde_json::Value;
 use vine_domain::chat::attachment::{Content, MediaKind};
 
 use super::forwarded_by;
 
-/// What an event tells: the caption, and a file that is still to be fetched or that no agent gets.
+/// The caption, and the file to fetch or the reason why it is left out.
 pub fn content(event: &Value) -> Content {
     let mut content = captioned(event);
     let kind = match event["msgtype"].as_str() {
@@ -26,14 +26,14 @@ pub fn content(event: &Value) -> Content {
     content
 }
 
-/// The same with the bytes of the file.
+/// The caption and the file's content.
 pub fn with_bytes(event: &Value, bytes: &[u8]) -> Content {
     let mut content = captioned(event);
     content.add(name(event), bytes);
     content
 }
 
-/// With a caption, the body is that and the name stands apart (specification, "Media captions").
+/// The body is the caption if there is a separate file name (specification, "Media captions").
 fn captioned(event: &Value) -> Content {
     let caption = event["body"].as_str().filter(|body| *body != name(event));
     let caption = caption.map(|caption| forwarded_by(event, caption));

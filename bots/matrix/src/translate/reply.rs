@@ -1,10 +1,10 @@
-//! The quote that clients used to put before a reply (specification up to version 1.12, "Fallbacks for
-//! rich replies"): lines that begin with `>`, of which the first names who is quoted.
+//! Removes the quote that clients put before a reply (specification up to version 1.12, "Fallbacks
+//! for rich replies"): lines that start with `>`, of which the first names the quoted person.
 
 use serde_json::Value;
 
-/// A message's own words. Who quotes by hand keeps the quote: only a reply has one of its client's,
-/// and its HTML marks it.
+/// A message's own text. Quotes by hand stay: only a reply has a quote from its client, and its
+/// HTML marks that.
 pub fn words<'a>(content: &Value, body: &'a str) -> &'a str {
     let is_reply = content["m.relates_to"]["m.in_reply_to"].is_object() || is_marked(content);
     let unmarked = content["formatted_body"].is_string() && !is_marked(content);
@@ -19,7 +19,7 @@ pub fn words<'a>(content: &Value, body: &'a str) -> &'a str {
         .strip_prefix("\r\n")
         .or_else(|| rest.strip_prefix('\n'))
         .unwrap_or(rest);
-    // Nothing but a quote is better than nothing.
+    // If there is only a quote, keep it.
     if own.trim().is_empty() { body } else { own }
 }
 
@@ -36,7 +36,7 @@ fn names_somebody(body: &str) -> bool {
     quoted.is_some_and(|line| line.starts_with("<@") && line.contains('>'))
 }
 
-/// What follows a quoted line.
+/// The text after a leading quoted line.
 fn quoted(text: &str) -> Option<&str> {
     text.starts_with('>')
         .then(|| text.split_once('\n').map_or("", |(_, rest)| rest))

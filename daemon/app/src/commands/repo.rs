@@ -233,8 +233,8 @@ fn line(repo: &Repo) -> String {
 }
 
 impl App {
-    /// Adds a repository or updates the one of that name. Platforms create a room for it; the console
-    /// needs none.
+    /// Adds a repository or updates the one of that name. Platforms create a room for it; the
+    /// console needs none.
     pub async fn add_repo(&self, repo: &Repo) -> AppResult<()> {
         self.store.save_repo(repo).await?;
         self.around.holds(repo);

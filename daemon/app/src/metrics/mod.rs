@@ -1,9 +1,8 @@
-//! What this daemon counts and measures, for `/metrics`. Each daemon counts what it did itself: sum
-//! over daemons. What is true of the place as a whole (depths, ages, workers) is read from the
-//! store when somebody asks: `scrape`.
+//! What this daemon counts and measures, for `/metrics`. Each daemon counts only its own work: sum
+//! over daemons. Global values (depths, ages, workers) are read from the store on each scrape:
+//! `scrape`.
 //!
-//! Names and units are stable. No label carries anything that people or agents wrote. The list: the
-//! plan's metrics, and what operators of such systems look for.
+//! Names and units are stable. No label contains anything that people or agents wrote.
 
 mod scrape;
 
@@ -23,31 +22,31 @@ use vine_domain::{
     ports::{ChatError, Commit},
 };
 
-/// Seconds that machines take.
+/// Buckets for machines, in seconds.
 const MACHINES: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0,
 ];
-/// Seconds that queued work and agents take: up to a day.
+/// Buckets for queued work and agents, in seconds: up to a day.
 const WORK: [f64; 12] = [
     0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0,
 ];
-/// Seconds that people take: up to a week.
+/// Buckets for people, in seconds: up to a week.
 const PEOPLE: [f64; 12] = [
     5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 172_800.0, 604_800.0,
 ];
 
-/// Why somebody was refused.
+/// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalCause {
-    /// No token, or none that is known.
+    /// No token, or an unknown one.
     Token,
-    /// A person without the role for it.
+    /// A person without the required role.
     Role,
-    /// A login that was wrong, spent or too old.
+    /// A wrong, used or expired login.
     Login,
-    /// Too many tries in too little time.
+    /// Too many attempts in too little time.
     Rate,
-    /// A browser that came under a name that is not ours.
+    /// A browser that used a host name that is not ours.
     Host,
     /// A write that came from another site.
     CrossSite,
@@ -103,7 +102,7 @@ pub struct Metrics {
     inbound: Mutex<BTreeMap<String, Timestamp>>,
 }
 
-/// Makes metrics and puts them into the registry.
+/// Creates metrics and registers them.
 struct MetricsBuilder(Registry);
 
 impl MetricsBuilder {
@@ -119,8 +118,7 @@ impl MetricsBuilder {
         self.keep(IntCounter::new(name, help))
     }
 
-    /// A counter for each of the words that its label may have; all of them are shown from the
-    /// start.
+    /// A counter with one value for each word of its label; all of them are shown from the start.
     fn counts(&self, name: &str, help: &str, label: &str, words: &[&str]) -> IntCounterVec {
         let made = self.keep(IntCounterVec::new(Opts::new(name, help), &[label]));
         words
@@ -145,7 +143,7 @@ impl Default for Metrics {
         let latency = make.keep(HistogramVec::new(
             HistogramOpts::new(
                 "vine_queue_latency_seconds",
-                "From when a task could be claimed to when it was.",
+                "Time from when a task could be claimed until it was.",
             )
             .buckets(WORK.to_vec()),
             &["queue"],
@@ -156,19 +154,19 @@ impl Default for Metrics {
         Self {
             asked: make.counts(
                 "vine_questions_asked_total",
-                "Questions of agents.",
+                "Questions that agents asked.",
                 "kind",
                 &["clarify", "permission", "plan"],
             ),
             posted: make.counts(
                 "vine_questions_posted_total",
-                "Questions that a platform has taken.",
+                "Questions that were posted on a platform.",
                 "platform",
                 &[],
             ),
             in_doubt: make.counts(
                 "vine_questions_indoubt_total",
-                "Posts of questions whose fate was unclear.",
+                "Posts of questions with an unknown outcome.",
                 "platform",
                 &[],
             ),
@@ -180,45 +178,42 @@ impl Default for Metrics {
             ),
             answered: make.counts(
                 "vine_questions_answered_total",
-                "Questions that a person answered, by where.",
+                "Questions that a person answered, by where they did.",
                 "via",
                 &["console", "api"],
             ),
-            timed_out: make.count(
-                "vine_questions_timed_out_total",
-                "Questions that were given up.",
-            ),
+            timed_out: make.count("vine_questions_timed_out_total", "Questions that expired."),
             late: make.count(
                 "vine_questions_late_total",
-                "Answers that came after their question was given up.",
+                "Answers that came after their question had expired.",
             ),
             response: make.spans(
                 "vine_human_response_seconds",
-                "From asked to answered.",
+                "Time from asked to answered.",
                 &PEOPLE,
             ),
             delivery: make.spans(
                 "vine_answer_delivery_seconds",
-                "From answered to confirmed by the agent's worker.",
+                "Time from answered to confirmed by the agent's worker.",
                 &MACHINES,
             ),
             granted: make.count(
                 "vine_lease_granted_total",
-                "Leases that were given with claimed tasks.",
+                "Leases granted with claimed tasks.",
             ),
-            renewed: make.count("vine_lease_renewed_total", "Leases that beats extended."),
+            renewed: make.count("vine_lease_renewed_total", "Leases that were renewed."),
             expired: make.count(
                 "vine_lease_expired_total",
-                "Leases that ran out or whose worker was gone.",
+                "Leases that expired or whose worker was gone.",
             ),
             stale: make.count(
                 "vine_lease_stale_write_rejected_total",
-                "Writes for attempts that were over.",
+                "Rejected writes for attempts that were over.",
             ),
             created: make.count("vine_tasks_created_total", "Tasks that were created."),
             ended: make.counts(
                 "vine_tasks_ended_total",
-                "Tasks that came to an end.",
+                "Tasks that ended.",
                 "state",
                 &["done", "failed", "cancelled"],
             ),
@@ -230,7 +225,7 @@ impl Default for Metrics {
             ),
             claim_to_complete: make.spans(
                 "vine_claim_to_complete_seconds",
-                "From the claim of an attempt to its result.",
+                "Time from the claim of an attempt to its result.",
                 &WORK,
             ),
             messages: make.counts(
@@ -247,7 +242,7 @@ impl Default for Metrics {
             ),
             redactions: make.count(
                 "vine_redactions_total",
-                "Secrets that were taken out of what agents say.",
+                "Secrets that were removed from agents' output.",
             ),
             latency,
             canary: Mutex::default(),
@@ -262,13 +257,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Metrics {
-    /// What is counted so far.
+    /// All values so far.
     fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
         self.registry.gather()
     }
 
-    /// Since when nothing came from each platform that this daemon speaks for, and how long it last
-    /// took to answer.
+    /// For each platform that this daemon serves: when its last event arrived, and how long its
+    /// last ping took.
     fn platforms(
         &self,
     ) -> (
@@ -302,7 +297,7 @@ impl Metrics {
                 .with_label_values(&[change.task.state.as_str()])
                 .inc();
         }
-        // Cards, fates of questions and of notes stand where something stands already.
+        // Cards and the states of questions and notes edit an earlier message.
         let edits = |kind| {
             matches!(
                 kind,
@@ -334,7 +329,7 @@ impl Metrics {
         }
     }
 
-    /// So many messages of ours and of people are new in threads.
+    /// Counts new messages in threads, ours and those of people.
     pub(crate) fn said(&self, ours: usize, people: usize) {
         self.messages
             .with_label_values(&["vine"])
@@ -368,15 +363,15 @@ impl Metrics {
         self.stale.inc();
     }
 
-    /// A platform that is spoken on from now: its numbers are shown from the start, so that the
-    /// first of each is seen as a rise.
+    /// A platform is served from now on: its counters start at 0, so that the first increment is
+    /// seen.
     pub(crate) fn speaks_on(&self, platform: &str) {
         for counts in [&self.posted, &self.in_doubt, &self.duplicates] {
             counts.with_label_values(&[platform]).inc_by(0);
         }
     }
 
-    /// What came of posting a message.
+    /// Counts the outcome of posting a message.
     pub(crate) fn delivered<T>(
         &self,
         platform: &str,
@@ -394,13 +389,13 @@ impl Metrics {
         }
     }
 
-    /// A platform brought something, with so many messages of ours that it had shown before.
+    /// Events of a platform arrived, and with them this many duplicates of our own messages.
     pub(crate) fn heard(&self, platform: &str, now: Timestamp, twice: u64) {
         lock(&self.inbound).insert(platform.to_owned(), now);
         self.duplicates.with_label_values(&[platform]).inc_by(twice);
     }
 
-    /// The platform took so long to answer; `None` when this daemon does not speak for it any more.
+    /// How long a ping of the platform took; `None` when this daemon stops serving it.
     pub(crate) fn canary(&self, platform: &'static str, took: Option<Duration>) {
         match took {
             Some(took) => drop(lock(&self.canary).insert(platform, took)),
@@ -411,7 +406,7 @@ impl Metrics {
         }
     }
 
-    /// Somebody was refused.
+    /// A request was refused.
     pub fn denied(&self, why: RefusalCause) {
         self.denied.with_label_values(&[why.as_str()]).inc();
     }

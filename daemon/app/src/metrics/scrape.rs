@@ -1,5 +1,5 @@
-//! All numbers in Prometheus' text format: what this daemon counted, and what the store says of the
-//! place as a whole. The latter is the same from every daemon: take the largest, not the sum.
+//! All metrics in Prometheus' text format: what this daemon counted, and global values from the
+//! store. The latter are the same from every daemon: take the maximum, not the sum.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::Metrics;
 use crate::{App, AppResult, spending::NamedSpending, view};
 
 impl App {
-    /// What `/metrics` gives.
+    /// The text of `/metrics`.
     pub async fn metrics(&self) -> AppResult<String> {
         let (depths, ages) = (
             self.store.depths().await?,
@@ -36,19 +36,19 @@ impl App {
         let skew = self.store.skew().as_secs_f64();
         sheet.one(
             "vine_db_clock_skew_seconds",
-            "How far the clocks of this machine and of the database are apart.",
+            "Difference between the clocks of this machine and of the database.",
             skew,
         );
         sheet.count(
             "vine_store_transactions_total",
-            "Transactions of this daemon at its database.",
+            "Database transactions of this daemon.",
             self.store.transaction_count(),
         );
         Ok(sheet.text(&self.meter))
     }
 }
 
-/// Numbers that are put together for one answer.
+/// The global values of one scrape.
 #[derive(Default)]
 struct Exposition(Registry);
 
@@ -123,7 +123,7 @@ impl Exposition {
         );
         self.one(
             "vine_dead_letters",
-            "Tasks that failed and wait for somebody to replay or discard them.",
+            "Failed tasks that wait to be replayed or discarded.",
             number(depths.dead),
         );
         self.one(
@@ -133,33 +133,33 @@ impl Exposition {
         );
         self.one(
             "vine_inbox_depth",
-            "Events of platforms not yet dealt with.",
+            "Inbound events not yet processed.",
             number(ages.inbox_depth),
         );
         let oldest = [
             (
                 "vine_oldest_queued_seconds",
-                "How long the oldest task that could be claimed waits.",
+                "How long the oldest claimable task has been waiting.",
                 ages.queued,
             ),
             (
                 "vine_oldest_open_question_seconds",
-                "How long the oldest open question waits.",
+                "How long the oldest open question has been waiting.",
                 ages.question,
             ),
             (
                 "vine_oldest_lease_seconds",
-                "How long the oldest attempt under way goes on.",
+                "How long the oldest running attempt has been running.",
                 ages.lease,
             ),
             (
                 "vine_outbox_oldest_seconds",
-                "How long the oldest message waits to be posted.",
+                "How long the oldest unposted message has been waiting.",
                 ages.outbox,
             ),
             (
                 "vine_inbox_oldest_seconds",
-                "How long the oldest event waits to be dealt with.",
+                "How long the oldest unprocessed event has been waiting.",
                 ages.inbox,
             ),
         ];
@@ -203,7 +203,7 @@ impl Exposition {
         };
         self.one(
             "vine_worker_uptime_ratio",
-            "Share of the enrolled workers that are heard of; its average over time is their \
+            "Share of the enrolled workers that are online; its average over time is their \
              uptime.",
             share,
         );
@@ -216,20 +216,20 @@ impl Exposition {
             ("waiting", waiting),
             ("idle", slots.saturating_sub(running)),
         ];
-        let help = "Slots of the workers that are heard of; agents that wait for people take none.";
+        let help = "Slots of the online workers; agents that wait for people take none.";
         self.gauges(
             "vine_worker_slots",
             help,
             "state",
             taken.map(|(state, count)| (state, number(count))),
         );
-        let ill = workers.iter().filter(|(one, ..)| one.trouble.is_some());
+        let unhealthy = workers.iter().filter(|(one, ..)| one.trouble.is_some());
         let repos: usize = workers.iter().map(|(one, ..)| one.without.len()).sum();
         self.gauges(
             "vine_ill",
-            "What is ill: whole workers, and repositories each on one worker.",
+            "What is unhealthy: whole workers, and repositories on a worker.",
             "what",
-            [("worker", ill.count()), ("repository", repos)]
+            [("worker", unhealthy.count()), ("repository", repos)]
                 .map(|(what, count)| (what, number(count as u64))),
         );
         let behind = |wall: Wall| {
@@ -242,7 +242,7 @@ impl Exposition {
         };
         self.gauges(
             "vine_worker_walls",
-            "Workers that are heard of, by the wall around their agents.",
+            "Online workers, by the wall around their agents.",
             "wall",
             Wall::ALL.iter().map(|wall| (wall.as_str(), behind(*wall))),
         );
@@ -251,7 +251,7 @@ impl Exposition {
             .filter(|(one, ..)| one.standing.as_ref().is_some_and(|standing| standing.login));
         self.one(
             "vine_workers_with_readable_login",
-            "Workers that are heard of whose agents can read the login of the model's account.",
+            "Online workers whose agents can read the login of the model's account.",
             number(readable.count() as u64),
         );
         let bytes = workers
@@ -260,28 +260,29 @@ impl Exposition {
             .sum();
         self.one(
             "vine_worktree_bytes",
-            "What the worktrees of all workers take on their disks, as last heard.",
+            "Disk space of the worktrees of all workers, as last reported.",
             number(bytes),
         );
     }
 
-    /// What attempts of the last days cost. Whoever reads this may not see repositories.
+    /// What attempts of the last days cost. In total only: who reads this may not be allowed to
+    /// view repositories.
     fn spent(&self, spent: &NamedSpending) {
         let sum =
             |of: fn(&Usage) -> u64| spent.repos.iter().map(|(_, usage)| of(usage)).sum::<u64>();
         self.one(
             "vine_spent_dollars",
-            "What attempts of the last 30 days cost, however they ended, from list prices.",
+            "Cost of all attempts of the last 30 days, at list prices.",
             number(sum(|usage| usage.cost_microdollars)) / 1e6,
         );
         self.one(
             "vine_spent_tokens",
-            "Tokens that attempts of the last 30 days read and wrote, however they ended.",
+            "Input and output tokens of all attempts of the last 30 days.",
             number(sum(|usage| usage.input_tokens + usage.output_tokens)),
         );
     }
 
-    /// Active ones, how long they lived, how often they were used again, why they ended.
+    /// How many are live, how long they lived, how often they were reused, why they ended.
     fn sessions(&self, figures: &SessionStats) {
         let live = [
             ("active", number(figures.active)),
@@ -295,7 +296,7 @@ impl Exposition {
         );
         self.count(
             "vine_sessions_reused_total",
-            "Tasks begun in the session of an earlier one.",
+            "Tasks that started in the session of an earlier one.",
             figures.reused,
         );
         let of = |reason: &str| {
@@ -316,8 +317,8 @@ impl Exposition {
     }
 
     fn lived(&self, lived: Duration, ended: u64) {
-        let help = "How long sessions that ended had lived, together; by \
-         `vine_sessions_ended_total` it gives their average.";
+        let help = "Total lifetime of ended sessions; divided by \
+         `vine_sessions_ended_total` it gives the average.";
         let made = prometheus::Counter::new("vine_session_lived_seconds_total", help)
             .expect("names are ours and well formed");
         made.inc_by(if ended == 0 { 0.0 } else { lived.as_secs_f64() });
@@ -336,7 +337,7 @@ impl Exposition {
         });
         self.gauges(
             "vine_adapter_connected",
-            "Whether a chat platform's adapter works.",
+            "Whether questions can be posted on a chat platform.",
             "platform",
             connected,
         );
@@ -346,7 +347,7 @@ impl Exposition {
             .map(|(platform, at)| (platform.as_str(), now.since(*at).as_secs_f64()));
         self.gauges(
             "vine_adapter_last_inbound_age_seconds",
-            "Since a platform last brought something.",
+            "Time since the last event from a platform.",
             "platform",
             ages,
         );
@@ -355,7 +356,7 @@ impl Exposition {
             .map(|(platform, took)| (*platform, took.as_secs_f64()));
         self.gauges(
             "vine_adapter_canary_rtt_seconds",
-            "How long a platform last took to answer a call; 60 or more when the call failed.",
+            "Duration of the last ping of a platform; 60 or more if it failed.",
             "platform",
             took,
         );

@@ -1,4 +1,4 @@
-//! Who wanted what, and how it was decided; for administrators.
+//! The audit: who wanted what, and how it was decided. For administrators.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
@@ -31,8 +31,8 @@ async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
     let now = app.clock.now();
     Ok(html! {
         h1 { "Audit" }
-        p.dim { "The latest " (lines.len()) " decisions. Looking at things is not among them." }
-        (screen::table("Decisions", &["When", "Who", "What", "To what", "Decision"], &html! {
+        p.dim { "The latest " (lines.len()) " decisions. Allowed views are not recorded." }
+        (screen::table("Decisions", &["When", "Who", "Action", "Subject", "Decision"], &html! {
             @for (at, entry) in &lines {
                 tr {
                     td { (screen::moment(now, *at)) }

@@ -1,5 +1,5 @@
-//! Charts: small, drawn here, in the colours of the page. What they show stands beside them in
-//! words, for those who do not see them.
+//! Charts: small ones, drawn here in the colours of the page. Text beside them says the same for
+//! people who do not see them.
 
 use std::time::Duration;
 
@@ -20,14 +20,14 @@ pub fn trend(trend: &Trend) -> Markup {
         figure {
             figcaption { strong { "Last " (trend.words) } ": " (words(trend)) }
             div.charts {
-                @if ended { (chart("Finished, failed on top", trend, |span| (span.done, span.failed))) }
-                @if asked { (chart("Time to answer, each step is twice as long", trend, |span| (span.response.map_or(0, height_of), 0))) }
+                @if ended { (chart("Finished tasks, failed ones on top", trend, |span| (span.done, span.failed))) }
+                @if asked { (chart("Time to answer (each step doubles)", trend, |span| (span.response.map_or(0, height_of), 0))) }
             }
         }
     }
 }
 
-/// A chart with what it is and where its sides are.
+/// A chart with its name and the ends of its time axis.
 fn chart(name: &str, trend: &Trend, parts: impl Fn(&TrendSpan) -> (u64, u64)) -> Markup {
     html! {
         div {
@@ -50,21 +50,21 @@ fn words(trend: &Trend) -> String {
     match (trend.median, trend.p95) {
         (Some(median), Some(p95)) => {
             format!(
-                "{ended}; people answered within {}, nearly always within {}",
+                "{ended}; questions answered within {} (median), {} (95th percentile)",
                 texts::span(median),
                 texts::span(p95)
             )
         }
-        _ => format!("{ended}; nobody answered a question"),
+        _ => format!("{ended}; no questions answered"),
     }
 }
 
-/// Seconds and days in one picture: each doubling is one step.
+/// A logarithmic height, so that seconds and days fit in one chart.
 fn height_of(took: Duration) -> u64 {
     u64::from(took.as_secs().max(1).ilog2()) + 1
 }
 
-/// Bars, each of two parts, as high as the largest allows.
+/// Bars of two parts each, scaled to the largest one.
 fn bars(name: &str, spans: &[TrendSpan], parts: impl Fn(&TrendSpan) -> (u64, u64)) -> Markup {
     let largest = spans
         .iter()
@@ -105,7 +105,8 @@ mod tests {
         };
         assert_eq!(
             words(&some),
-            "3 finished, 1 failed (25 %); people answered within 90 s, nearly always within 10 min"
+            "3 finished, 1 failed (25 %); questions answered within 90 s (median), 10 min (95th \
+             percentile)"
         );
         let none = Trend {
             spans: vec![TrendSpan::default()],
@@ -113,7 +114,7 @@ mod tests {
             p95: None,
             ..some
         };
-        assert_eq!(words(&none), "nothing finished; nobody answered a question");
+        assert_eq!(words(&none), "nothing finished; no questions answered");
         let drawn = trend(&none).into_string();
         assert!(
             !drawn.contains("<rect") && !drawn.contains("style="),

@@ -1,4 +1,4 @@
-//! What holds for the agents of a repository, to be read and set.
+//! The guard of a repository, to view and to change.
 
 use axum::{
     extract::{Form, Path, State},
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::auth::PageVisitor;
 
-/// What holds now, and where it is set by those who may.
+/// The guard, with a form for those who may change it.
 pub fn of(repo: &Repo, visitor: &PageVisitor) -> Markup {
     let guard = &repo.guard;
     let (preset, wall) = (
@@ -27,7 +27,7 @@ pub fn of(repo: &Repo, visitor: &PageVisitor) -> Markup {
     html! {
         p { "Preset " code { (preset.unwrap_or("default")) } ", egress " code { (guard.egress) } }
         @if let Some(wall) = wall { p { "Wall " code { (wall) } " or better" } }
-        @for host in guard.hosts.iter().filter(|_| guard.egress == Egress::List) { p.dim { "reaches " code { (host) } } }
+        @for host in guard.hosts.iter().filter(|_| guard.egress == Egress::List) { p.dim { "may reach " code { (host) } } }
         (screen::offer(visitor, Verb::Administer, Some(&repo.name), &form(repo)))
     }
 }
@@ -38,14 +38,14 @@ fn form(repo: &Repo) -> Markup {
     let walls: Vec<&str> = Wall::ALL.iter().map(|one| one.as_str()).collect();
     let rules: Vec<&str> = Egress::ALL.iter().map(|one| one.as_str()).collect();
     html! {
-        details { summary aria-label={ "Change what holds for agents of " (repo.name) } { "Change" }
+        details { summary aria-label={ "Change the settings for agents of " (repo.name) } { "Change" }
             form.new method="post" action={ "/settings/" (repo.name) } {
-                (choice("Unasked, its agents may", "preset", &presets, guard.preset.map(Preset::as_str), true))
-                (choice("They reach", "egress", &rules, Some(guard.egress.as_str()), false))
-                (choice("The least wall", "wall", &walls, guard.wall.map(Wall::as_str), true))
-                label { "One more host that they reach" input name="allow" placeholder="docs.example.org" autocomplete="off"; }
-                label { "One host less" input name="refuse" autocomplete="off"; }
-                button { "Set" }
+                (choice("Allowed without asking (preset)", "preset", &presets, guard.preset.map(Preset::as_str), true))
+                (choice("Hosts that agents may reach (egress)", "egress", &rules, Some(guard.egress.as_str()), false))
+                (choice("Minimum wall", "wall", &walls, guard.wall.map(Wall::as_str), true))
+                label { "Allow a host" input name="allow" placeholder="docs.example.org" autocomplete="off"; }
+                label { "Remove a host" input name="refuse" autocomplete="off"; }
+                button { "Save" }
             }
         }
     }
@@ -70,7 +70,7 @@ pub struct GuardForm {
     refuse: String,
 }
 
-/// `POST /settings/{repo}`: the command, and back.
+/// `POST /settings/{repo}`: runs the command and redirects to the settings.
 pub async fn save(
     State(shared): PageState,
     visitor: PageVisitor,

@@ -1,5 +1,4 @@
-//! How a task came to where it is: its attempts with what they cost, and how long each hop of its
-//! questions took.
+//! A task's history: its attempts with their cost, and how long each step of its questions took.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,7 +12,7 @@ use super::screen;
 pub fn attempts(attempts: &[Execution]) -> Markup {
     screen::table(
         "Attempts",
-        &["Attempt", "Worker", "Begun", "Took", "Ended", "Cost"],
+        &["Attempt", "Worker", "Started", "Took", "Outcome", "Cost"],
         &html! {
             @for attempt in attempts {
                 tr {
@@ -21,20 +20,20 @@ pub fn attempts(attempts: &[Execution]) -> Markup {
                     td { (attempt.worker) }
                     td { time datetime=(attempt.started) { (attempt.started.to_minute()) } }
                     td { @if let Some(ended) = attempt.ended { (texts::span(ended.since(attempt.started))) } }
-                    td { (attempt.outcome.as_deref().unwrap_or("at work")) }
+                    td { (attempt.outcome.as_deref().unwrap_or("running")) }
                     td { @if attempt.usage.turns > 0 { (texts::spent(&attempt.usage)) } }
                 }
             }
-            @if let Some(total) = texts::total(attempts) { tr { th scope="row" colspan="5" { "All together" } td { (total) } } }
+            @if let Some(total) = texts::total(attempts) { tr { th scope="row" colspan="5" { "Total" } td { (total) } } }
         },
     )
 }
 
-/// Stations that questions have reached, each with the time since the one before.
+/// Milestones that questions have reached, each with the time since the previous one.
 pub fn ways(questions: &[Question], stations: &HashMap<QuestionId, Milestones>) -> Markup {
     screen::table(
-        "Ways of the questions",
-        &["Question", "Station", "When", "After"],
+        "Question timelines",
+        &["Question", "Step", "When", "After"],
         &html! {
             @for question in questions {
                 @let reached = view::timeline_of(question, &stations.get(&question.id).copied().unwrap_or_default());

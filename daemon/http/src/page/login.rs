@@ -25,8 +25,8 @@ pub struct LoginLink {
     code: Option<String>,
 }
 
-/// `GET /login?code=…` shows who would be logged in, and logs nobody in: whatever looks at links before
-/// people do spends none. Without a code, or with a spent one, it says how to get in.
+/// `GET /login?code=…` shows who would be logged in, but logs nobody in, so that programs that preview
+/// links do not use them up. Without a code, or with a used one, it explains how to log in.
 pub async fn show(
     State(shared): PageState,
     QueryParams(link): QueryParams<LoginLink>,
@@ -62,14 +62,14 @@ fn unopened(shared: &HttpState, error: AppError) -> Result<Response, ErrorRespon
         AppError::Unauthenticated => Ok(how(
             shared,
             StatusCode::UNAUTHORIZED,
-            "This link was used before, or is older than ten minutes.",
+            "This link has already been used, or it is older than ten minutes.",
         )),
         AppError::TooOften(wait) => Ok(later(shared, wait)),
         error => Err(error.into()),
     }
 }
 
-/// The button that spends a link.
+/// The page with the button that uses up a link.
 fn confirm(name: &str, code: &str) -> Response {
     let body = html! {
         h1 { "Log in" }
@@ -99,7 +99,7 @@ pub async fn enter(
         Err(AppError::Unauthenticated) => Ok(how(
             &shared,
             StatusCode::UNAUTHORIZED,
-            "The name or the password is wrong.",
+            "Incorrect name or password.",
         )),
         Err(AppError::TooOften(wait)) => Ok(later(&shared, wait)),
         Err(error) => Err(error.into()),
@@ -134,7 +134,7 @@ pub async fn change(
     Ok(Redirect::to(Screen::Settings.path()))
 }
 
-/// A browser that is logged in now.
+/// Logs a browser in and redirects it to the overview.
 pub fn entered(shared: &HttpState, session: &Token) -> Response {
     let life = tokens::life(TokenKind::Browser).as_secs();
     (
@@ -168,13 +168,13 @@ pub async fn leave(
         .into_response())
 }
 
-/// Too many tries.
+/// The login page after too many attempts.
 pub fn later(shared: &HttpState, wait: Duration) -> Response {
     let seconds = wait.as_secs() + 1;
     let mut response = how(
         shared,
         StatusCode::TOO_MANY_REQUESTS,
-        &format!("That was tried too often. Try again in {seconds} s."),
+        &format!("Too many attempts. Try again in {seconds} s."),
     );
     response
         .headers_mut()
@@ -182,7 +182,7 @@ pub fn later(shared: &HttpState, wait: Duration) -> Response {
     response
 }
 
-/// How to get in, and why one is not.
+/// The login page, with the reason why the visitor is not logged in.
 pub fn how(shared: &HttpState, status: StatusCode, why: &str) -> Response {
     let body = html! {
         h1 { "Log in" }
@@ -193,8 +193,8 @@ pub fn how(shared: &HttpState, status: StatusCode, why: &str) -> Response {
             label { "Password" input name="password" type="password" autocomplete="current-password" required; }
             button { "Log in" }
         }
-        p { "No password, or forgotten? On the machine where AgentVine runs, this prints a link \
-         that works once; an administrator makes one for others. " }
+        p { "No password, or forgot it? On the machine where AgentVine runs, this prints a one-time \
+         link; administrators can also print one for somebody else." }
         pre { code { "vine login\nvine login --for NAME\nvine login --for NAME --new-password" } }
     };
     (status, Html(document("Log in", None, None, &body))).into_response()

@@ -1,5 +1,5 @@
-//! The page: who waits for whom, and the console to answer in. Rendered here, refreshed by a small
-//! script; reading and writing work without it too.
+//! The page: what needs an answer, and the console to give it. Rendered here, refreshed by a small
+//! script; reading and writing also work without the script.
 
 mod audit;
 mod chart;
@@ -89,11 +89,11 @@ async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
     )
 }
 
-/// Tells browsers' developer tools how long the page took to make (W3C Server Timing), in
+/// Shows browsers' developer tools how long the page took to render (W3C Server Timing), in
 /// milliseconds.
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// A whole document around `body`, as it looks on a screen.
+/// A complete document around `body`.
 fn document(
     title: &str,
     here: Option<Screen>,
@@ -130,10 +130,10 @@ fn document(
     visible_text::html(&page.into_string())
 }
 
-/// Sends a page, or nothing but 304 when what the browser has is still right.
+/// Sends a page, or 304 if the browser's copy is current.
 ///
 /// The tag is made of the daemon's start, its count of visible changes, a ten-second tick for what
-/// changes by time alone (a worker falling silent) and who looks, so an unchanged page costs
+/// changes by time alone (a worker that goes silent) and the visitor, so an unchanged page needs
 /// neither a query nor a rendering.
 async fn fresh<F>(
     shared: &HttpState,
@@ -171,7 +171,7 @@ where
     Ok((headers, Html(page)).into_response())
 }
 
-/// A page that says what went wrong, and offers what can be pressed to mend it.
+/// A page that explains what went wrong, with buttons for what the visitor may have meant.
 fn problem(visitor: &PageVisitor, error: AppError) -> Response {
     let buttons = error.buttons().to_vec();
     let failure = ErrorResponse::from(error);

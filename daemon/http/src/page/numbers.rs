@@ -30,7 +30,7 @@ async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
     let groups = app.numbers().await?;
     Ok(html! {
         h1 { "Numbers" }
-        p.dim { "Of the last day; sessions of all time. " code { "/metrics" } " has them, and more, for Prometheus." }
+        p.dim { "Last 24 hours; sessions since the beginning. " code { "/metrics" } " serves these and more for Prometheus." }
         @for (heading, numbers) in groups.iter() {
             h2 { (heading) }
             dl { @for (name, value) in numbers { dt { (name) } dd { (value) } } }

@@ -1,6 +1,6 @@
-//! Coming in with an account of one's organisation: OpenID Connect, authorization code with PKCE.
-//! What ties an answer to its question is in a cookie of the browser that asked, so that any daemon
-//! may take the answer.
+//! Login with an organisation's account: OpenID Connect, authorization code with PKCE. What ties the
+//! issuer's answer to its request is in a cookie of the browser that asked, so that any daemon can
+//! handle the answer.
 
 use std::time::Duration;
 
@@ -26,32 +26,32 @@ use vine_app::{AppError, metrics::RefusalCause};
 use super::{PageState, login};
 use crate::{HttpState, auth, error::QueryParams};
 
-/// How long somebody may take to log in over there.
+/// How long a person may take to log in at the issuer.
 const LIFE: u64 = 600;
-/// Keys and addresses of the issuer are asked for again after this long.
+/// Keys and addresses of the issuer are fetched again after this long.
 const KNOWN_FOR: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(15);
 const COOKIE: &str = "vine_oidc";
 const BACK: &str = "/login/oidc/back";
 
-/// Where people have their accounts, as the configuration says.
+/// The issuer, from the configuration.
 #[derive(Debug, Clone)]
 pub struct OidcSettings {
-    /// What the button says: `Log in with <name>`.
+    /// The name on the button: `Log in with <name>`.
     pub name: String,
     /// The issuer's address; its document is at `<issuer>/.well-known/openid-configuration`.
     pub issuer_url: String,
-    /// What the issuer calls us.
+    /// Our client id at the issuer.
     pub client_id: String,
-    /// What we prove that with; public clients have none.
+    /// Our client secret; public clients have none.
     pub client_secret: Option<String>,
 }
 
-/// So many people are on their way in at once: each may cost a call to the issuer, and anybody can
-/// ask for one.
+/// At most this many logins are in progress at once: each may cost a call to the issuer, and anybody
+/// can start one.
 const AT_ONCE: usize = 32;
 
-/// An issuer that is spoken to.
+/// A client of the issuer.
 pub struct Issuer {
     settings: OidcSettings,
     http: reqwest::Client,
@@ -71,9 +71,9 @@ type OidcClient = CoreClient<
 type OidcError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Issuer {
-    /// Nothing is asked before somebody wants to come in.
+    /// The issuer is not contacted before somebody logs in.
     pub fn new(settings: OidcSettings) -> Self {
-        // Redirects would lead requests of ours to wherever an answer says.
+        // A redirect could send our requests anywhere.
         let http = reqwest::ClientBuilder::new()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(PATIENCE)
@@ -87,16 +87,16 @@ impl Issuer {
         }
     }
 
-    /// What the button says.
+    /// The name on the button.
     pub fn name(&self) -> &str {
         &self.settings.name
     }
 
     async fn client(&self, shared: &HttpState) -> Result<OidcClient, OidcError> {
-        // One asks; whoever has waited for that as long as the one may has waited enough.
+        // One login asks the issuer; others wait for it, as long as it may take itself.
         let mut known = timeout(PATIENCE, self.known.lock())
             .await
-            .map_err(|_| "the issuer has not answered the one who came first")?;
+            .map_err(|_| "the issuer did not answer an earlier request in time")?;
         let metadata = match known
             .as_ref()
             .filter(|(since, _)| since.elapsed() < KNOWN_FOR)
@@ -110,7 +110,7 @@ impl Issuer {
                 )
                 .await;
                 let metadata =
-                    found.map_err(|_| "the issuer takes too long to say who it is")??;
+                    found.map_err(|_| "the issuer did not send its metadata in time")??;
                 *known = Some((Instant::now(), metadata.clone()));
                 metadata
             }
@@ -127,7 +127,7 @@ impl Issuer {
         ))?))
     }
 
-    /// A place among those who are on their way in, or what they are told instead.
+    /// A permit for one login, or a response that asks the person to try again later.
     fn way(&self, shared: &HttpState) -> Result<SemaphorePermit<'_>, Box<Response>> {
         self.ways.try_acquire().map_err(|_| {
             shared.app.meter.denied(RefusalCause::Rate);
@@ -135,7 +135,7 @@ impl Issuer {
         })
     }
 
-    /// Who the issuer says it is: the subject, and the address if the issuer has made sure of it.
+    /// Who logged in: the subject, and the email address if the issuer verified it.
     async fn redeem(
         &self,
         shared: &HttpState,
@@ -147,10 +147,10 @@ impl Issuer {
             .exchange_code(AuthorizationCode::new(code))?
             .set_pkce_verifier(PkceCodeVerifier::new(asked.verifier.clone()));
         let answer = request.request_async(&self.http).await?;
-        let token = answer.id_token().ok_or("the issuer gave no ID token")?;
+        let token = answer.id_token().ok_or("the issuer returned no ID token")?;
         let nonce = Nonce::new(asked.nonce.clone());
         let verified = match token.claims(&client.id_token_verifier(), &nonce) {
-            // Issuers change their keys whenever they like (OpenID Connect Core 1.0, 10.1.1).
+            // Issuers may change their keys at any time (OpenID Connect Core 1.0, 10.1.1).
             Err(ClaimsVerificationError::SignatureVerification(_)) => {
                 *timeout(PATIENCE, self.known.lock()).await? = None;
                 token.claims(&self.client(shared).await?.id_token_verifier(), &nonce)
@@ -169,7 +169,7 @@ impl Issuer {
     }
 }
 
-/// What the browser keeps while its person is over there.
+/// What the browser keeps while the person is at the issuer.
 struct OidcRequest {
     state: String,
     nonce: String,
@@ -188,13 +188,13 @@ impl OidcRequest {
     }
 }
 
-/// `GET /login/oidc`: off to the issuer.
+/// `GET /login/oidc`: redirects to the issuer.
 pub async fn leave(State(shared): PageState) -> Response {
     let Some(issuer) = &shared.issuer else {
         return login::how(
             &shared,
             StatusCode::NOT_FOUND,
-            "No organisation's accounts are known here.",
+            "Login with an organisation's account is not set up here.",
         );
     };
     let _way = match issuer.way(&shared) {
@@ -236,7 +236,7 @@ pub struct OidcCallback {
     error: Option<String>,
 }
 
-/// `GET /login/oidc/back`: whatever becomes of it, what was kept for it is used up.
+/// `GET /login/oidc/back`: the cookie is removed whatever the outcome.
 pub async fn back(
     State(shared): PageState,
     QueryParams(answer): QueryParams<OidcCallback>,
@@ -246,7 +246,7 @@ pub async fn back(
         return login::how(
             &shared,
             StatusCode::NOT_FOUND,
-            "No organisation's accounts are known here.",
+            "Login with an organisation's account is not set up here.",
         );
     };
     let asked = OidcRequest::read(&shared, &headers)
@@ -255,7 +255,7 @@ pub async fn back(
         return login::how(
             &shared,
             StatusCode::UNAUTHORIZED,
-            "That was not begun in this browser, or too long ago. Try again.",
+            "This login was not started in this browser, or it took too long. Try again.",
         );
     };
     let forgotten = auth::keep(&shared, COOKIE, "", 0);
@@ -266,7 +266,7 @@ pub async fn back(
         .into_response()
 }
 
-/// Lets in whom the issuer names.
+/// Logs in the person whom the issuer names.
 async fn answered(
     shared: &HttpState,
     issuer: &Issuer,
@@ -277,11 +277,11 @@ async fn answered(
         (Some(error), _) => {
             return failed(
                 shared,
-                &format!("the issuer says {}", vine_domain::invalid::shown(&error)).into(),
+                &format!("the issuer returned the error {}", vine_domain::invalid::shown(&error)).into(),
             );
         }
         (None, Some(code)) => code,
-        (None, None) => return failed(shared, &"the issuer says nothing".into()),
+        (None, None) => return failed(shared, &"the issuer returned neither a code nor an error".into()),
     };
     let _way = match issuer.way(shared) {
         Ok(way) => way,
@@ -291,8 +291,8 @@ async fn answered(
         Ok(known) => known,
         Err(trouble) => return failed(shared, &trouble),
     };
-    // Some issuers let people choose their subject: one that looks like an address is not taken for
-    // somebody's address.
+    // Some issuers let people choose their subject: one that looks like an email address is not
+    // taken for one.
     let chosen = Some(subject.as_str()).filter(|subject| !subject.contains('@'));
     let names: Vec<&str> = [chosen, email.as_deref()].into_iter().flatten().collect();
     match shared.app.log_in_as(&names).await {
@@ -300,8 +300,8 @@ async fn answered(
         Err(AppError::Unauthenticated) => {
             let name = email.unwrap_or(subject);
             let why = format!(
-                "You are {name} there, and nobody here is known by that. An administrator adds \
-                 `oidc = \"{name}\"` to your entry under [[people]]."
+                "You are {name} there, but nobody here has that identity. Ask an administrator to \
+                 add `oidc = \"{name}\"` to your entry under [[people]]."
             );
             login::how(shared, StatusCode::FORBIDDEN, &why)
         }
@@ -316,11 +316,11 @@ fn failed(shared: &HttpState, trouble: &OidcError) -> Response {
         why = format!("{why}: {deeper}");
         cause = deeper.source();
     }
-    tracing::warn!("logging in through the issuer failed: {why}");
+    tracing::warn!("login through the issuer failed: {why}");
     login::how(
         shared,
         StatusCode::BAD_GATEWAY,
-        "That did not work over there; the daemon's log says why. Try again, or come in another \
-         way.",
+        "The login failed at the identity provider; the daemon's log says why. Try again, or log \
+         in another way.",
     )
 }

@@ -1,4 +1,4 @@
-//! The overview: who waits for whom first, then what runs, workers and queues.
+//! The overview: open questions first, then tasks, workers and queues.
 
 use axum::{
     extract::{Form, State},
@@ -40,7 +40,7 @@ pub async fn show(
     .await
 }
 
-/// So many of each are shown here; the rest is on a screen of its own.
+/// How many of each are shown here; the rest is on its own screen.
 const FEW: u32 = 12;
 const QUESTIONS: u32 = 20;
 const TASKS: u32 = 25;
@@ -67,7 +67,7 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
         section aria-labelledby="tasks" {
             h2 #tasks { "Tasks" }
             (listing(app, &tasks))
-            @if tasks.len() >= TASKS as usize { p { a href=(Screen::Tasks.path()) { "All of them" } } }
+            @if tasks.len() >= TASKS as usize { p { a href=(Screen::Tasks.path()) { "View all" } } }
             (new_task(&repos, tasks.is_empty()))
         }
         @if let Some(depths) = &depths { (machinery(app, depths).await?) (trends(app).await?) (spending(app).await?) }
@@ -75,7 +75,7 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
     })
 }
 
-/// Who waits for whom.
+/// The open questions, the oldest first.
 async fn waiting(
     app: &App,
     caller: &Caller,
@@ -96,9 +96,9 @@ async fn waiting(
         section aria-labelledby="waiting" {
             h1 #waiting {
                 @if let Some((oldest, _)) = questions.first() {
-                    (questions.len() as u64 + more) " waiting for an answer"
-                    @if questions.len() > 1 { span.dim { ", the oldest for " (texts::span(now.since(oldest.asked_at))) } }
-                } @else { "Nobody waits for an answer" }
+                    (questions.len() as u64 + more) @if questions.len() == 1 { " question waiting" } @else { " questions waiting" }
+                    @if questions.len() > 1 { span.dim { " · oldest " (texts::span(now.since(oldest.asked_at))) } }
+                } @else { "Nothing needs an answer" }
             }
             @for (question, task) in &questions { (card(question, &app.shown_to(caller, &task.repo, question), task.title.as_str(), now)) }
             @if more > 0 { p { a href=(Screen::Questions.path()) { (more) " more" } } }
@@ -107,7 +107,7 @@ async fn waiting(
     })
 }
 
-/// Work that is done and waits for somebody to say that it may be pushed.
+/// Finished work that waits for somebody to decide whether it may be pushed.
 async fn held(app: &App, caller: &Caller) -> Result<Markup, AppError> {
     let held = app.held(caller).await?;
     Ok(html! {
@@ -119,8 +119,8 @@ async fn held(app: &App, caller: &Caller) -> Result<Markup, AppError> {
                     article.ask {
                         p.dim { a href={ "/tasks/" (id) } { (id) " " (task.title) } }
                         div { "This looks like a secret: " (text::message(what)) }
-                        (screen::does("Push it as it is", &id, &format!("task push {id}"), Screen::Overview))
-                        (screen::does("Leave it", &id, &format!("task push {id} --leave"), Screen::Overview))
+                        (screen::does("Push anyway", &id, &format!("task push {id}"), Screen::Overview))
+                        (screen::does("Do not push", &id, &format!("task push {id} --leave"), Screen::Overview))
                     }
                 }
             }
@@ -128,7 +128,7 @@ async fn held(app: &App, caller: &Caller) -> Result<Markup, AppError> {
     })
 }
 
-/// What does the work.
+/// Workers, queues, sessions and chat platforms.
 async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> {
     let now = app.clock.now();
     let few = app.store.workers_after("", FEW).await?;
@@ -139,15 +139,15 @@ async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> 
         section.pair {
             div {
                 h2 { "Workers" }
-                @if few.is_empty() { p.none { "None. " code { "vine worker" } " starts one." } }
+                @if few.is_empty() { p.none { "No workers. Start one with " code { "vine worker" } "." } }
                 ul.plain { @for row in &few { (worker(row, &at_work, now)) } }
-                @if depths.workers > u64::from(FEW) { p { a href=(Screen::Workers.path()) { "All " (depths.workers) } } }
+                @if depths.workers > u64::from(FEW) { p { a href=(Screen::Workers.path()) { "View all " (depths.workers) } } }
             }
             div {
                 h2 { "Queues" }
                 @if let Some(trouble) = app.hint_trouble() { p.problem { (trouble) } }
                 @if let Some(why) = app.too_large() { p.problem { (why) } }
-                @if let Some(why) = app.refused_settings() { p.problem { "The changed configuration is not in force: " (why) } }
+                @if let Some(why) = app.refused_settings() { p.problem { "The changed configuration is not in effect: " (why) } }
                 @if depths.paused { p.problem { "Claiming is paused." } }
                 table { tbody { @for (name, depth) in view::queues(depths) { tr { th scope="row" { (name) } td { (depth) } } } } }
                 @if depths.dead > 0 { p { a href="/queues#dead" { "Dead letters" } } }
@@ -156,7 +156,7 @@ async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> 
                 div {
                     h2 { "Sessions" }
                     ul.plain { @for (_, session) in &sessions { (sessions::line(app, session, now)) } }
-                    @if sessions.len() >= FEW as usize { p { a href=(Screen::Sessions.path()) { "All of them" } } }
+                    @if sessions.len() >= FEW as usize { p { a href=(Screen::Sessions.path()) { "View all" } } }
                 }
             }
             @if !adapters.is_empty() {
@@ -173,7 +173,7 @@ async fn trends(app: &App) -> Result<Markup, AppError> {
     let trends = app.trends().await?;
     Ok(html! {
         section aria-labelledby="trends" {
-            h2 #trends { "How it goes" }
+            h2 #trends { "Activity" }
             @for one in trends.iter() { (chart::trend(one)) }
         }
     })
@@ -198,7 +198,7 @@ async fn spending(app: &App) -> Result<Markup, AppError> {
     Ok(html! {
         @if lists.iter().any(|(_, list)| !list.is_empty()) {
             section aria-labelledby="spent" {
-                h2 #spent { "Spent in " (DAYS) " days" }
+                h2 #spent { "Cost in the last " (DAYS) " days" }
                 details {
                     summary { "By repository, person and day" }
                     @for (head, list) in &lists {
@@ -212,7 +212,7 @@ async fn spending(app: &App) -> Result<Markup, AppError> {
     })
 }
 
-/// Where commands are typed, with the last one and what it said.
+/// The command line, with the last command and its reply.
 fn command_line(said: Option<(&str, &str)>) -> Markup {
     html! {
         section {
@@ -229,7 +229,7 @@ fn command_line(said: Option<(&str, &str)>) -> Markup {
     }
 }
 
-/// A worker, and what it is at.
+/// A worker and its tasks.
 fn worker(
     (worker, running, waiting): &(Worker, usize, usize),
     at_work: &[workers::AtWork],
@@ -245,11 +245,11 @@ fn worker(
     }
 }
 
-/// How a chat platform is.
+/// The health of a chat platform.
 fn adapter(platform: &str, health: &PlatformHealth, now: Timestamp) -> Markup {
     html! {
         li {
-            @if health.trouble.is_some() { span.badge.error { "trouble" } } @else { span.badge.done { "ok" } }
+            @if health.trouble.is_some() { span.badge.error { "failing" } } @else { span.badge.done { "ok" } }
             " " (platform)
             @if let Some(account) = &health.account { span.dim { " " (account) } }
             @if let Some(checked) = health.checked { span.dim { " · checked " (ago(now, checked)) } }
@@ -308,12 +308,12 @@ fn enter(question: &Question) -> &'static str {
 
 fn hint(question: &Question) -> &'static str {
     match &question.ask {
-        Ask::Clarify { items } if items.len() > 1 => "One line for each question; Ctrl+Enter sends",
+        Ask::Clarify { items } if items.len() > 1 => "One line for each question; press Ctrl+Enter to send",
         _ => "In your own words",
     }
 }
 
-/// Where a task is made.
+/// The form that creates a task.
 pub fn new_task(repos: &[Repo], open: bool) -> Markup {
     html! {
         details open[open] {
@@ -333,7 +333,7 @@ pub fn new_task(repos: &[Repo], open: bool) -> Markup {
 
 pub fn listing(app: &App, tasks: &[Task]) -> Markup {
     html! {
-        @if tasks.is_empty() { p.none { "None yet." } }
+        @if tasks.is_empty() { p.none { "No tasks." } }
         @else {
             table.tasks {
                 thead { tr { th scope="col" { "Task" } th scope="col" { "State" } th scope="col" { "Title" } th scope="col" { "Branch" } } }
@@ -350,7 +350,7 @@ pub fn listing(app: &App, tasks: &[Task]) -> Markup {
     }
 }
 
-/// A span of time as people say it.
+/// How long ago something was.
 pub fn ago(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.since(then).as_secs();
     match seconds {
@@ -361,7 +361,7 @@ pub fn ago(now: Timestamp, then: Timestamp) -> String {
     }
 }
 
-/// The form for a new task.
+/// What the form for a new task sends.
 #[derive(Deserialize)]
 pub struct NewTaskForm {
     title: String,
@@ -431,7 +431,7 @@ pub async fn command(
     .into_response())
 }
 
-/// Runs a command that is split into words already.
+/// Runs a command that is already split into words.
 pub async fn order(app: &App, caller: &Caller, words: &[String]) -> Result<String, AppError> {
     let command = from_words(words, "", &CommandContext::default());
     let command = command.map_err(|error| AppError::Unreadable(error.0))?;

@@ -1,4 +1,4 @@
-//! All questions, latest first: what was asked, what became of it, and how long that took.
+//! All questions: what was asked, the outcome, and how long it took.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::auth::PageVisitor;
 
-/// So many open ones, and so many closed ones.
+/// At most this many open questions, and as many closed ones.
 const EACH: u32 = 60;
 
 /// `GET /questions`
@@ -39,7 +39,7 @@ async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
         h1 { "Questions" }
         h2 { "Open, oldest first" }
         (table("Open questions", &open, now))
-        h2 { "Closed, latest first" }
+        h2 { "Closed, newest first" }
         (table("Closed questions", &closed, now))
     })
 }
@@ -48,7 +48,7 @@ fn table(name: &str, questions: &[Question], now: Timestamp) -> Markup {
     html! {
         @if questions.is_empty() { p.none { "None." } }
         @else {
-            (screen::table(name, &["Question", "Task", "Asked", "What", "State", "Answer"], &html! {
+            (screen::table(name, &["Question", "Task", "Asked", "Summary", "State", "Answer"], &html! {
                 @for question in questions {
                     tr {
                         th scope="row" { (question.id) br; span.dim { (question.ask.kind()) } }
@@ -72,7 +72,7 @@ fn look(question: &Question) -> &'static str {
     }
 }
 
-/// How long it took people, or is taking them.
+/// How long the answer took, or how long the question has been waiting.
 fn waited(question: &Question, now: Timestamp) -> String {
     let until = question
         .answer()

@@ -1,5 +1,5 @@
-//! What waits, where claiming is paused, and the dead letters: tasks that failed for good until
-//! somebody decides.
+//! How much is queued, where claiming is paused, and the dead letters: tasks that failed for good and
+//! wait for a person.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
@@ -56,7 +56,7 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
         h2 #dead { "Dead letters" }
         @if dead.is_empty() { p.none { "None." } }
         @else {
-            (screen::table("Dead letters", &["Task", "Failed", "Why", "Actions"], &html! {
+            (screen::table("Dead letters", &["Task", "Failed", "Reason", "Actions"], &html! {
                 @for task in &dead {
                     tr {
                         th scope="row" { a href={ "/tasks/" (task.id) } { (task.id) " " (task.title) } }
@@ -70,7 +70,7 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
     })
 }
 
-/// Whether work is started in a repository, or anywhere, and the button that changes it.
+/// Whether tasks of a repository, or any tasks, are claimed, and the button that changes it.
 fn claiming(visitor: &PageVisitor, repo: Option<&Slug>, paused: bool) -> Markup {
     let (state, label, verb) = if paused {
         ("paused", "Resume", "resume")

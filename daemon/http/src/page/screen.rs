@@ -1,4 +1,4 @@
-//! The screens, and what all of them are made of.
+//! The screens, and what they share.
 
 use axum::{
     extract::{Form, State},
@@ -11,7 +11,7 @@ use vine_domain::{Repo, Slug, Timestamp, Verb, access};
 use super::{PageState, overview, problem};
 use crate::auth::PageVisitor;
 
-/// What the page has, in the order of its menu.
+/// The screens of the page, in the order of the menu.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Screen {
     Overview,
@@ -66,7 +66,7 @@ impl Screen {
         }
     }
 
-    /// Whether there is anything on it for this person.
+    /// Whether it shows anything to this person.
     fn is_for(self, visitor: &PageVisitor) -> bool {
         match self {
             Self::Overview | Self::Tasks | Self::Questions | Self::Sessions | Self::Settings => {
@@ -82,7 +82,7 @@ impl Screen {
     }
 }
 
-/// The way to the other screens.
+/// Links to the other screens.
 pub fn menu(here: Option<Screen>, visitor: &PageVisitor) -> Markup {
     html! {
         nav aria-label="Screens" {
@@ -93,8 +93,8 @@ pub fn menu(here: Option<Screen>, visitor: &PageVisitor) -> Markup {
     }
 }
 
-/// A button that does what a command does, and comes back. `what` names the thing for those who
-/// hear the page.
+/// A button that runs a command and returns to the screen `back`. `what` names its target for screen
+/// readers.
 pub fn does(label: &str, what: &str, command: &str, back: Screen) -> Markup {
     html! {
         form.does method="post" action="/do" {
@@ -105,14 +105,14 @@ pub fn does(label: &str, what: &str, command: &str, back: Screen) -> Markup {
     }
 }
 
-/// What such a button sends.
+/// What the form of such a button sends.
 #[derive(Deserialize)]
 pub struct BackForm {
     line: String,
     back: String,
 }
 
-/// `POST /do`: the command, and back to where its button was.
+/// `POST /do`: runs the command and redirects to the screen of its button.
 pub async fn done(
     State(shared): PageState,
     visitor: PageVisitor,
@@ -126,8 +126,8 @@ pub async fn done(
     ))
 }
 
-/// Buttons for those who may do something, in `repo` or to what belongs to none. Each command
-/// decides for itself; this only spares people buttons that would be refused.
+/// Shows buttons to a visitor who may use them, in `repo` or, without one, everywhere. Each command
+/// checks access on its own; this only hides buttons that would be refused.
 pub fn offer(visitor: &PageVisitor, verb: Verb, repo: Option<&Slug>, buttons: &Markup) -> Markup {
     html! { @if may(visitor, verb, repo) { (buttons) } }
 }
@@ -148,7 +148,7 @@ pub fn table(name: &str, heads: &[&str], rows: &Markup) -> Markup {
     }
 }
 
-/// Where a repository is chosen, with `chosen` as it stands; `none` is the choice of no particular
+/// A selection of a repository, with `chosen` preselected; `none` labels the choice of no particular
 /// one.
 pub fn choose_repo(repos: &[Repo], chosen: Option<&str>, none: Option<&str>) -> Markup {
     html! {
@@ -159,7 +159,7 @@ pub fn choose_repo(repos: &[Repo], chosen: Option<&str>, none: Option<&str>) -> 
     }
 }
 
-/// A moment, as how long ago it was; the exact time is there for those who look for it.
+/// How long ago a time was, with the exact time as the title.
 pub fn moment(now: Timestamp, then: Timestamp) -> Markup {
     html! { time datetime=(then) title=(then) { (overview::ago(now, then)) } }
 }

@@ -1,4 +1,4 @@
-//! Live sessions: whose they are, how full they are, and until when they are kept.
+//! Live sessions: their task and worker, how full they are, and when they end.
 
 use std::collections::HashMap;
 
@@ -19,11 +19,11 @@ const HEADS: [&str; 10] = [
     "Task",
     "Worker",
     "State",
-    "Begun",
-    "Used",
+    "Started",
+    "Last used",
     "Context",
-    "Further tasks",
-    "Kept",
+    "Reused",
+    "Expires",
     "Actions",
 ];
 
@@ -56,14 +56,14 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
     let now = app.clock.now();
     Ok(html! {
         h1 { "Sessions" }
-        @if sessions.is_empty() { p.none { "No live ones." } }
+        @if sessions.is_empty() { p.none { "No live sessions." } }
         @else {
             (screen::table("Sessions", &HEADS, &html! {
                 @for (repo, session) in &sessions {
                     tr {
                         th scope="row" { code { (session.id) } br; span.dim { (session.agent) } }
                         td { a href={ "/tasks/" (session.task) } { (session.task) } }
-                        td { (names.get(&session.worker).map_or("gone", String::as_str)) }
+                        td { (names.get(&session.worker).map_or("removed", String::as_str)) }
                         td { span.badge { (session.state.as_str()) } }
                         td { (screen::moment(now, session.started)) }
                         td { (screen::moment(now, session.active)) }
@@ -82,17 +82,17 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
 pub fn line(app: &App, session: &Session, now: Timestamp) -> Markup {
     html! {
         li { span.badge { (session.state.as_str()) } " " a href={ "/tasks/" (session.task) } { (session.task) }
-            span.dim { " begun " (screen::moment(now, session.started)) @if let Some(context) = session.context { ", " (context) " % full" } ", " (kept(app, session)) }
+            span.dim { " started " (screen::moment(now, session.started)) @if let Some(context) = session.context { ", " (context) " % full" } ", " (kept(app, session)) }
         }
     }
 }
 
-/// Until when the policy leaves a session alone.
+/// When the policy ends a session.
 fn kept(app: &App, session: &Session) -> String {
     match session.ends(&app.settings().sessions) {
         Some(at) => format!("ends {}", texts::when(app, at)),
-        None if session.kept => "until somebody ends it".into(),
-        None => "while its task goes on".into(),
+        None if session.kept => "pinned until ended by hand".into(),
+        None => "kept while its task is open".into(),
     }
 }
 

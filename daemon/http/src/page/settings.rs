@@ -1,5 +1,4 @@
-//! How this place is set up, to be read. What can be changed is changed in `vine.toml`, or by
-//! commands.
+//! The settings, mostly read-only: they are changed in `vine.toml` or by commands.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
@@ -33,24 +32,24 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
     let (repos, rooms) = (app.repos(&visitor.0).await?, app.store.rooms().await?);
     Ok(html! {
         h1 { "Settings" }
-        p.dim { "AgentVine " (env!("CARGO_PKG_VERSION")) ", at " (app.settings().link) ". They stand in " code { "vine.toml" } "; " code { "vine config check" } " explains what is wrong with \
+        p.dim { "AgentVine " (env!("CARGO_PKG_VERSION")) ", at " (app.settings().link) ". Settings are read from " code { "vine.toml" } "; " code { "vine config check" } " explains errors in \
           it." }
         h2 { "Your password" }
         details { summary { "Set a password, to log in without a link" }
             form.new method="post" action="/password" {
                 input type="hidden" name="name" autocomplete="username" value=(visitor.0.name());
-                label { "The present one, if you have one" input name="old" type="password" autocomplete="current-password"; }
-                label { "The new one, 15 characters or more" input name="new" type="password" autocomplete="new-password" minlength="15" maxlength="500" required; }
-                button { "Set" }
+                label { "Current password, if you have one" input name="old" type="password" autocomplete="current-password"; }
+                label { "New password, at least 15 characters" input name="new" type="password" autocomplete="new-password" minlength="15" maxlength="500" required; }
+                button { "Set password" }
             }
-            p.dim { "Your other browsers are logged out." }
+            p.dim { "This logs out your other browsers." }
         }
         h2 { "Open questions" }
         (facts(&patience(app)))
         h2 { "Sessions" }
         (facts(&sessions(app)))
         h2 { "Repositories" }
-        @if repos.is_empty() { p.none { "None. " code { "/vine repo add" } " adds one." } }
+        @if repos.is_empty() { p.none { "No repositories. Add one with " code { "/vine repo add" } "." } }
         @else {
             (screen::table("Repositories", &["Name", "Source", "Base", "Rooms", "Trusted", "Agents"], &html! {
                 @for repo in &repos {
@@ -60,7 +59,7 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
                         td { code { (repo.base) } }
                         td {
                             @for room in rooms.iter().filter(|room| room.repo == repo.name) { p { (room.platform) " " code { (room.room) } } }
-                            @if repo.encrypted { p.dim { "encrypted ones only" } }
+                            @if repo.encrypted { p.dim { "encrypted rooms only" } }
                         }
                         td { @if repo.trusted { "yes" } @else { "no" } }
                         td { (guards::of(repo, visitor)) }
@@ -75,7 +74,7 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
     })
 }
 
-/// What is set, and to what.
+/// Settings and their values.
 fn facts(facts: &[(&str, String)]) -> Markup {
     html! { dl { @for (what, value) in facts { dt { (what) } dd { (value) } } } }
 }
@@ -91,7 +90,7 @@ fn patience(app: &App) -> Vec<(&'static str, String)> {
             ),
         ),
         (
-            "Call for more people",
+            "Escalation",
             format!(
                 "after {}, to {}",
                 texts::span(patience.escalate),
@@ -99,7 +98,7 @@ fn patience(app: &App) -> Vec<(&'static str, String)> {
             ),
         ),
         (
-            "Given up",
+            "Expiry",
             format!(
                 "after {}; permissions after {}",
                 texts::span(patience.expire),
@@ -107,14 +106,14 @@ fn patience(app: &App) -> Vec<(&'static str, String)> {
             ),
         ),
         (
-            "One digest instead of reminders",
+            "Digest instead of reminders",
             format!("from {} open questions in a room", patience.digest),
         ),
     ];
     if let Some(quiet) = &patience.quiet {
         let zone = quiet.zone.iana_name().unwrap_or("this machine's time");
         facts.push((
-            "Nobody is pinged",
+            "Quiet hours",
             format!(
                 "from {} to {}, {zone}",
                 quiet.from.strftime("%H:%M"),
@@ -129,7 +128,7 @@ fn sessions(app: &App) -> Vec<(&'static str, String)> {
     let policy = app.settings().sessions;
     vec![
         (
-            "Used for further tasks",
+            "Reused for other tasks",
             if policy.reuse {
                 "yes".into()
             } else {
@@ -139,20 +138,20 @@ fn sessions(app: &App) -> Vec<(&'static str, String)> {
         (
             "Ended",
             format!(
-                "{} after it began, or after {} without use",
+                "{} after the start, or after {} without use",
                 texts::span(policy.max_age),
                 texts::span(policy.max_idle)
             ),
         ),
         (
-            "Not used again",
+            "Not reused",
             format!(
-                "when it fills more than {} % of its context",
+                "if more than {} % of the context is full",
                 policy.max_context
             ),
         ),
         (
-            "An answered task waits for its worker",
+            "Longest wait of an answered task for its worker",
             texts::span(policy.affinity),
         ),
     ]
@@ -160,10 +159,10 @@ fn sessions(app: &App) -> Vec<(&'static str, String)> {
 
 fn people(people: &[ConfiguredPerson]) -> Markup {
     html! {
-        @if people.is_empty() { p.none { "The configuration names nobody: only who set this place \
-         up can do anything." } }
+        @if people.is_empty() { p.none { "The configuration lists no people: only the person who \
+         installed AgentVine has access." } }
         @else {
-            (screen::table("People", &["Name", "Role", "In repositories", "Known as"], &html! {
+            (screen::table("People", &["Name", "Role", "Roles in repositories", "Identities"], &html! {
                 @for grant in people {
                     tr {
                         th scope="row" { (grant.user.name) }

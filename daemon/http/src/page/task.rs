@@ -1,4 +1,4 @@
-//! One task: its thread as in chat, with what can be answered.
+//! One task: its thread as in chat, with forms for answers.
 
 use axum::{
     extract::{Form, Path, State},
@@ -63,9 +63,9 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
     Ok(html! {
         h1 { (id) " " (task.title) }
         p { span.(format!("badge {}", task.state.as_str())) { (texts::state(app, &task.state)) }
-            span.dim { " " (task.repo) " · " code { (task.branch) } " from " code { (task.base) } " · asked by " (task.requester) " · " (task.lane.as_str()) }
+            span.dim { " " (task.repo) " · " code { (task.branch) } " from " code { (task.base) } " · requested by " (task.requester) " · " (task.lane.as_str()) }
         }
-        @if let Some(around) = around { div.dim { (text::message(&format!("Its agent: {around}"))) } }
+        @if let Some(around) = around { div.dim { (text::message(&format!("Agent: {around}"))) } }
         @if let Some(session) = session { p.dim { "Session " code { (session) } " · attempt " (task.epoch.0) } }
         section.thread aria-label="Thread" {
             @for message in shown(&thread) { (line(message, &thread)) (pressed(message, id)) }
@@ -79,36 +79,36 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
             }
         }
         form.line method="post" action={ "/tasks/" (id) "/say" } {
-            // What was asked later has not been seen by whoever writes here.
+            // Questions that were asked later have not been seen by the author.
             input type="hidden" name="seen" value=(now.0);
-            label { textarea name="text" rows="2" data-enter="sends" aria-label="Say something in this thread" placeholder=(placeholder(&questions)) required {} }
+            label { textarea name="text" rows="2" data-enter="sends" aria-label="Write in this thread" placeholder=(placeholder(&questions)) required {} }
             button { "Send" }
         }
-        @if !questions.is_empty() { details { summary { "Ways of the questions" } (history::ways(&questions, &stations)) } }
+        @if !questions.is_empty() { details { summary { "Question timelines" } (history::ways(&questions, &stations)) } }
         @if !attempts.is_empty() { details { summary { "Attempts" } (history::attempts(&attempts)) } }
         details { summary { "Log, " (attempts.len()) @if attempts.len() == 1 { " attempt" } @else { " attempts" } }
             ol.log { @for line in &log { li { time datetime=(line.at) { (line.at) } " " (line.text) } } }
         }
         @if let Some(patch) = patch { details { summary { "Diff" } pre tabindex="0" { code { (patch) } } } }
-        details { summary { "As JSON" } pre tabindex="0" { code { (format!("{:#}", view::task(&task))) } } }
+        details { summary { "Raw data" } pre tabindex="0" { code { (format!("{:#}", view::task(&task))) } } }
     })
 }
 
-/// What the words in the box will be.
+/// A hint at what the text in the box will be used as.
 fn placeholder(questions: &[Question]) -> &'static str {
     match questions
         .iter()
         .filter(|question| question.is_open())
         .count()
     {
-        0 => "A note to the agent, or /vine task cancel",
-        1 => "An answer, or /vine task cancel",
-        _ => "Q-… and an answer, or /vine task cancel",
+        0 => "A note for the agent, or /vine task cancel",
+        1 => "Your answer, or /vine task cancel",
+        _ => "Q-… followed by your answer, or /vine task cancel",
     }
 }
 
-/// What stands in the thread: edits of the card and of questions do not stand alone, and of a note
-/// the latest word counts.
+/// The messages to show: without edits of the card and of questions, and with only the latest state
+/// of each note.
 fn shown(thread: &[Message]) -> impl Iterator<Item = &Message> {
     let later = |note: &Message| {
         thread
@@ -124,7 +124,7 @@ fn shown(thread: &[Message]) -> impl Iterator<Item = &Message> {
         })
 }
 
-/// Buttons of what is no question: each says a command.
+/// Buttons of a notice; each sends a command.
 fn pressed(message: &Message, id: TaskId) -> Markup {
     let is_notice = message.kind == "notice" && !message.buttons.is_empty();
     html! {
@@ -136,12 +136,12 @@ fn pressed(message: &Message, id: TaskId) -> Markup {
     }
 }
 
-/// What comes before the first empty line.
+/// The text before the first empty line.
 fn head(text: &str) -> &str {
     text.split_once("\n\n").map_or(text, |(head, _)| head)
 }
 
-/// A message, with the fate of its question under it.
+/// A message, with the outcome of its question below it.
 fn line(message: &Message, thread: &[Message]) -> Markup {
     let fate = |other: &&Message| {
         other.kind == "settled" && message.kind == "question" && other.question == message.question
@@ -150,7 +150,7 @@ fn line(message: &Message, thread: &[Message]) -> Markup {
         article.(message.kind) {
             p.dim { strong { (message.author) } " " time datetime=(message.at) { (message.at.to_minute()) } }
             div { (text::message(&message.text)) }
-            // What was asked stands above already.
+            // The question itself is shown above.
             @if let Some(settled) = thread.iter().rev().find(fate) { div.fate { (text::message(head(&settled.text))) } }
         }
     }
@@ -179,7 +179,7 @@ pub async fn say(
     Ok(Redirect::to(&format!("/tasks/{id}")))
 }
 
-/// What somebody meant who was asked back.
+/// What a person meant who was asked for a clarification.
 #[derive(Deserialize)]
 pub struct ClarifyForm {
     says: String,

@@ -14,10 +14,10 @@ use super::{PageState, fresh, overview, problem, screen, screen::Screen};
 use crate::{auth::PageVisitor, error::QueryParams};
 
 const PAGE: u32 = 100;
-/// Those that failed and wait for somebody to replay or discard them.
+/// Dead letters: failed tasks that wait for a person to replay or discard them.
 const DEAD: &str = "dead";
 
-/// What the address says after `?`. A form sends empty words for what was not chosen.
+/// The query parameters. A form sends empty strings for what was not chosen.
 #[derive(Debug, Default, Deserialize)]
 pub struct TasksFilterForm {
     #[serde(default)]
@@ -30,7 +30,7 @@ pub struct TasksFilterForm {
 }
 
 impl TasksFilterForm {
-    /// Whoever types an id means that task.
+    /// A search for an id opens that task.
     fn one(&self) -> Option<TaskId> {
         Some(self.text.trim())
             .filter(|text| text.starts_with(['T', 't']))
@@ -95,18 +95,18 @@ async fn body(
                 @for state in TaskState::WORDS.into_iter().chain([DEAD]) { option selected[choice.state == state] { (state) } }
             } }
             @if repos.len() > 1 { (screen::choose_repo(&repos, Some(&choice.repo), Some("any"))) }
-            label { "Words" input type="search" name="text" value=(choice.text) placeholder="title, branch or T-…" maxlength="200"; }
+            label { "Search" input type="search" name="text" value=(choice.text) placeholder="title, branch or T-…" maxlength="200"; }
             button { "Show" }
         }
         (overview::listing(app, &tasks))
         @if let Some(last) = more {
-            p { a href={ "/tasks?state=" (choice.state) "&repo=" (choice.repo) "&text=" (encoded(&choice.text)) "&before=" (last.id) } { "Older ones" } }
+            p { a href={ "/tasks?state=" (choice.state) "&repo=" (choice.repo) "&text=" (encoded(&choice.text)) "&before=" (last.id) } { "Older tasks" } }
         }
         (overview::new_task(&repos, false))
     })
 }
 
-/// Words as a part of an address.
+/// Text encoded for a URL.
 fn encoded(words: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     words

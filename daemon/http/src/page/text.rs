@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 use vine_domain::markdown::{Block, Span, parse};
 
-/// A whole message.
+/// A message as HTML.
 pub fn message(text: &str) -> Markup {
     html! { @for block in parse(text) { (render(&block)) } }
 }

@@ -1,4 +1,4 @@
-//! Workers, and what each of them is at.
+//! Workers, and the tasks that each of them runs.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
@@ -13,16 +13,16 @@ use super::{
 };
 use crate::{auth::PageVisitor, error::QueryParams};
 
-/// Who is at which task, with its title.
+/// A worker and one of its tasks, with the task's title.
 pub type AtWork = (WorkerId, TaskId, String);
 
-/// So many on one page.
+/// Workers on one page.
 const PAGE: u32 = 50;
 
-/// What the address says after `?`.
+/// The query parameters.
 #[derive(Debug, Default, Deserialize)]
 pub struct WorkersQuery {
-    /// The last name of the page before.
+    /// The last name of the previous page.
     #[serde(default)]
     after: String,
 }
@@ -54,10 +54,10 @@ async fn body(app: &App, visitor: &PageVisitor, after: &str) -> Result<Markup, A
     let more = page.last().filter(|_| page.len() >= PAGE as usize);
     Ok(html! {
         h1 { "Workers" }
-        @if all == 0 { p.none { "None. " code { "vine worker" } " starts one." } }
-        @else if page.is_empty() { p.none { "No further ones." } }
+        @if all == 0 { p.none { "No workers. Start one with " code { "vine worker" } "." } }
+        @else if page.is_empty() { p.none { "No more workers." } }
         @else {
-            (screen::table("Workers", &["Worker", "State", "At work", "Slots", "Wall", "Heard of", "Version", "Actions"], &html! {
+            (screen::table("Workers", &["Worker", "State", "Tasks", "Slots", "Wall", "Last seen", "Version", "Actions"], &html! {
                 @for (worker, running, waiting) in &page {
                     @let state = worker.state(*running, *waiting, now).as_str();
                     tr {
@@ -73,12 +73,12 @@ async fn body(app: &App, visitor: &PageVisitor, after: &str) -> Result<Markup, A
                     }
                 }
             }))
-            @if let Some((last, ..)) = more { p { a href={ "/workers?after=" (last.name) } { "Further ones, of " (all) } } }
+            @if let Some((last, ..)) = more { p { a href={ "/workers?after=" (last.name) } { "Next (" (all) " in total)" } } }
         }
     })
 }
 
-/// What these workers are at.
+/// The tasks of these workers.
 pub async fn at_work(
     app: &App,
     workers: &[(Worker, usize, usize)],
@@ -94,7 +94,7 @@ pub async fn at_work(
         .await?)
 }
 
-/// What one of them is at: tasks with their titles.
+/// The tasks of one of them, with their titles.
 pub fn held<'a>(at_work: &'a [AtWork], worker: &Worker) -> impl Iterator<Item = (TaskId, &'a str)> {
     let id = worker.id;
     at_work
@@ -103,7 +103,7 @@ pub fn held<'a>(at_work: &'a [AtWork], worker: &Worker) -> impl Iterator<Item = 
         .map(|(_, task, title)| (*task, title.as_str()))
 }
 
-/// A worker that drains takes nothing new.
+/// A worker that drains takes no new tasks.
 fn turns(worker: &Worker) -> Markup {
     let (label, verb) = if worker.draining {
         ("Resume", "resume")

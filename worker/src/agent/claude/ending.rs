@@ -274,8 +274,8 @@ mod tests {
     fn a_turn_that_ends_in_a_question_is_known_by_its_last_paragraph() {
         let ended = |text: &str| asks(&json!({ "subtype": "success", "result": text }));
         assert_eq!(
-            ended("I looked.\n\nShall I **go on?**").as_deref(),
-            Some("Shall I **go on?**")
+            ended("I looked.\n\nShall I **continue?**").as_deref(),
+            Some("Shall I **continue?**")
         );
         assert_eq!(ended("Why so late? Because.\n\nIt works now."), None);
         assert_eq!(ended(""), None);

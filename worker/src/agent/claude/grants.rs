@@ -19,7 +19,7 @@ use super::tools::ToolCall;
 ///
 /// - files: writing inside the worktree, for a call that does so
 /// - other tools: the rules that Claude Code suggests; a whole tool only if it suggests exactly
-/// that, and never for tools that take commands or files
+///   that, and never for tools that take commands or files
 pub fn offered(call: &ToolCall, worktree: &Path) -> Vec<String> {
     if call.insists() || leaves(call, worktree) {
         return Vec::new();

@@ -4,7 +4,7 @@
 //! 1. AgentVine starts it, sends `initialize`, and sends the prompt as a user message with a uuid
 //! 2. Claude works; its text goes to the log
 //! 3. `can_use_tool` asks for a permission or a plan, our hook for a clarifying question; people
-//! receive each, and any number may stay open for any time
+//!    receive each, and any number may stay open for any time
 //! 4. the answer goes back as `control_response`
 //! 5. `result` ends a turn; when `session_state_changed idle` follows, the run is over
 //!

@@ -27,7 +27,7 @@ pub struct ToolCall {
 
 /// What the agent receives when its question has expired.
 pub const NOBODY: &str = "Nobody answered in time. This is not a refusal: no decision has been \
-                          made. Continue as far as you can without an answer, and say in your \
+                          made. Do what you can without an answer, and say in your \
                           final message what is still undecided.";
 
 /// Shown when there is no plan to approve.

@@ -55,7 +55,7 @@ pub fn opening(job: &AgentRun<'_>, transcript: Option<&str>) -> FirstMessage {
 /// A note, as the agent reads it.
 pub fn noted(note: &Note) -> String {
     format!(
-        "{} sent you a message while you work:\n\n{}",
+        "{} sent you a message while you were working:\n\n{}",
         note.author, note.text
     )
 }
