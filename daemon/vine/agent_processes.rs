@@ -92,7 +92,7 @@ fn is_own(peer: SocketAddr) -> bool {
 }
 
 /// The local address of a socket of this process.
-#[expect(unsafe_code, reason = "files that other code owns are known by their number only")]
+#[expect(unsafe_code, reason = "files of other code have only a number")]
 fn end_of(number: std::os::fd::RawFd) -> Option<SocketAddr> {
     // SAFETY: only its type and addresses are read; a file that was closed meanwhile has none, and
     // one that took its number reports its own.
@@ -152,9 +152,9 @@ fn owns(pid: u32, name: &str) -> bool {
     links.any(|link| link.as_os_str() == name)
 }
 
-/// User and inode of the socket whose local address is `address` (proc_pid_net(5): the local address
-/// is the second field, the user the eighth, the inode the tenth). An IPv4 address may belong to an
-/// IPv6 socket.
+/// User and inode of the socket whose local address is `address` (proc_pid_net(5): the local
+/// address is the second field, the user the eighth, the inode the tenth). An IPv4 address may
+/// belong to an IPv6 socket.
 fn socket_of(address: SocketAddr) -> Option<(u32, u64)> {
     let port = address.port();
     let word = |four: &[u8]| {

@@ -20,8 +20,8 @@ pub struct Cli {
     pub what: ShellCommand,
 }
 
-const EXIT_CODES: &str = "Global options: --json prints JSON instead of text, --config FILE selects \
- the configuration.\n\n\
+const EXIT_CODES: &str = "Global options: --json prints JSON instead of text, --config FILE \
+ selects the configuration.\n\n\
     Exit codes: 0 success, 1 failed or refused, 2 usage error, 3 not found, 4 not allowed, 5 \
     daemon not reachable,
     6 no answer to `vine ask` in time.";
@@ -198,7 +198,7 @@ pub struct LoginArgs {
     /// Person in the configuration (default: you)
     #[arg(long = "for", value_name = "NAME")]
     pub whom: Option<String>,
-    /// Also clear the password, so that a new one can be set, and log out all browsers (admins only)
+    /// Also clear the password, so a new one can be set, and log out all browsers (admins only)
     #[arg(long)]
     pub new_password: bool,
 }

@@ -70,13 +70,11 @@ impl Endpoint {
         serde_json::from_slice(&fs::read(Self::file(state)).ok()?).ok()
     }
 
-    /// The daemon for this shell: from the environment, the state folder, the repository, or the only
-    /// one that runs.
+    /// The daemon for this shell: from the environment, the state folder, the repository, or the
+    /// only one that runs.
     pub fn find() -> Result<Self> {
         if is_inside_attempt() {
-            bail!(
-                "this runs inside a task, and only people may do this; ask them with `vine ask`"
-            );
+            bail!("this runs inside a task, and only people may do this; ask them with `vine ask`");
         }
         if let (Ok(url), Some(token)) = (std::env::var("VINE_DAEMON"), token_of_environment()?) {
             return Ok(Self { url, token });

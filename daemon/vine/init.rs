@@ -1,5 +1,5 @@
-//! Process 1 of a container. It inherits every orphan and must reap it, and it receives only signals
-//! that it handles. So it does nothing else, and the actual work runs in a child process.
+//! Process 1 of a container. It inherits every orphan and must reap it, and it receives only
+//! signals that it handles. So it does nothing else, and the actual work runs in a child process.
 
 use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
@@ -52,7 +52,7 @@ async fn watch(words: &[String]) -> Result<ExitStatus> {
             async move { while heard.recv().await.is_some() && send.send(passed).is_ok() {} },
         );
     }
-    let program = std::env::current_exe().context("could not determine the path of this program")?;
+    let program = std::env::current_exe().context("the path of this program is unknown")?;
     let arguments = words.get(1..).unwrap_or_default();
     // A terminal's signals reach the child only through us, once.
     let child = Command::new(program)

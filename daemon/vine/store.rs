@@ -58,9 +58,9 @@ impl OpenStore {
         }
     }
 
-    /// How many batches of writes run at the same time: SQLite has one writer; with PostgreSQL one is
-    /// written to disk while the next one is prepared. More batches would be smaller and cost more
-    /// (docs/performance.md).
+    /// How many batches of writes run at the same time: SQLite has one writer; with PostgreSQL one
+    /// is written to disk while the next one is prepared. More batches would be smaller and cost
+    /// more (docs/performance.md).
     pub fn batches(&self) -> usize {
         match self {
             Self::Sqlite(_) => 1,

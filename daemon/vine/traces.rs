@@ -1,6 +1,6 @@
-//! One trace for each question, from asked to its end, sent to a collector (`[traces]`). It is built
-//! from stored data when the question has ended: no daemon has to run all that time, and two daemons
-//! would build the same trace.
+//! One trace for each question, from asked to its end, sent to a collector (`[traces]`). It is
+//! built from stored data when the question has ended: no daemon has to run all that time, and two
+//! daemons would build the same trace.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -9,7 +9,7 @@ use vine_domain::{Ask, Question, QuestionId, TaskId, chat::Button, markdown::lit
 /// Asks the author of words what they are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clarification {
-    /// What is asked, in one or more lines.
+    /// What to ask, in one or more lines.
     pub text: String,
     /// The choices.
     pub buttons: Vec<Button>,
@@ -29,7 +29,7 @@ pub enum ClarifiedTarget {
 /// Characters of the author's words that are quoted.
 const SHOWN: usize = 80;
 
-/// For which of these questions?
+/// Asks which of these questions words are for.
 pub fn which(words: &str, task: TaskId, open: &[&Question]) -> Clarification {
     let mut ways: Vec<(Button, String)> = open
         .iter()

@@ -59,7 +59,7 @@ pub struct WorkerHeartbeat {
     pub noting: Vec<Uuid>,
     /// Attempts whose work it is pushing right now.
     pub pushing: Vec<Attempt>,
-    /// What keeps it from working.
+    /// What is wrong with it.
     pub trouble: Option<String>,
     /// Repositories whose tasks it does not take now, and why.
     pub without: Vec<(Slug, String)>,

@@ -78,7 +78,7 @@ impl App {
         Ok(())
     }
 
-    /// The agent has the note.
+    /// Records that the agent has received the note.
     pub async fn note_delivered(
         &self,
         by: WorkerId,

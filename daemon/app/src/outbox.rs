@@ -60,7 +60,7 @@ pub async fn run(app: App, chat: Arc<dyn Chat>, since: Timestamp) {
     }
 }
 
-/// What follows a round.
+/// What to do after a round.
 enum NextRound {
     /// There may be more.
     More,
@@ -179,7 +179,7 @@ async fn deliver(app: &App, chat: &dyn Chat, dispatch: &OutboxItem) -> Result<Po
         Ok(_) | Err(ChatError::Retry { .. }) => {
             app.tried(chat.platform(), kind, TryOutcome::Unclear)
         }
-        // Of several parts some may have come through.
+        // Some of several parts may have been posted.
         Err(_) if dispatch.message.text.len() > ONE_PART => {
             app.tried(chat.platform(), kind, TryOutcome::Unclear);
         }

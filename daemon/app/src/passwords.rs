@@ -102,7 +102,7 @@ fn bucket(name: &str) -> u16 {
 }
 
 impl App {
-    /// Trades a name and a password for a browser session.
+    /// Exchanges a name and a password for a browser session.
     pub async fn log_in_with(&self, name: &str, password: &str) -> AppResult<Token> {
         self.try_login(LoginAttempt::Name(name))?;
         let known = self.store.passwords_of(name).await?;

@@ -37,7 +37,7 @@ impl Caller {
         PLATFORMS.contains(&self.via.as_str())
     }
 
-    /// Tells callers apart; empty for a stranger.
+    /// A key that distinguishes callers; empty for a stranger.
     pub fn id(&self) -> String {
         self.user
             .as_ref()
@@ -234,7 +234,7 @@ impl App {
         }
     }
 
-    /// Trades a one-time login code for a browser session.
+    /// Exchanges a one-time login code for a browser session.
     pub async fn log_in(&self, code: &Token) -> AppResult<Token> {
         let Some(owner) = self
             .store

@@ -311,7 +311,7 @@ impl App {
         Ok(())
     }
 
-    /// Open questions that somebody looks at, oldest first, each with its task.
+    /// Open questions, oldest first, each with its task; notes that the caller saw them.
     pub async fn waiting(&self, caller: &Caller, limit: u32) -> AppResult<Vec<(Question, Task)>> {
         let questions = self.open_questions(caller, limit).await?;
         let waiting = self.with_tasks(questions).await?;

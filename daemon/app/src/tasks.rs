@@ -1,4 +1,4 @@
-//! Creating and steering tasks.
+//! Creating and changing tasks.
 
 use std::collections::HashMap;
 
@@ -258,7 +258,7 @@ impl App {
         Ok(task.is_some_and(|task| task.created == created && task.is_over()))
     }
 
-    /// The only repository that the caller sees.
+    /// The only repository that the caller may view.
     async fn only_repo(&self, caller: &Caller) -> AppResult<Slug> {
         let names: Vec<Slug> = self
             .repos(caller)

@@ -227,7 +227,7 @@ fn link(app: &App, task: vine_domain::TaskId) -> String {
     format!("{}/tasks/{task}", app.settings().link)
 }
 
-/// Where a task is, in a few words.
+/// The state of a task, in a few words.
 pub fn state(app: &App, state: &TaskState) -> String {
     match state {
         TaskState::Queued { due, .. } if *due > app.clock.now() => {

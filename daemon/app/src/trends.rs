@@ -24,7 +24,7 @@ pub struct TrendSpan {
     pub response: Option<Duration>,
 }
 
-/// A row of spans that ends now.
+/// Consecutive spans, of which the last ends now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trend {
     /// Their total length, in words.

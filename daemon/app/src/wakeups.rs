@@ -61,7 +61,7 @@ impl Wakeups {
         self.outbox.subscribe()
     }
 
-    /// Something that people look at has changed.
+    /// Something on the page has changed.
     pub fn page(&self) {
         self.wake(Wakeup::Page);
     }

@@ -289,7 +289,7 @@ impl App {
         Ok(())
     }
 
-    /// The agent is alive in its session.
+    /// Records that a session is active.
     pub async fn session_beat(
         &self,
         by: WorkerId,

@@ -1,5 +1,5 @@
-//! Anonymous connections are limited in number and time, so that one is always free for a caller who
-//! authenticates. An authenticated connection has no time limit.
+//! Anonymous connections are limited in number and time, so that one is always free for a caller
+//! who authenticates. An authenticated connection has no time limit.
 
 use std::{
     collections::{HashMap, VecDeque},

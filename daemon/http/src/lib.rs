@@ -68,8 +68,8 @@ pub fn forward(path: &str, now: impl Fn() -> Router + Clone + Send + Sync + 'sta
     Router::new().route(path, any(hand_over))
 }
 
-/// Serves until `closing`; waiting requests are answered at once when the daemon stops, which may be
-/// earlier.
+/// Serves until `closing`; waiting requests are answered at once when the daemon stops, which may
+/// be earlier.
 pub async fn serve(
     listener: TcpListener,
     app: App,

@@ -34,8 +34,8 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
         .layer(middleware::from_fn_with_state(shared, auth::named))
 }
 
-/// Ready if the store accepts writes; not ready once the daemon is stopping, so that a load balancer
-/// uses another one.
+/// Ready if the store accepts writes; not ready once the daemon is stopping, so that a load
+/// balancer uses another one.
 async fn ready(State(shared): State<HttpState>) -> Result<&'static str, ErrorResponse> {
     if shared.app.stop.is_cancelled() {
         return Err(vine_app::AppError::Stopping.into());

@@ -49,7 +49,7 @@ impl DatabaseConfig {
         secret.is_set().then(|| secret.read()).transpose()
     }
 
-    /// What is wrong, before anything is opened.
+    /// Checks it before anything is opened.
     pub fn check(&self) -> Result<()> {
         self.secret().check()?;
         match &self.url {
@@ -87,8 +87,8 @@ impl RedisConfig {
         secret.is_set().then(|| secret.read()).transpose()
     }
 
-    /// Checks it before anything is opened. Wake-ups between daemons make sense only if several share
-    /// a database.
+    /// Checks it before anything is opened. Wake-ups between daemons make sense only if several
+    /// share a database.
     pub fn check(&self, database: &DatabaseConfig) -> Result<()> {
         self.secret().check()?;
         if self.secret().is_set() && !database.secret().is_set() {

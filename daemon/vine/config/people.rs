@@ -92,8 +92,8 @@ fn mxid(name: &str, id: &str) -> Result<String> {
     Ok(id.to_owned())
 }
 
-/// `U024BE7LH`, from "Copy member ID" in a profile; for people of another workspace, after its id and
-/// a colon, as refusals show it. Names and addresses can be changed by anybody.
+/// `U024BE7LH`, from "Copy member ID" in a profile; for people of another workspace, after its id
+/// and a colon, as refusals show it. Names and addresses can be changed by anybody.
 fn member_id(name: &str, id: &str) -> Result<String> {
     let is = |part: &str, kinds: [char; 2]| {
         part.starts_with(kinds)

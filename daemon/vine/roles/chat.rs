@@ -82,8 +82,8 @@ impl RunningAdapters {
         }
     }
 
-    /// Starts the enabled adapters that do not run with these settings, and stops those whose settings
-    /// have changed or are gone. Nothing changes if a secret cannot be read.
+    /// Starts the enabled adapters that do not run with these settings, and stops those whose
+    /// settings have changed or are gone. Nothing changes if a secret cannot be read.
     pub async fn adjust(&mut self, config: &Config) -> Result<Vec<&'static str>> {
         let wanted = config.chat.wanted()?;
         let is_wanted = |one: &RunningAdapter| wanted.contains(&(one.platform, one.set.clone()));

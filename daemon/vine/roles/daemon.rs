@@ -182,8 +182,8 @@ impl RunningDaemon {
     }
 
     /// Finishes what is under way and closes the store. Waiting requests are answered at once and
-    /// adapters are left to other daemons; requests are served until a load balancer has noticed that
-    /// this daemon is not ready any more.
+    /// adapters are left to other daemons; requests are served until a load balancer has noticed
+    /// that this daemon is not ready any more.
     pub async fn end(mut self) -> Result<()> {
         self.stop.cancel();
         tokio::time::sleep(self.drain).await;
@@ -274,8 +274,8 @@ pub fn log_to_stderr(config: &config::LogConfig) {
     use tracing_subscriber::{
         EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt,
     };
-    // Slack's crate logs addresses of sockets with the secrets that open them; what a connection pool
-    // logs is also in our own errors.
+    // Slack's crate logs addresses of sockets with the secrets that open them; what a connection
+    // pool logs is also in our own errors.
     let filter = EnvFilter::try_new(format!(
         "{},slack_morphism=off,sqlx_core::pool=off",
         config.filter

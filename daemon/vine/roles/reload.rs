@@ -95,7 +95,7 @@ impl ConfigReload {
             Ok(read) => read,
             Err(error) => {
                 let why = format!("{error:#}");
-                tracing::error!("{} is not valid, nothing has changed: {why}", file.display());
+                tracing::error!("{} is not valid, nothing changed: {why}", file.display());
                 self.app.refuse_settings(Some(why));
                 return true;
             }
@@ -130,11 +130,11 @@ impl ConfigReload {
         self.app.apply_settings(settings).await?;
         let platforms = self.adapters.adjust(&wanted).await?;
         if news || !platforms.is_empty() {
-            let anew: Vec<String> = platforms
+            let restarted: Vec<String> = platforms
                 .iter()
                 .map(|one| format!("; {one} restarted"))
                 .collect();
-            tracing::info!("{} was applied{}", file.display(), anew.concat());
+            tracing::info!("{} was applied{}", file.display(), restarted.concat());
         }
         let later = self.config.needs_a_restart(&wanted);
         if !later.is_empty() {

@@ -1,5 +1,5 @@
-//! The wall around agents of `vine up`: the strongest one that works here or, if none does, what the
-//! user decides.
+//! The wall around agents of `vine up`: the strongest one that works here or, if none does, what
+//! the user decides.
 
 use std::{
     fs,
@@ -16,8 +16,8 @@ fn accepted(root: &Path) -> PathBuf {
     root.join("no-wall-accepted")
 }
 
-/// Chooses the wall; asks once, in a terminal, before it runs without one. Never waits if nobody can
-/// answer.
+/// Chooses the wall; asks once, in a terminal, before it runs without one. Never waits if nobody
+/// can answer.
 pub fn settle(work: &mut WorkerConfig, root: &Path) -> Result<WorkerIsolation> {
     let why = match Walls::stand(work) {
         Ok(walls) => return Ok(walls.standing),

@@ -252,7 +252,7 @@ fn script(command: Vec<String>, env: BTreeMap<String, String>) -> AgentConfig {
 
 /// The demo agent, which needs no account: this program itself.
 pub fn demo_agent() -> Result<AgentConfig> {
-    let own: PathBuf = std::env::current_exe().context("could not determine the path of this program")?;
+    let own: PathBuf = std::env::current_exe().context("the path of this program is unknown")?;
     Ok(script(
         vec![own.display().to_string(), "demo-agent".into()],
         BTreeMap::new(),

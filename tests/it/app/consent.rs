@@ -191,7 +191,7 @@ async fn one_press_in_chat_lets_agents_out_to_just_that_host_and_only_operators_
     let notice = talk
         .chat
         .wait("people are told", |dispatch| {
-            dispatch.message.text.contains("**Not let out.**")
+            dispatch.message.text.contains("**Network access denied.**")
         })
         .await;
     let text = &notice.dispatch.message.text;

@@ -253,11 +253,7 @@ async fn a_reaction_that_agrees_or_refuses_decides_or_is_answered() {
         InboundKind::Reacted,
     )
     .await;
-    assert!(
-        talk.told("$1")
-            .await
-            .contains("does not say what to answer")
-    );
+    assert!(talk.told("$1").await.contains("is not an answer to"));
     assert!(talk.team.app.question(id).await.expect("read").is_open());
     for number in 0..4 {
         assert!(!talk.was_told(&format!("$p{number}")), "that was talk");
@@ -360,7 +356,7 @@ async fn what_is_refused_for_what_it_holds_goes_out_plainer_at_once_and_blocks_n
     let rooms = run(app, &ann, "/vine repo room site").await.expect("shown");
     assert!(
         rooms.contains(&format!(
-            "{second} stands there in a plainer form: Slack refuses"
+            "{second} was posted in a plainer form: Slack refuses"
         )),
         "{rooms}"
     );
@@ -370,7 +366,7 @@ async fn what_is_refused_for_what_it_holds_goes_out_plainer_at_once_and_blocks_n
     until(Duration::from_secs(10), "it is given up aloud", || {
         app.platforms
             .refusal("matrix", "!site")
-            .filter(|note| note.contains(&format!("{third} could not be shown there")))
+            .filter(|note| note.contains(&format!("{third} could not be posted")))
     })
     .await;
     let fourth = talk.team.asks(attempt, colour()).await;
@@ -451,10 +447,14 @@ async fn ok_means_that_a_question_could_be_posted_now() {
         .expect("whole")
         .push(("!site".into(), "@vine:x was put out".into()));
     talk.ear.rooms_changed();
-    in_trouble(app, "nobody can be asked about site: @vine:x was put out").await;
+    in_trouble(
+        app,
+        "no questions can be posted for site: @vine:x was put out",
+    )
+    .await;
     let status = run(app, &ann, "/vine status").await.expect("shown");
     assert!(
-        status.contains("matrix is in trouble: nobody can be asked"),
+        status.contains("matrix is failing: no questions can be posted"),
         "{status}"
     );
     let rooms = run(app, &ann, "/vine repo room site").await.expect("shown");
@@ -547,8 +547,8 @@ async fn what_others_wrote_decides_nothing_however_it_is_passed_on() {
         plan: "First this, then that.".into(),
     };
     for (ask, neither) in [
-        (permission(), "neither allow nor deny"),
-        (plan, "neither approve nor change the plan"),
+        (permission(), "neither allows nor denies it"),
+        (plan, "neither approves nor changes the plan"),
     ] {
         nothing_is_decided(ask, neither).await;
     }
@@ -605,7 +605,7 @@ async fn whoever_presses_or_writes_under_what_stands_for_nothing_any_more_is_tol
         assert!(
             talk.told(&event)
                 .await
-                .contains("belongs to no question or task")
+                .contains("does not belong to a question or task")
         );
     }
 }

@@ -605,7 +605,7 @@ async fn commands_are_understood_in_rooms_and_threads_and_only_the_author_change
             .dispatch
             .message
             .text
-            .contains("questions wait for people")
+            .contains("questions waiting")
     );
     let (attempt, id, shown) = talk.asked().await;
     let thread = shown.dispatch.thread.as_deref();
@@ -872,7 +872,7 @@ async fn a_room_that_we_could_not_read_whole_is_told_so() {
     let told = talk
         .chat
         .wait("the room is told", |dispatch| {
-            dispatch.message.text.contains("did not let us read")
+            dispatch.message.text.contains("did not let AgentVine read")
         })
         .await;
     assert_eq!(
@@ -883,7 +883,11 @@ async fn a_room_that_we_could_not_read_whole_is_told_so() {
     assert_eq!(
         shown
             .iter()
-            .filter(|one| one.dispatch.message.text.contains("did not let us read"))
+            .filter(|one| one
+                .dispatch
+                .message
+                .text
+                .contains("did not let AgentVine read"))
             .count(),
         1
     );
@@ -1006,10 +1010,7 @@ async fn strangers_hear_once_that_they_are_whatever_they_try_and_moderators_are_
     .await;
     let told = talk.chat.aside("$1").await;
     assert!(
-        told.dispatch
-            .message
-            .text
-            .contains("You are `@eve:x` there"),
+        told.dispatch.message.text.contains("Your id is `@eve:x`"),
         "{}",
         told.dispatch.message.text
     );

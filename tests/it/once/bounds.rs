@@ -192,7 +192,11 @@ async fn a_worker_says_goodbye_and_takes_no_more_than_it_is_let() {
         .run(&["status".into()], "")
         .await
         .expect("said");
-    assert!(status.text.contains("1 worker (1 gone)"), "{}", status.text);
+    assert!(
+        status.text.contains("1 worker (1 offline)"),
+        "{}",
+        status.text
+    );
     let second = place.worker("w-2", 1).await;
     for _ in 0..100 {
         if workers().await[1].1 == "\"IDLE\"" {
@@ -273,7 +277,7 @@ async fn a_worker_says_goodbye_and_takes_no_more_than_it_is_let() {
     let secret = place.folder.path().join("w-1/worker.json");
     fs::copy(secret, copy.join("worker.json")).expect("copied");
     let _thief = place.worker("w-9", 1).await;
-    place.status("its secret is used from two places").await;
+    place.status("its token is used by two processes").await;
     assert_eq!(workers().await, [is("w-1", "ERROR")]);
     drop(first);
 }

@@ -103,7 +103,7 @@ async fn discord_what_is_refused_goes_out_plainer_and_a_deleted_thread_begins_an
     let rooms = guild.place.say("repo room site").await;
     let refused = rooms[0]["refused"].as_str().unwrap_or_default();
     assert!(
-        refused.contains("Q-2 stands there in a plainer form"),
+        refused.contains("Q-2 was posted in a plainer form"),
         "{rooms}"
     );
     guild.place.platform(None).await;

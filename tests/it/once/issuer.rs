@@ -180,7 +180,7 @@ async fn browser_comes_in_with_an_account_and_whoever_is_not_named_here_does_not
         .base
         .sql("SELECT actor, reason FROM audit WHERE verb = 'log in' ORDER BY seq")
         .join("\n");
-    let refused = "(console)\tnobody here is known by that";
+    let refused = "(console)\tno matching user";
     let strangers = format!(
         "mallory {refused}\neve@example.org {refused}\nmallory@example.org@example.org {refused}"
     );

@@ -179,7 +179,7 @@ async fn what_looks_like_a_secret_waits_for_an_operator_and_is_pushed_when_one_s
     );
     let again = place.try_say(&format!("task push {task}")).await;
     let again = again.expect_err("refused").to_string();
-    let nothing = "no worker of this daemon keeps work of";
+    let nothing = "no worker of this daemon has unpushed work of";
     assert!(again.contains(&format!("{nothing} {task}")), "{again}");
 
     // Who decides against it is asked no more; what a removed worker has nobody promises.
@@ -212,7 +212,7 @@ async fn cancelled_work_is_pushed_when_somebody_asks_also_when_its_worker_was_aw
     until(PATIENCE, "it has written", || half.exists().then_some(())).await;
     let busy = place.try_say(&format!("task push {task}")).await;
     let busy = busy.expect_err("refused").to_string();
-    assert!(busy.contains("is at work"), "{busy}");
+    assert!(busy.contains("is still active"), "{busy}");
     place.say(&format!("task cancel {task}")).await;
     place
         .told(&task, &format!("`task push {task}` pushes it"))

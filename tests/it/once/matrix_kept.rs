@@ -104,7 +104,7 @@ async fn matrix_an_upgraded_room_is_followed_with_its_open_questions_and_ok_mean
     room.ann
         .say(&room.id, &format!("!vine repo room site --room {own}"))
         .await;
-    room.ann.hears(&room.id, "site speaks in").await;
+    room.ann.hears(&room.id, "site now uses").await;
     let task = room.place.task("Asks in our room", "one").await;
     room.ann.hears(&own, "Go on?").await;
     room.place.platform(None).await;

@@ -363,7 +363,7 @@ async fn asked(day: &Day, preset: Option<Preset>) -> Vec<usize> {
         assert!(failed.is_empty(), "{}: {failed:#?}", day.name);
         let thread = place.thread(&task).await;
         assert!(
-            thread.contains("**Not let out.**") && thread.contains("example.com"),
+            thread.contains("**Network access denied.**") && thread.contains("example.com"),
             "{thread}"
         );
     }
@@ -577,7 +577,7 @@ async fn hosts_that_were_refused_are_one_message_with_a_button_that_lets_out_to_
     let all = all["items"].as_array().cloned().unwrap_or_default();
     let told: Vec<&Value> = all
         .iter()
-        .filter(|one| one["text"].to_string().contains("Not let out"))
+        .filter(|one| one["text"].to_string().contains("Network access denied"))
         .collect();
     assert_eq!(told.len(), 1, "one message of a round: {all:#?}");
     let text = told[0]["text"].as_str().expect("words");

@@ -135,7 +135,7 @@ async fn claude_a_denied_command_is_not_run_and_the_reason_is_read() {
         Value::Null,
         "nothing was changed: {done:#}"
     );
-    assert!(place.thread(&task).await.contains("Nothing was changed"));
+    assert!(place.thread(&task).await.contains("No changes; `"));
     place.assert_clean().await;
 }
 

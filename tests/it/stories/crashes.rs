@@ -109,7 +109,7 @@ async fn claude_the_worker_is_killed_while_it_waits_and_the_same_session_goes_on
         place
             .thread(&task)
             .await
-            .contains("The open questions stay open")
+            .contains("Open questions stay open")
     );
 
     place.answer(&task, &question, "Blue").await;
@@ -205,7 +205,9 @@ async fn claude_an_absence_of_the_daemon_longer_than_the_trust_in_a_lease_ends_t
     })
     .await;
     assert!(
-        worker.output().contains("no contact with the daemon for too long"),
+        worker
+            .output()
+            .contains("no contact with the daemon for too long"),
         "{}",
         worker.output()
     );

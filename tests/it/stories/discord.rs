@@ -260,9 +260,7 @@ async fn discord_edits_files_replies_and_the_menu_of_messages() {
         .wait_for(PATIENCE, &task, "the correction is kept", corrected)
         .await;
     guild.act("delete", words("")).await;
-    guild
-        .hears("was deleted. What was done with it stands")
-        .await;
+    guild.hears("was deleted. It still counts").await;
     std::fs::write(guild.place.folder.path().join("go"), "").expect("written");
     guild.place.wait(&task, "done").await;
     assert!(

@@ -82,7 +82,7 @@ async fn claude_a_worker_with_a_wrong_key_beside_a_good_one_costs_no_task() {
     );
     let status = place.shell(&["status"]);
     assert!(
-        status.contains("w-bad is ill: The model service rejected"),
+        status.contains("w-bad is unhealthy: The model service rejected"),
         "{status}"
     );
 }
@@ -150,7 +150,7 @@ async fn a_repository_that_is_gone_stops_no_other_and_its_tasks_wait_for_it() {
     );
     let status = place.shell(&["status"]);
     assert!(
-        status.contains("w-1 is ill: takes no tasks of `site`"),
+        status.contains("w-1 is unhealthy: takes no tasks of `site`"),
         "{status}"
     );
     fs::rename(&away, &place.repo).expect("moved back");
@@ -269,7 +269,7 @@ async fn many_dead_tasks_are_counted_before_they_are_replayed_or_discarded() {
         "--confirm",
         "12",
     ]);
-    assert!(told.contains("12 tasks run again"), "{told}");
+    assert!(told.contains("12 tasks queued again"), "{told}");
     assert_eq!(listed().await, Some(0));
     for task in &dead {
         place.wait(task, "done").await;

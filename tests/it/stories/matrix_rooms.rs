@@ -54,7 +54,7 @@ async fn matrix_an_alias_that_somebody_else_holds_is_named_and_their_room_can_be
     .await;
     ann.say(&theirs, "!vine repo room site --room #vine-site:vine.test")
         .await;
-    ann.hears(&theirs, "site speaks in").await;
+    ann.hears(&theirs, "site now uses").await;
     assert_eq!(
         wait_for_room(&place, "site", |room| room["state"] == "ok").await["room"],
         theirs.as_str()
@@ -210,7 +210,7 @@ async fn matrix_strangers_cannot_bring_us_into_rooms_and_nothing_answers_them_th
     assert!(
         told["content"]["body"]
             .as_str()
-            .is_some_and(|body| body.contains("You are `@eve:vine.test` there")),
+            .is_some_and(|body| body.contains("Your id is `@eve:vine.test`")),
         "{told}"
     );
     assert_eq!(
@@ -284,7 +284,7 @@ async fn matrix_a_room_whose_history_cannot_be_read_stops_no_other_and_is_told()
         answer: broken,
     });
     room.ann
-        .hears(&other, "did not let us read all that was said here")
+        .hears(&other, "did not let AgentVine read every message")
         .await;
     let answered = |event: &Value| {
         event["content"]["m.relates_to"]["event_id"] == event_id(&question).as_str()

@@ -371,7 +371,7 @@ async fn slack_a_room_is_named_where_it_is_and_what_cannot_be_is_said() {
         .act("command", order("/vine repo room site --room #general"))
         .await;
     channel
-        .whispers("U0ANN", "site speaks in C0GENERAL on slack now")
+        .whispers("U0ANN", "site now uses C0GENERAL on slack")
         .await;
     channel
         .place
@@ -407,7 +407,7 @@ async fn slack_the_first_of_two_answers_wins_and_foreigners_and_guests_of_other_
     channel.say("U9EVE", "No", Some(&root)).await;
     channel.click("U9EVE", &question, "vine_pick_1").await;
     channel
-        .whispers("U9EVE", "You are `T9OTHER:U9EVE` there")
+        .whispers("U9EVE", "Your id is `T9OTHER:U9EVE`")
         .await;
     let reply = channel.say("U0ANN", "No", Some(&root));
     let click = channel.click("U0ANN", &question, "vine_pick_0");

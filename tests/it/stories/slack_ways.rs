@@ -294,7 +294,7 @@ async fn slack_an_app_of_a_whole_organisation_makes_its_channels_in_one_workspac
         .await;
     channel.click("U9EVE", &question, "vine_pick_0").await;
     channel
-        .whispers("U9EVE", "You are `T9OTHER:U9EVE` there")
+        .whispers("U9EVE", "Your id is `T9OTHER:U9EVE`")
         .await;
     channel.click("U0ANN", &question, "vine_pick_1").await;
     channel.place.wait(&task, "done").await;

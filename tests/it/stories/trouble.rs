@@ -59,7 +59,7 @@ async fn assert_tried_again(place: &Place, task: &str, says: &str) -> Value {
     let (log, thread) = (place.log(task).await, place.thread(task).await);
     assert!(log.contains(says), "the log says it:\n{log}");
     assert!(
-        thread.contains(says) && thread.contains("tried again in"),
+        thread.contains(says) && thread.contains("Retrying in"),
         "the thread says it:\n{thread}"
     );
     let explained = place.say(&format!("task explain {task}")).await;
@@ -67,7 +67,7 @@ async fn assert_tried_again(place: &Place, task: &str, says: &str) -> Value {
         explained["explanation"]
             .as_str()
             .expect("words")
-            .contains("it may start from"),
+            .contains("at the earliest"),
         "{explained:#}"
     );
     shown
@@ -135,7 +135,7 @@ async fn claude_the_usage_limit_is_reached() {
     assert_handed_back(&place, &task, "usage limit").await;
     let thread = place.thread(&task).await;
     assert!(
-        thread.contains("The limit is reset at 2100-01-01 00:00 UTC."),
+        thread.contains("The limit resets at 2100-01-01 00:00 UTC."),
         "{thread}"
     );
 }

@@ -25,8 +25,8 @@ pub struct LoginLink {
     code: Option<String>,
 }
 
-/// `GET /login?code=…` shows who would be logged in, but logs nobody in, so that programs that preview
-/// links do not use them up. Without a code, or with a used one, it explains how to log in.
+/// `GET /login?code=…` shows who would be logged in, but logs nobody in, so that programs that
+/// preview links do not use them up. Without a code, or with a used one, it explains how to log in.
 pub async fn show(
     State(shared): PageState,
     QueryParams(link): QueryParams<LoginLink>,

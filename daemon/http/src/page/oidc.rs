@@ -1,6 +1,6 @@
-//! Login with an organisation's account: OpenID Connect, authorization code with PKCE. What ties the
-//! issuer's answer to its request is in a cookie of the browser that asked, so that any daemon can
-//! handle the answer.
+//! Login with an organisation's account: OpenID Connect, authorization code with PKCE. What ties
+//! the issuer's answer to its request is in a cookie of the browser that asked, so that any daemon
+//! can handle the answer.
 
 use std::time::Duration;
 
@@ -47,8 +47,8 @@ pub struct OidcSettings {
     pub client_secret: Option<String>,
 }
 
-/// At most this many logins are in progress at once: each may cost a call to the issuer, and anybody
-/// can start one.
+/// At most this many logins are in progress at once: each may cost a call to the issuer, and
+/// anybody can start one.
 const AT_ONCE: usize = 32;
 
 /// A client of the issuer.
@@ -277,11 +277,15 @@ async fn answered(
         (Some(error), _) => {
             return failed(
                 shared,
-                &format!("the issuer returned the error {}", vine_domain::invalid::shown(&error)).into(),
+                &format!(
+                    "the issuer returned {}",
+                    vine_domain::invalid::shown(&error)
+                )
+                .into(),
             );
         }
         (None, Some(code)) => code,
-        (None, None) => return failed(shared, &"the issuer returned neither a code nor an error".into()),
+        (None, None) => return failed(shared, &"the issuer returned no code".into()),
     };
     let _way = match issuer.way(shared) {
         Ok(way) => way,

@@ -308,7 +308,7 @@ fn enter(question: &Question) -> &'static str {
 
 fn hint(question: &Question) -> &'static str {
     match &question.ask {
-        Ask::Clarify { items } if items.len() > 1 => "One line for each question; press Ctrl+Enter to send",
+        Ask::Clarify { items } if items.len() > 1 => "One line for each question; Ctrl+Enter sends",
         _ => "In your own words",
     }
 }

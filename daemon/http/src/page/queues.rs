@@ -1,5 +1,5 @@
-//! How much is queued, where claiming is paused, and the dead letters: tasks that failed for good and
-//! wait for a person.
+//! How much is queued, where claiming is paused, and the dead letters: tasks that failed for good
+//! and wait for a person.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};

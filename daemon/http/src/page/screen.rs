@@ -93,8 +93,8 @@ pub fn menu(here: Option<Screen>, visitor: &PageVisitor) -> Markup {
     }
 }
 
-/// A button that runs a command and returns to the screen `back`. `what` names its target for screen
-/// readers.
+/// A button that runs a command and returns to the screen `back`. `what` names its target for
+/// screen readers.
 pub fn does(label: &str, what: &str, command: &str, back: Screen) -> Markup {
     html! {
         form.does method="post" action="/do" {
@@ -148,8 +148,8 @@ pub fn table(name: &str, heads: &[&str], rows: &Markup) -> Markup {
     }
 }
 
-/// A selection of a repository, with `chosen` preselected; `none` labels the choice of no particular
-/// one.
+/// A selection of a repository, with `chosen` preselected; `none` labels the choice of no
+/// particular one.
 pub fn choose_repo(repos: &[Repo], chosen: Option<&str>, none: Option<&str>) -> Markup {
     html! {
         label { "Repository" select name="repo" {
