@@ -98,18 +98,18 @@ pub enum ShellCommand {
     /// View and answer agents' questions
     #[command(subcommand)]
     Question(QuestionVerb),
-    /// View and end agents' sessions
+    /// View, keep and end agents' sessions
     #[command(subcommand)]
     Session(SessionVerb),
     /// View and control the queues
     #[command(subcommand)]
     Queue(QueueVerb),
-    /// Add and manage repositories
+    /// Add, view and configure repositories
     #[command(subcommand)]
     Repo(RepoVerb),
     /// Show what needs you, at a glance
     Status,
-    /// Show who you are and what you may do
+    /// Show who you are here and what you are allowed to do
     Whoami,
     /// Show the chat commands and how to answer
     Help,

@@ -102,8 +102,8 @@ impl EventParts {
         Self::new(&thing.left_out(), InboundKind::Unreadable).placed(content)
     }
 
-    /// Adds the thread and the reply. A fallback reply in a thread is not made by a person: it serves
-    /// clients without threads.
+    /// Adds the thread and the reply. A fallback reply in a thread is not made by a person: it
+    /// serves clients without threads.
     fn placed(self, content: &Value) -> Self {
         let relation = &content["m.relates_to"];
         let thread = relation["event_id"]

@@ -210,7 +210,7 @@ mod tests {
         );
         assert_eq!(
             read(&done).0,
-            "Voice message, written down by Slack:\nuse blue"
+            "Voice message, transcribed by Slack:\nuse blue"
         );
         assert_eq!(
             read(&clip(json!({ "status": "processing" }))).1,

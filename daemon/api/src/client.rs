@@ -9,7 +9,12 @@ use reqwest::{Method, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use vine_domain::{WorkerId, token::Token};
 
-use crate::wire::{ApiError, Claim, Claimed, CommandReply, Heartbeat, HeartbeatReply, RunCommand};
+use crate::{
+    command::{CommandReply, RunCommand},
+    error::ApiError,
+    queue::{Claim, Claimed},
+    worker::{Heartbeat, HeartbeatReply},
+};
 
 /// How long a call may take beside the time it asked to wait.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -41,10 +41,7 @@ pub fn which(words: &str, task: TaskId, open: &[&Question]) -> Clarification {
         .collect();
     ways.push((note(task, words), NOTE.into()));
     let first = open.first().map_or(QuestionId(0), |question| question.id);
-    let text = format!(
-        "What is {} for? Nothing has been decided yet.",
-        shown(words)
-    );
+    let text = format!("What is {} for? Nothing is decided yet.", shown(words));
     let hint = format!("name the question, like `{first} {}`", example(words));
     asked_back(&text, ways, hint)
 }

@@ -184,8 +184,7 @@ fn not_reached(repo: &Slug, guard: &Guard, hosts: &[&String]) -> String {
             "Agents of `{repo}` may not reach any host. `repo set {repo} --egress list` allows the usual registries."
         ),
         Egress::Open => {
-            "They are addresses of the worker's machine or network, which agents may never reach."
-                .into()
+            "They belong to the worker's machine or network, which agents may never reach.".into()
         }
         Egress::List => format!(
             "They are not on the list of `{repo}`. An operator can allow one with its button or with `repo set {repo} --allow HOST`; running agents can then reach it immediately."

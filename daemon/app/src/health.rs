@@ -102,9 +102,7 @@ impl KnownHealth {
         Some(match all.len() {
             1 => format!("no questions can be posted for {first}: {why}"),
             many => {
-                format!(
-                    "no questions can be posted for {many} repositories, among them {first}: {why}"
-                )
+                format!("no questions can be posted for {many} repositories, e.g. {first}: {why}")
             }
         })
     }

@@ -539,7 +539,7 @@ fn in_platforms_order(unread: &mut [UnprocessedEvent]) {
     });
 }
 
-/// A person’s words, and the key under which they count.
+/// A person's words, and the key under which they count.
 #[derive(Debug, Clone, Copy)]
 struct SpokenText<'a> {
     text: &'a str,

@@ -114,7 +114,7 @@ impl IsolationCache {
 }
 
 impl App {
-    /// The preset and wall of a task’s agent, current or last; `on` is the name of its latest
+    /// The preset and wall of a task's agent, current or last; `on` is the name of its latest
     /// worker.
     pub async fn stands_around(&self, repo: &Slug, on: Option<&str>) -> AppResult<Option<String>> {
         self.look_around().await?;

@@ -1,4 +1,4 @@
-//! Locations: maps a platform’s rooms, threads and messages to ours.
+//! Locations: maps a platform's rooms, threads and messages to ours.
 
 use vine_domain::{
     QuestionId, Slug, TaskId, Timestamp,

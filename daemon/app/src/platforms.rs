@@ -247,15 +247,10 @@ async fn show_activity(app: App, chat: Arc<dyn Chat>) {
     let mut shown: HashMap<String, Instant> = HashMap::new();
     loop {
         shown.retain(|_, at| at.elapsed() < WORKING * 2 / 3);
-        let busy = app
-            .store
-            .busy_rooms(chat.platform())
-            .await
-            .unwrap_or_else(|error| {
-                tracing::error!(platform = chat.platform(), %error, "could not check for running \
-             agents: {error}");
-                Vec::new()
-            });
+        let busy = app.store.busy_rooms(chat.platform()).await.unwrap_or_else(|error| {
+            tracing::error!(platform = chat.platform(), %error, "could not check whether agents are running: {error}");
+            Vec::new()
+        });
         let due: Vec<String> = busy
             .into_iter()
             .filter(|room| !shown.contains_key(room))
@@ -459,7 +454,7 @@ impl App {
         DesiredRoom {
             repo: repo.name.clone(),
             topic: format!(
-                "Agents’ tasks in {}: their questions, your answers",
+                "Agent tasks in {}: their questions, your answers",
                 repo.source.shown()
             ),
             encrypted: repo.encrypted,

@@ -183,7 +183,7 @@ pub fn notice(id: MessageId, task: vine_domain::TaskId, text: String) -> Outboun
 /// The root of a new task's thread.
 pub fn new_card(app: &App, task: &NewTask) -> Outbound {
     let text = format!(
-        "**{}** {}\n`{}` · from `{}` to `{}` · asked by {}\nQueued{} · {}",
+        "**{}** {}\n`{}` · from `{}` to `{}` · requested by {}\nQueued{} · {}",
         task.id,
         literal(task.title.as_str()),
         task.repo,
@@ -204,7 +204,7 @@ pub fn new_card(app: &App, task: &NewTask) -> Outbound {
 fn card(app: &App, task: &Task, before: &TaskSnapshot) -> String {
     let lease = task.lease().or(before.task.lease());
     format!(
-        "**{}** {}\n`{}` · from `{}` to `{}` · asked by {}\n{}{} · {}",
+        "**{}** {}\n`{}` · from `{}` to `{}` · requested by {}\n{}{} · {}",
         task.id,
         literal(task.title.as_str()),
         task.repo,
@@ -414,7 +414,7 @@ pub fn digest(app: &App, id: MessageId, repo: &Slug, open: &[Question]) -> Outbo
     } else {
         String::new()
     };
-    let waiting = counted(open.len() as u64, "question waiting", "questions waiting");
+    let waiting = counted(open.len() as u64, "open question", "open questions");
     let text = format!("**{waiting}** in `{repo}`:\n{}{rest}", lines.join("\n"));
     Outbound::new(
         id,
@@ -477,7 +477,7 @@ pub fn body(ask: &Ask) -> String {
 fn permission(tool: &str, what: &str, why: &str, rules: &[String]) -> String {
     let mut parts = vec![format!("Allow **{}**?\n{}", literal(tool), fenced(what))];
     if !why.is_empty() {
-        parts.push(format!("The agent’s reason:\n{}", quoted(why)));
+        parts.push(format!("The agent's reason:\n{}", quoted(why)));
     }
     if !rules.is_empty() {
         let grants: Vec<String> = rules.iter().map(|rule| grant(rule)).collect();

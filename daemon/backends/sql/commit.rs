@@ -1,6 +1,6 @@
-//! How decided changes are stored: the tasks under their fence, then everything that follows from
-//! them. One statement for each table, however many changes come together; each change is stored
-//! whole or refused alone.
+//! How decided changes are stored: the fenced tasks first, then everything that follows from them.
+//! There is one statement for each table, however many changes come together. Each change is stored
+//! completely or refused by itself.
 
 use std::collections::HashSet;
 
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{Connection, engine};
 
-/// Writes decided changes, at most one for each task, inside the transaction under way.
+/// Writes decided changes, at most one for each task, in the current transaction.
 pub async fn commit(
     tx: &mut Connection,
     commits: &[Commit],
@@ -58,7 +58,7 @@ pub async fn commit(
         .collect())
 }
 
-/// Everything that follows from changes that are kept.
+/// Writes everything that follows from the accepted changes.
 fn follow(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp) {
     save_orders(script, commits);
     save_questions(
@@ -89,8 +89,8 @@ fn follow(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp) {
     );
 }
 
-/// The fence: nothing is written unless the row is still the one that was decided on. Returns the
-/// tasks that were.
+/// The fence: a task is only written if its row is still the one that was decided on. Returns the
+/// written tasks.
 async fn save_tasks(
     tx: &mut Connection,
     commits: &[Commit],
@@ -128,7 +128,7 @@ async fn save_tasks(
         .collect())
 }
 
-// A task that goes on after its end goes back into the session that it ended in.
+// A task that continues after its end returns to its last session.
 part!(
     REVIVE_SESSIONS,
     "UPDATE sessions SET state = 'active', ended = NULL, reason = NULL
@@ -153,7 +153,7 @@ part!(
          worker = excluded.worker, affinity = excluded.affinity"
 );
 
-/// A work order exists exactly while its task is queued. One that resumes is kept for the worker
+/// A work order exists exactly while its task is queued. A resuming one is reserved for the worker
 /// with the session.
 fn save_orders(script: &mut StatementBatch, commits: &[&Commit]) {
     let (mut gone, mut back, mut queued) = (Vec::new(), Vec::new(), Vec::new());
@@ -263,8 +263,8 @@ fn save_answers<'a>(script: &mut StatementBatch, questions: impl Iterator<Item =
     script.add(&rows, &[&SAVE_ANSWERS]);
 }
 
-// What ended once stays as it is. That is no condition, since few attempts run: PostgreSQL would
-// look for those among all.
+// An ended attempt keeps its values. That is not in the WHERE clause: PostgreSQL would search all
+// attempts for the few that run.
 part!(
     END_ATTEMPTS,
     now,
@@ -303,9 +303,8 @@ part!(
      WHERE sessions.id = v.id"
 );
 
-/// The session of a task that is done is kept warm when something similar is queued: the same
-/// repository and the same base branch. Every other one ends with its task. Scripts have no memory
-/// that could be used again.
+/// A completed task's session stays warm if a task with the same repository and base branch is
+/// queued. All other sessions end with their task. Scripts have no memory that could be reused.
 fn end_sessions(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp) {
     let row = |commit: &&Commit| {
         let (task, policy) = (&commit.change.task, &commit.sessions);
@@ -329,15 +328,15 @@ part!(
      SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'epoch' AS BIGINT), $2, value ->> 'line' FROM json_each($1) l ORDER BY l.key"
 );
 
-/// Adds lines to the logs of tasks.
+/// Adds lines to task logs.
 pub fn log(script: &mut StatementBatch, lines: &[(Attempt, &str)]) {
     let row = |(attempt, line): &(Attempt, &str)| json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "line": plain(line) });
     let rows: Vec<Value> = lines.iter().map(row).collect();
     script.add(&rows, &[&LOG]);
 }
 
-/// The fence of writes beside the task: the attempt is still `worker`'s. Its row stays as it is
-/// until the transaction ends.
+/// The fence for other writes of an attempt: `worker` must still hold it. Locks the task until the
+/// transaction ends.
 pub async fn holds(tx: &mut Connection, worker: &str, attempt: Attempt) -> StoreResult<()> {
     engine::lock(tx, std::iter::once(attempt.task)).await?;
     let held = sqlx::query_scalar!(

@@ -1,5 +1,5 @@
-//! What is said in threads, and where it is to be shown: each message is stored once, with a row
-//! for each room it goes to.
+//! Messages in threads and where to post them: each message is stored once, with an outbox row for
+//! each room.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -18,14 +18,14 @@ use crate::{Connection, engine};
 
 /// One line of a thread.
 pub enum ThreadLine<'a> {
-    /// What a person wrote: author and words.
+    /// A person's message: task, author and text.
     Reply(TaskId, &'a str, &'a str),
-    /// What we say.
+    /// Our message.
     Ours(&'a Outbound),
 }
 
 impl<'a> ThreadLine<'a> {
-    /// What is said with a change, in order.
+    /// The messages of a change, in order.
     pub fn of(commit: &'a Commit) -> impl Iterator<Item = Self> {
         let reply = commit
             .reply
@@ -34,7 +34,7 @@ impl<'a> ThreadLine<'a> {
         reply.chain(commit.messages.iter().map(ThreadLine::Ours))
     }
 
-    /// In whose thread it stands.
+    /// The task whose thread it belongs to.
     pub fn task(&self) -> Option<TaskId> {
         match self {
             Self::Reply(task, ..) => Some(*task),
@@ -87,8 +87,8 @@ part!(
      ON CONFLICT (id) DO NOTHING"
 );
 
-// A newer state of a card stands for all older ones that still wait, but for the first, which makes
-// the thread.
+// A newer card replaces all older ones that are still queued, except the first, which starts the
+// thread.
 part!(
     SUPERSEDE_CARDS,
     "DELETE FROM outbox WHERE posted IS NULL
@@ -97,8 +97,8 @@ part!(
        AND seq < (SELECT max(m.seq) FROM chat_messages m JOIN json_each($1) l ON m.id = l.value ->> 'id' WHERE m.task = outbox.task)"
 );
 
-// A row for each room of the repository, or for the one place where a person is told something.
-// What is there already is not put out again.
+// A row for each room of the repository, or for the one place of a private reply. Existing rows
+// stay.
 part!(
     PUT_OUT,
     "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
@@ -119,8 +119,8 @@ part!(
      ON CONFLICT (message, platform) DO NOTHING"
 );
 
-/// Adds lines to their threads, and a row for each room that is to show them. Threads stay as they
-/// are until the transaction ends.
+/// Adds lines to their threads, and an outbox row for each room. Locks the threads until the
+/// transaction ends.
 pub async fn add_messages(
     tx: &mut Connection,
     lines: &[ThreadLine<'_>],
@@ -132,7 +132,7 @@ pub async fn add_messages(
     script.run(tx, now).await
 }
 
-/// The same as part of something whose threads are kept as they are already.
+/// The same as part of a batch whose threads are already locked.
 pub fn put(script: &mut StatementBatch, lines: &[ThreadLine<'_>]) {
     let rows: Vec<Value> = lines.iter().map(ThreadLine::row).collect();
     script.add(&rows, &[&ADD]);

@@ -1,9 +1,8 @@
-//! Tables of several versions. What is older is brought up to date; what is newer is used as long
-//! as it allows that.
+//! Schema versions. An older schema is migrated; a newer one is used if it allows that.
 //!
-//! Changes come in two steps, so that two versions of the program can serve together: one version
-//! adds what is new and writes both, a later one takes away what is old. `settings.needs` says from
-//! which version on a program may use the tables.
+//! Changes come in two steps, so that two versions of the program can run together: one version
+//! adds the new schema and writes both, a later one removes the old one. `settings.needs` is the
+//! lowest schema version that a program must know.
 
 use sqlx::{
     migrate::{MigrateError, Migrator},
@@ -15,28 +14,28 @@ use crate::Connection;
 /// Why a program cannot use a database.
 #[derive(Debug, thiserror::Error)]
 pub enum Incompatible {
-    /// Something that this program knows is there no more.
+    /// The schema is too new for this program.
     #[error(
-        "the database needs a program that knows tables of version {needs}, and this one knows {knows}; use the newer program, or restore a backup"
+        "the database needs schema version {needs}, but this program only knows version {knows}; use a newer program, or restore a backup"
     )]
     Newer {
-        /// The version that it needs.
+        /// The required version.
         needs: i64,
-        /// The latest that this program knows.
+        /// The latest version that this program knows.
         knows: i64,
     },
-    /// It was made before the first release, whose tables still changed.
+    /// A development version created it.
     #[error(
-        "the database was made by a development version with other tables; move it away and start with an empty one"
+        "the database was created by a development version with a different schema; move it away and start with an empty one"
     )]
     Draft,
-    /// The engine refused.
-    #[error("the database cannot be brought up to date: {0}")]
+    /// A migration failed.
+    #[error("the database could not be migrated: {0}")]
     Engine(sqlx::Error),
 }
 
-/// Runs the migrations that are missing, all of them or up to a version. Daemons that start
-/// together take turns.
+/// Runs the missing migrations, all of them or up to a version. Daemons that start together take
+/// turns.
 pub async fn run(
     at: &mut Connection,
     mut migrator: Migrator,
@@ -47,7 +46,7 @@ pub async fn run(
         .map(|migration| migration.version)
         .max()
         .unwrap_or(0);
-    // Tables that do not say so yet, or that are not there yet, need nothing.
+    // Without this column or table, no minimum version is required.
     let needs = query_scalar::<_, i64>("SELECT needs FROM settings")
         .fetch_one(&mut *at)
         .await
@@ -55,7 +54,7 @@ pub async fn run(
     if needs > knows {
         return Err(Incompatible::Newer { needs, knows });
     }
-    // What a newer program has added does not concern this one.
+    // Migrations of a newer program do not concern this one.
     migrator.set_ignore_missing(true);
     let ran = match to {
         Some(version) => migrator.run_to(version, &mut *at).await,

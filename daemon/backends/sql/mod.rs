@@ -1,13 +1,13 @@
 //! The store's SQL: one text for both engines. Each backend compiles it into its own crate, where
-//! every statement is checked against that engine's tables; one contract suite holds both to the
-//! same behaviour.
+//! every statement is checked against that engine's tables. One contract suite checks that both
+//! behave the same.
 //!
-//! Start with `commit` (how decided changes are stored) and `orders` (how work is claimed). What
+//! Start with `commit` (how decided changes are stored) and `queue` (how work is claimed). What
 //! differs between the engines is in `crate::engine`: how transactions begin, which rows are
-//! locked, who hands out ids.
+//! locked, and where IDs come from.
 //!
-//! Lists go to the database as one JSON text and are read by `json_each`, so that a statement costs
-//! the same for one row and for a hundred.
+//! Lists are passed as one JSON text and read by `json_each`, so that a statement costs the same
+//! for one row and for a hundred.
 
 mod commit;
 mod messages;
@@ -39,7 +39,7 @@ pub use migrations::{Incompatible, run as migrate};
 pub use script::StatementBatch;
 pub use transfer::TransferError;
 
-/// What the engine says, in the words of the port.
+/// Converts an engine's error to the port's error.
 pub fn unavailable(error: sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Database(db) if db.is_unique_violation() => {

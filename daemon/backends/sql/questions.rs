@@ -1,4 +1,4 @@
-//! Questions of agents and notes to them: reading, and the little that changes without a decision.
+//! Questions and notes: reads, and the few changes that need no decision.
 
 use std::collections::HashMap;
 
@@ -93,7 +93,7 @@ impl Questions for Database {
             r#"SELECT EXISTS (SELECT 1 FROM questions WHERE seen IS NULL AND id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))) AS "any!: bool""#,
             json(&ids)
         );
-        // Whoever looks again and again writes nothing.
+        // Repeated views write nothing.
         if !unseen.fetch_one(self.reader()).await.map_err(unavailable)? {
             return Ok(());
         }
@@ -131,7 +131,7 @@ impl Questions for Database {
         );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
         let stations = rows.into_iter().map(|row| {
-            // Without a room the console alone shows it, which reads it where it is stored.
+            // Without a room, only the console shows it, straight from the store.
             let posted = row
                 .posted
                 .or((!row.has_room).then_some(row.asked_at))

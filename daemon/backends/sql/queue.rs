@@ -30,8 +30,8 @@ use crate::{Connection, Database, engine};
 
 #[async_trait]
 impl Orders for Database {
-    /// One transaction for all wishes: look at the heads of the lanes, hand them out, take them
-    /// with one statement.
+    /// One transaction for all requests: reads the heads of the lanes, assigns them, and claims
+    /// them with one statement.
     async fn claim(&self, wants: &[ClaimRequest]) -> StoreResult<Vec<ClaimedTask>> {
         let now = self.now();
         let mut tx = self.begin().await?;
@@ -285,8 +285,8 @@ fn ids(wants: &[ClaimRequest]) -> String {
     )
 }
 
-/// Workers that may have something, with how much room they have. In the order of ids, so that
-/// claims never wait for one another in a circle.
+/// Workers that may receive work, with their free slots. In the order of IDs, so that claims never
+/// deadlock.
 macro_rules! fit {
     ($lock:literal, $workers:expr) => {
         query!(
@@ -301,7 +301,7 @@ macro_rules! fit {
     };
 }
 
-/// A worker holds no more than this, however much of it waits for people.
+/// The most tasks that a worker holds, including those that wait for people.
 const MOST_HELD: i64 = 1_000;
 
 /// All repositories.
@@ -311,8 +311,8 @@ async fn names(tx: &mut Connection) -> StoreResult<Vec<Slug>> {
     names.iter().map(|name| parsed(name)).collect()
 }
 
-/// The wishes of workers that still exist and are not draining, as far as they have room, and
-/// whether any of them holds a warm session. None while everything is paused.
+/// The requests of workers that exist, are not draining and have free slots, and whether any of
+/// them holds a warm session. Empty while the queue is paused.
 async fn willing(
     tx: &mut Connection,
     wants: &[ClaimRequest],
@@ -332,7 +332,7 @@ async fn willing(
         });
         room.insert(row.id, (slots, not));
     }
-    // Several wishes of one worker are one.
+    // Several requests of one worker are combined.
     let mut wishes: HashMap<WorkerId, ClaimRequest> = HashMap::new();
     for want in wants {
         let none = || ClaimRequest {
@@ -391,9 +391,9 @@ impl TryFrom<HeadRow> for LaneCandidate {
     }
 }
 
-/// The heads of each lane and of what resumes, with the engine's lock: four index scans that each
-/// stop at their limit. An order is kept for its worker unless that is gone for too long; being
-/// busy is no absence.
+/// The heads of each lane and of resuming orders, with the engine's lock: four index scans that
+/// each stop at their limit. An order is reserved for its worker unless that has been gone for too
+/// long; a busy worker is not gone.
 macro_rules! heads {
     ($lock:literal, $now:expr, $workers:expr, $limit:expr, $without:expr) => {
         heads!(
@@ -426,8 +426,7 @@ macro_rules! heads {
     };
 }
 
-/// Repositories of which none of these workers takes anything: they would hide what stands behind
-/// them.
+/// Repositories that none of these workers accepts. Their orders would hide those behind them.
 fn nobodys(wants: &[ClaimRequest]) -> Vec<Slug> {
     let Some((first, others)) = wants.split_first() else {
         return Vec::new();
@@ -436,8 +435,7 @@ fn nobodys(wants: &[ClaimRequest]) -> Vec<Slug> {
     first.without.iter().filter(all).cloned().collect()
 }
 
-/// As many heads of each lane as could be taken together: enough to fill every wish from any one of
-/// them.
+/// The heads of each lane, as many as all requests could take from that lane alone.
 async fn heads(
     tx: &mut Connection,
     wants: &[ClaimRequest],
@@ -448,7 +446,7 @@ async fn heads(
     all(rows.fetch_all(tx).await.map_err(unavailable)?)
 }
 
-/// Warm sessions of the workers that want work, latest used first.
+/// Warm sessions of the workers that want work, most recently used first.
 async fn warm(tx: &mut Connection, wants: &[ClaimRequest]) -> StoreResult<Vec<WarmSession>> {
     let rows = query!(
         "SELECT s.id, s.worker, t.repo, t.base FROM sessions s JOIN tasks t ON t.id = s.task
@@ -467,15 +465,15 @@ async fn warm(tx: &mut Connection, wants: &[ClaimRequest]) -> StoreResult<Vec<Wa
         .collect()
 }
 
-/// The claim itself: one statement decides, under the new epoch; the rest follows in the same
+/// The claim itself: one statement decides and sets the new epoch. The rest follows in the same
 /// transaction.
 async fn take(tx: &mut Connection, taken: &[Assigned], now: Timestamp) -> StoreResult<Vec<Task>> {
     let pairs: Vec<Value> = taken
         .iter()
         .map(|one| json!({ "task": one.order.task.0, "worker": one.worker.to_string() }))
         .collect();
-    // Concatenating keeps SQLite from walking all queued tasks by their state instead of looking up
-    // the few by id.
+    // The concatenation makes SQLite look up the few tasks by ID instead of scanning all queued
+    // ones by state.
     let rows = sqlx::query_as!(
         TaskRow,
         r#"UPDATE tasks SET state = 'running', detail = NULL, epoch = tasks.epoch + 1, version = tasks.version + 1, updated = $1,
@@ -490,7 +488,7 @@ async fn take(tx: &mut Connection, taken: &[Assigned], now: Timestamp) -> StoreR
         json(&pairs)
     );
     let mut tasks: Vec<Task> = all(rows.fetch_all(&mut *tx).await.map_err(unavailable)?)?;
-    // Engines give updated rows in an order of their own.
+    // Engines return updated rows in any order.
     tasks.sort_by_key(|task| taken.iter().position(|one| one.order.task == task.id));
     Ok(tasks)
 }
@@ -520,8 +518,8 @@ part!(
      WHERE sessions.id = c.session"
 );
 
-/// What follows from a claim. Warm sessions now belong to the tasks that are begun in them; returns
-/// which.
+/// Writes what follows from a claim. Assigns warm sessions to the tasks that start in them, and
+/// returns those.
 async fn follow(
     tx: &mut Connection,
     taken: &[Assigned],
@@ -547,8 +545,8 @@ async fn follow(
     Ok(reused)
 }
 
-/// Adds what a worker needs beside the task: repository, session, earlier answers. Set-based,
-/// whatever the number.
+/// Adds what a worker needs besides the task: repository, session, earlier answers. The number of
+/// statements does not depend on the number of tasks.
 async fn assign(
     tx: &mut Connection,
     tasks: Vec<Task>,
@@ -626,7 +624,7 @@ async fn sessions(
         .collect()
 }
 
-/// The latest work of each task that other workers can fetch.
+/// The latest unfinished work of each task that other workers can fetch.
 async fn works(tx: &mut Connection, tasks: &[u64]) -> StoreResult<HashMap<TaskId, UnfinishedWork>> {
     if tasks.is_empty() {
         return Ok(HashMap::new());
@@ -667,7 +665,7 @@ async fn answered(
 }
 
 impl Database {
-    /// Several daemons follow one clock: the first one that sees it set moves what is measured with it.
+    /// Several daemons follow one clock. The first to notice a change shifts the stored times.
     async fn is_first_to_see(&self, tx: &mut Connection) -> StoreResult<bool> {
         let known = self.era.load(Ordering::Relaxed);
         let moved = query!("UPDATE settings SET era = era + 1 WHERE era = $1", known);
@@ -680,8 +678,8 @@ impl Database {
         era.fetch_one(self.reader()).await.map_err(unavailable)
     }
 
-    /// Whether leases are measured with the clock that this daemon has: another one may have seen it set
-    /// already. It sees that itself in a moment; if it does not, there is nothing for it to see.
+    /// Whether stored leases match this daemon's clock: another daemon may have noticed first that
+    /// the clock was set. If this one does not notice within [`SEES`], it adopts the era.
     async fn has_the_clock(&self) -> StoreResult<bool> {
         let era = self.era_in_force().await?;
         let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
@@ -697,11 +695,11 @@ impl Database {
     }
 }
 
-/// Every daemon looks at the clock that it follows more often than this.
+/// Every daemon checks its clock more often than this.
 const SEES: Duration = Duration::from_secs(30);
 
-/// Moves leases, pauses and what was heard of workers. Orders that wait for a time of the day, like the end
-/// of a limit, stay: nothing else waits longer than the longest pause.
+/// Shifts leases, pauses and the times when workers were last seen. Orders due after the longest
+/// backoff stay: they wait for a time of day, such as the end of a limit.
 async fn shift(tx: &mut Connection, now: Timestamp, by: i64) -> StoreResult<()> {
     for moved in [
         query!(

@@ -1,4 +1,4 @@
-//! Repositories, and the rooms they speak in.
+//! Repositories and their rooms.
 
 use async_trait::async_trait;
 use sqlx::{query, query_scalar};
@@ -40,8 +40,8 @@ pub async fn repos(at: &mut Connection) -> StoreResult<Vec<Repo>> {
         .collect()
 }
 
-/// Shows a new room the tasks that are not over: their cards as they are now, and their open
-/// questions. What was on its way to a former room goes nowhere.
+/// Queues the cards and open questions of all unfinished tasks for a new room. Messages queued for
+/// the former room are dropped.
 async fn move_in(
     tx: &mut Connection,
     platform: &str,
@@ -55,7 +55,7 @@ async fn move_in(
         repo.as_str()
     );
     former.execute(&mut *tx).await.map_err(unavailable)?;
-    // Where they were posted in the former room says nothing of the new one.
+    // Posts in the former room do not matter in the new one.
     let there = query!(
         "DELETE FROM posts WHERE platform = $1
            AND message IN (SELECT m.id FROM chat_messages m JOIN tasks t ON t.id = m.task WHERE t.repo = $2)",

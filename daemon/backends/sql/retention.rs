@@ -1,4 +1,4 @@
-//! What is removed since it is old, in small steps; and the ledger, which proves what stays.
+//! Removes old data in small steps, and keeps the ledger, which proves what remains.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -13,14 +13,14 @@ use vine_domain::{
 use super::{rows::json, unavailable};
 use crate::{Connection, Database, engine};
 
-/// Rows of one kind that are removed or sealed in one step: few, so that nobody waits for it.
+/// Rows of one kind that are removed or sealed in one step: few, so that nothing waits for it.
 const PORTION: i64 = 500;
-/// Tasks of one step, each with all that belongs to it.
+/// Tasks that are pruned in one step.
 const TASKS: i64 = 20;
-/// What nobody may use any more is kept a while longer, for those who wonder.
+/// How long expired tokens, and data that is removed to save space, are kept.
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
-/// Runs statements one after the other; how many rows they changed.
+/// Runs statements one by one and returns how many rows they changed.
 macro_rules! removed {
     ($tx:expr, $($statement:expr),+ $(,)?) => {{
         let mut rows = 0;
@@ -75,7 +75,7 @@ impl RetentionStore for Database {
             return Ok(0);
         }
         let mut tx = self.begin().await?;
-        // Whoever else wants to seal waits for this.
+        // Locks out other sealers.
         removed!(tx, query!("UPDATE settings SET era = era"));
         let last = query!("SELECT link, chain FROM ledger ORDER BY link DESC LIMIT 1");
         let last = last.fetch_optional(&mut *tx).await.map_err(unavailable)?;
@@ -148,7 +148,7 @@ impl RetentionStore for Database {
             i64::from(limit)
         );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
-        // A row that is gone is one that was changed: what stands for it has another hash.
+        // A missing row counts as changed: the empty values have another hash.
         let text = Option::unwrap_or_default;
         let records = rows.into_iter().map(|row| {
             let sealed = if row.kind == "audit" {
@@ -179,7 +179,7 @@ impl RetentionStore for Database {
     }
 }
 
-/// Decisions and answers without a link, the earliest first.
+/// Decisions and answers that are not in the ledger yet, earliest first.
 async fn unsealed(tx: &mut Connection) -> StoreResult<Vec<(i64, Timestamp, SealedFact)>> {
     let decisions = query!(
         r#"SELECT seq, at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit WHERE NOT sealed ORDER BY seq LIMIT $1"#,
@@ -226,8 +226,8 @@ async fn log_lines(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
     Ok(removed!(tx, lines))
 }
 
-/// What was said outside of tasks, and what platforms sent and was dealt with: what they may send again in a thread
-/// of a task that is open is known as long as that is.
+/// Removes messages outside of tasks and processed inbound events. Events stay while a task that
+/// existed at the time is open, since platforms may send them again.
 async fn outside(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
     let heard = query!(
         "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox ORDER BY seq LIMIT $1) AND at < $2 AND read IS NOT NULL
@@ -262,9 +262,9 @@ async fn outside(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
         ))
 }
 
-/// What belongs to tasks that are over and that nobody is asked about: no late answer, and no wish to have what a
-/// worker keeps of it, can begin it again. Questions and answers stay, and a
-/// line of the task itself. Of those that are `old` nothing is on its way to people any more.
+/// Prunes finished tasks that nothing can start again: no late answer, and no unfinished work on a
+/// worker. Questions, answers and the task's row stay. `old` tasks are pruned even if messages are
+/// still queued for posting.
 async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<u64> {
     let ids = query_scalar!(
         r#"SELECT id AS "id!" FROM tasks WHERE state IN ('done', 'failed', 'cancelled') AND NOT pruned AND updated < $1 AND NOT dead
@@ -279,7 +279,7 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<
         TASKS
     );
     let ids = ids.fetch_all(&mut *tx).await.map_err(unavailable)?;
-    // Somebody may have begun one of them again meanwhile; from here on nobody can.
+    // A task may have been started again meanwhile; after this it cannot be.
     let pruned = query_scalar!(
         r#"UPDATE tasks SET pruned = true, prompt = 'It was removed, since the task was over long ago.'
            WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) AND state IN ('done', 'failed', 'cancelled') AND NOT dead
@@ -324,8 +324,8 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<
     ))
 }
 
-/// The begin of the ledger, with the decisions that it seals, up to the link before the first that is to stay: what
-/// follows is checked by that one. Answers stay with their questions.
+/// Removes the start of the ledger with the decisions that it seals. The link before the first
+/// remaining one stays, since that one is verified with it. Answers stay with their questions.
 async fn decisions(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
     let links = query_scalar!(
         r#"SELECT link AS "link!" FROM ledger WHERE link < (SELECT coalesce((SELECT min(link) FROM ledger WHERE at >= $2), max(link)) - 1 FROM ledger)

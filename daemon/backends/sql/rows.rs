@@ -1,4 +1,4 @@
-//! Rows as they lie in the tables of both engines, and the way from them to the domain and back.
+//! Rows of the tables of both engines, and their conversion to and from domain types.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -13,12 +13,12 @@ use vine_domain::{
     question::ReminderState,
 };
 
-/// Numbers that the program keeps unsigned and databases signed.
+/// Converts an unsigned number to the signed type of the database.
 pub fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A write under a condition: it changed its one row, or somebody else was faster.
+/// The result of a conditional write: it changed its one row, or another writer was faster.
 pub fn one_row(changed: u64) -> StoreResult<()> {
     if changed == 1 {
         Ok(())
@@ -27,12 +27,12 @@ pub fn one_row(changed: u64) -> StoreResult<()> {
     }
 }
 
-/// Spans as the tables keep them.
+/// A duration as stored in the tables.
 pub fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Text without NUL, which no text of PostgreSQL can hold; agents print anything.
+/// Text without NUL, which PostgreSQL cannot store and agents may print.
 pub fn plain(text: &str) -> Cow<'_, str> {
     if text.contains('\0') {
         text.replace('\0', "\u{2400}").into()
@@ -60,7 +60,7 @@ pub fn uuid(text: &str) -> StoreResult<Uuid> {
     Uuid::parse_str(text).map_err(|error| StoreError::Corrupt(format!("{text}: {error}")))
 }
 
-/// Tasks, by what follows `FROM tasks`.
+/// Tasks, by the clauses after `FROM tasks`.
 macro_rules! tasks {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
         sqlx::query_as!(
@@ -74,7 +74,7 @@ macro_rules! tasks {
 }
 pub(crate) use tasks;
 
-/// The same for lists, which do not carry whole prompts: of each the begin.
+/// The same for lists, with only the start of each prompt.
 macro_rules! listed {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
         sqlx::query_as!(
@@ -107,7 +107,7 @@ pub struct TaskRow {
     pub lease_worker: Option<String>,
     pub lease_until: Option<i64>,
     pub version: i64,
-    /// When its latest attempt was.
+    /// When its latest attempt started.
     pub claimed: Option<i64>,
 }
 
@@ -136,7 +136,7 @@ impl TryFrom<TaskRow> for Task {
     }
 }
 
-/// The state in the shape of its columns: the word, what only it owns, the lease.
+/// A state as columns: its name, its own data, the lease.
 pub struct StateColumns {
     pub word: &'static str,
     pub detail: Option<String>,
@@ -191,13 +191,13 @@ fn state(row: &TaskRow) -> StoreResult<TaskState> {
         ("waiting", lease, _) => Ok(TaskState::Waiting { lease }),
         (_, None, Some(detail)) => from_json(detail),
         (word, ..) => Err(StoreError::Corrupt(format!(
-            "task {} is {word} without what belongs to it",
+            "task {} is {word}, but its data is incomplete",
             row.id
         ))),
     }
 }
 
-/// Questions `q` with their tasks `t` and answers `a`, by what follows.
+/// Questions `q` with their tasks `t` and answers `a`, by the clauses that follow.
 macro_rules! questions {
     ($rest:literal $(, $arg:expr)* $(,)?) => {
         sqlx::query_as!(
@@ -261,7 +261,7 @@ impl TryFrom<QuestionRow> for Question {
             },
             (word, _) => {
                 return Err(StoreError::Corrupt(format!(
-                    "question {} is {word} without what belongs to it",
+                    "question {} is {word}, but its data is incomplete",
                     row.id
                 )));
             }
@@ -328,7 +328,7 @@ impl TryFrom<NoteRow> for Note {
             ("missed", _) => NoteState::Missed,
             (word, _) => {
                 return Err(StoreError::Corrupt(format!(
-                    "note {} is {word} without what belongs to it",
+                    "note {} is {word}, but its data is incomplete",
                     row.key
                 )));
             }
@@ -345,7 +345,7 @@ impl TryFrom<NoteRow> for Note {
     }
 }
 
-/// Converts rows, stopping at the first that cannot be read.
+/// Converts rows; fails at the first invalid one.
 pub fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> StoreResult<Vec<T>> {
     rows.into_iter().map(T::try_from).collect()
 }

@@ -1,6 +1,6 @@
-//! What follows from a decision: statements that give nothing back, gathered and run together.
-//! SQLite takes them in one go, since the way to its thread and back costs more than most of them
-//! do; PostgreSQL takes one after the other.
+//! The consequences of a decision: statements without results, collected and run together. SQLite
+//! runs them all at once, since switching to its thread and back costs more than most of them;
+//! PostgreSQL runs them one by one.
 
 use serde_json::Value;
 use vine_domain::{Timestamp, ports::StoreResult};
@@ -8,14 +8,14 @@ use vine_domain::{Timestamp, ports::StoreResult};
 use super::rows::json;
 use crate::{Connection, engine};
 
-/// A statement that reads a list of rows, as JSON, from `$1`, and if it is `timed` the time from
-/// `$2`. Made by [`part`].
+/// A statement that reads a list of rows, as JSON, from `$1`, and the time from `$2` if it is
+/// `timed`. Defined with [`part`].
 pub struct Statement {
     pub sql: &'static str,
     pub timed: bool,
 }
 
-/// Names a statement, and has it checked as any other.
+/// Defines a named statement that is checked at compile time like any other.
 macro_rules! part {
     ($vis:vis $name:ident, $sql:literal) => { part!(@ $vis $name, false, $sql, String::new()); };
     ($vis:vis $name:ident, now, $sql:literal) => { part!(@ $vis $name, true, $sql, String::new(), 0_i64); };
@@ -30,16 +30,16 @@ macro_rules! part {
 }
 pub(crate) use part;
 
-/// Statements in the order in which they are to run.
+/// Statements in the order in which they run.
 #[derive(Default)]
 pub struct StatementBatch {
     pub lists: Vec<String>,
-    /// Each with the place of its list.
+    /// Each with the index of its list.
     pub parts: Vec<(&'static Statement, usize)>,
 }
 
 impl StatementBatch {
-    /// Adds statements that read the same rows; none if there are none.
+    /// Adds statements that read the same rows; does nothing without rows.
     pub fn add(&mut self, rows: &[Value], parts: &[&'static Statement]) {
         if !rows.is_empty() {
             self.parts
@@ -48,7 +48,7 @@ impl StatementBatch {
         }
     }
 
-    /// Runs all of them in the transaction under way.
+    /// Runs all statements in the current transaction.
     pub async fn run(self, tx: &mut Connection, now: Timestamp) -> StoreResult<()> {
         if self.parts.is_empty() {
             Ok(())

@@ -1,4 +1,4 @@
-//! Sessions, and the workers that hold them.
+//! Sessions.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl TryFrom<SessionRow> for Session {
             ("active", ..) => SessionState::Active,
             (word, ..) => {
                 return Err(StoreError::Corrupt(format!(
-                    "session {} is {word} without what belongs to it",
+                    "session {} is {word}, but its data is incomplete",
                     row.id
                 )));
             }
@@ -69,7 +69,7 @@ impl TryFrom<SessionRow> for Session {
     }
 }
 
-/// Sessions, by what follows.
+/// Sessions, by the clauses that follow.
 macro_rules! sessions {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)*) => {
         sqlx::query_as!(
@@ -82,7 +82,7 @@ macro_rules! sessions {
     };
 }
 
-/// Sessions of one repository or of all, latest first.
+/// Sessions of one repository or of all, most recent first.
 macro_rules! listing {
     ($first:literal, $($arg:expr),*) => {
         sessions!(
@@ -189,8 +189,7 @@ impl Sessions for Database {
     }
 
     async fn sweep_sessions(&self, policy: &SessionPolicy) -> StoreResult<u64> {
-        // A task that waits keeps its session, however long: its worker may come back with the
-        // files.
+        // A waiting task keeps its session for any time: its worker may come back with the files.
         let ended = query!(
             "UPDATE sessions SET state = 'ended', ended = $1, reason = v.reason
              FROM (SELECT id, CASE WHEN worker NOT IN (SELECT id FROM workers) THEN 'lost'
@@ -272,7 +271,7 @@ impl Sessions for Database {
         limit: u32,
     ) -> StoreResult<Vec<(Slug, Session)>> {
         let (within, limit) = (within.map(Slug::as_str), i64::from(limit));
-        // The live ones have an index of their own.
+        // Live sessions have their own index.
         let rows = if ended_too {
             listing!("WHERE true", within, limit)
                 .fetch_all(self.reader())
@@ -301,8 +300,8 @@ impl Sessions for Database {
     }
 }
 
-/// A task has one session at a time: one that another worker still holds knows nothing of what
-/// happened since.
+/// Ends the other sessions of a task, which has one at a time: a session on another worker lacks
+/// what happened since.
 async fn end_others(
     tx: &mut Connection,
     attempt: Attempt,

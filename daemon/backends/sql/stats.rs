@@ -1,4 +1,4 @@
-//! Numbers about the place as a whole.
+//! Statistics.
 
 use std::time::Duration;
 

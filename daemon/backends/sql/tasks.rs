@@ -139,11 +139,10 @@ impl Tasks for Database {
             .filter(|text| !text.is_empty())
             .map(plain);
         let (text, limit) = (text.as_deref(), i64::from(filter.limit));
-        // A statement for each index that leads there, since each has one plan.
+        // One statement for each index, since each statement has only one plan.
         let rows = match filter.state.as_deref() {
             None if repo.is_some() => {
-                // Said as a range: PostgreSQL would walk through all tasks for an order by id
-                // alone.
+                // Written as a range, since PostgreSQL would otherwise scan all tasks by ID.
                 listing!(
                     "WHERE repo BETWEEN $2 AND $2",
                     "repo DESC, id DESC",
@@ -342,7 +341,7 @@ impl Tasks for Database {
         if spent.rows_affected() > 0 {
             return Ok(());
         }
-        // Of one that is done its report says it.
+        // The usage of a completed attempt comes from its report.
         let known = query_scalar!(
             r#"SELECT 1 AS "known!: i64" FROM executions WHERE task = $1 AND epoch = $2 AND worker = $3"#,
             int(attempt.task.0),
@@ -386,7 +385,7 @@ impl Tasks for Database {
     }
 }
 
-/// Returns the ids of those whose key was new.
+/// Returns the IDs of the tasks whose key was new.
 async fn insert(tx: &mut Connection, news: &[NewTask], now: Timestamp) -> StoreResult<Vec<TaskId>> {
     let state = StateColumns::from(&TaskState::Queued {
         due: now,
@@ -438,9 +437,8 @@ async fn with_key(tx: &mut Connection, key: Option<&str>) -> StoreResult<Option<
     Ok(known.map(|id| TaskId(id.unsigned_abs())))
 }
 
-/// Tasks below an id, newest first, that fit what may have been asked for. PostgreSQL takes a text
-/// for one that hardly fits anything when it is asked for with LIKE, and would sort the whole table
-/// for the few that it expects.
+/// Tasks below an ID that match the filter, newest first. With LIKE, PostgreSQL would expect few
+/// matches for the text and sort the whole table for them.
 macro_rules! listing {
     ($first:literal, $order:literal, $($arg:expr),*) => {
         listed!(

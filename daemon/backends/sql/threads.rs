@@ -1,4 +1,4 @@
-//! What was said: inbox, threads, outbox.
+//! Messages: inbox, threads, outbox.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -155,7 +155,7 @@ impl TryFrom<DispatchRow> for OutboxItem {
     }
 }
 
-/// Messages, by what follows `FROM chat_messages`.
+/// Messages, by the clauses after `FROM chat_messages`.
 macro_rules! messages {
     ($rest:literal $(, $arg:expr)*) => {
         sqlx::query_as!(
@@ -167,8 +167,8 @@ macro_rules! messages {
     };
 }
 
-/// Adds events to the inbox; returns how many were not known. One whose words were awaited is known
-/// without them.
+/// Adds events to the inbox and returns how many were new or updated. An event whose content was
+/// awaited is updated with it.
 async fn take(tx: &mut Connection, events: &[Inbound], now: Timestamp) -> StoreResult<u64> {
     let row = |event: &Inbound| {
         let about = match &event.act {
@@ -210,11 +210,11 @@ async fn mark(tx: &mut Connection, event: &Inbound, now: Timestamp) -> StoreResu
     marked.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
-/// Keeps what a platform calls parts of our messages. Of messages that are not ours nothing is
-/// kept. Returns how many parts turned out to be there under another name too.
+/// Stores the platform's IDs of the parts of our messages; other messages are ignored. Returns how
+/// many parts exist under another ID too.
 async fn noticed(tx: &mut Connection, platform: &str, echoes: &[OurPost]) -> StoreResult<u64> {
     let (mut twice, mut rest) = (0, echoes.iter().collect::<Vec<_>>());
-    // A statement does not see its own rows: names of the same part go in one after the other.
+    // A statement does not see its own rows, so IDs of the same part need separate statements.
     while !rest.is_empty() {
         let mut parts = HashSet::new();
         let (now, later): (Vec<_>, Vec<_>) = rest
@@ -465,8 +465,8 @@ impl Threads for Database {
                 after,
                 self.now(),
             );
-            // What was said aside counts for the numbers but is not shown; a page of nothing else
-            // must not look like the end.
+            // Private replies have numbers but are not shown. A page with nothing else must not
+            // look like the end.
             let only_aside = rows
                 .last()
                 .filter(|_| rows.iter().all(|row| row.aside))
@@ -485,8 +485,8 @@ impl Threads for Database {
     }
 
     async fn due(&self, platform: &str, limit: u32) -> StoreResult<Vec<OutboxItem>> {
-        // A message waits for the ones before it in its thread, so that a pause of one never
-        // reorders them; only edits are overtaken, and wait for one another.
+        // A message waits for the earlier ones in its thread, so that a delay never reorders them.
+        // Only edits can be overtaken; they wait for one another.
         let rows = sqlx::query_as!(
             DispatchRow,
             r#"SELECT o.message, o.platform, o.room, o.attempts, m.at, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons,
@@ -531,7 +531,7 @@ impl Threads for Database {
         task: TaskId,
         begun: Option<Timestamp>,
     ) -> StoreResult<Vec<(QuestionId, PostStatus)>> {
-        // The platform may have shown us a message before we noted that it was posted.
+        // The platform may have echoed a message before we recorded it as posted.
         let rows = query!(
             r#"SELECT m.question AS "question!", o.posted, m.at FROM outbox o JOIN chat_messages m ON m.id = o.message
                WHERE o.platform = $1 AND o.task = $2 AND m.kind = 'question'
@@ -717,9 +717,9 @@ impl Threads for Database {
 /// No transaction takes this long.
 const SETTLED: Duration = Duration::from_secs(20);
 
-/// Messages up to the first that may still be preceded by one of a transaction under way: numbers
-/// are given before transactions end, and whoever reads on after a number must not miss what comes
-/// below it later.
+/// Messages up to the first gap that an open transaction may still fill. Numbers are assigned
+/// before transactions end, and a reader that continues after a number must not miss a lower one
+/// that appears later.
 fn settled(mut rows: Vec<MessageRow>, after: u64, now: Timestamp) -> Vec<MessageRow> {
     let mut last = int(after);
     let gap = rows.iter().position(|row| {
@@ -731,7 +731,7 @@ fn settled(mut rows: Vec<MessageRow>, after: u64, now: Timestamp) -> Vec<Message
     rows
 }
 
-/// The parts of a message as its platform shows them.
+/// The parts of a message with their IDs on the platform.
 fn parts(message: MessageId, posted: &Posted) -> Vec<OurPost> {
     let last = posted.parts.len();
     let part = |(part, reference): (u32, &String)| OurPost {

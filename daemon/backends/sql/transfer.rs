@@ -1,5 +1,5 @@
-//! A whole team on its way from one database to another: every row of every table as a line of
-//! JSON, the same from both engines.
+//! Moves all data from one database to another: every row of every table as a line of JSON, in the
+//! same format for both engines.
 
 use std::{
     collections::BTreeMap,
@@ -13,11 +13,11 @@ use sqlx::{AssertSqlSafe, query, query_scalar};
 
 use crate::{Connection, Database, engine};
 
-/// What belongs to one database and not to the team whose it is.
+/// Columns of `settings` that belong to one database and are not transferred.
 const OWN: [&str; 3] = ["place", "born", "era"];
 
-/// Tables in an order in which each refers to earlier ones only. Leases are not among them: they
-/// belong to living daemons.
+/// Tables, in an order in which each refers only to earlier ones. Leases are left out, since they
+/// belong to running daemons.
 const TABLES: [&str; 23] = [
     "users",
     "identities",
@@ -43,9 +43,9 @@ const TABLES: [&str; 23] = [
     "inbox",
     "cursors",
 ];
-/// What the lines are, in case that ever changes.
+/// The version of the format.
 const FORMAT: u32 = 1;
-/// So many rows go into one statement.
+/// Rows per statement.
 const PORTION: usize = 500;
 
 /// The first line.
@@ -63,31 +63,31 @@ struct ExportRow {
     row: Box<RawValue>,
 }
 
-/// The last line: how many came before it. Without it the file is not whole.
+/// The last line: the number of rows. Without it the file is incomplete.
 #[derive(Serialize, Deserialize)]
 struct ExportFooter {
     rows: u64,
 }
 
-/// Why a team did not get there. Nothing has changed then.
+/// Why a transfer failed. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
-    /// The database refused.
-    #[error("the database refused: {0}")]
+    /// The database returned an error.
+    #[error("the database returned an error: {0}")]
     Engine(#[from] sqlx::Error),
     /// The file could not be written or read.
-    #[error("the file cannot be used: {0}")]
+    #[error("the file could not be read or written: {0}")]
     File(#[from] std::io::Error),
-    /// The file is not what an export writes.
-    #[error("line {0} is none of an export: {1}")]
+    /// The file is not a valid export.
+    #[error("invalid export at line {0}: {1}")]
     Line(usize, String),
-    /// There is something already.
-    #[error("the database has {0} rows in `{1}` already; import into an empty one")]
+    /// The database is not empty.
+    #[error("the database already has {0} rows in `{1}`; import into an empty one")]
     NotEmpty(i64, &'static str),
 }
 
 impl Database {
-    /// Writes all rows, as they were at one moment. Returns how many.
+    /// Writes a consistent snapshot of all rows. Returns their number.
     pub async fn export(&self, out: &mut (dyn Write + Send)) -> Result<u64, TransferError> {
         let head = ExportHeader {
             agentvine_export: FORMAT,
@@ -118,7 +118,7 @@ impl Database {
         Ok(rows)
     }
 
-    /// Takes in all rows of an export, or none. Returns how many.
+    /// Imports all rows of an export, or none. Returns their number.
     pub async fn import(&self, from: &mut (dyn BufRead + Send)) -> Result<u64, TransferError> {
         let mut lines = from.lines().zip(1..);
         let (head, _) = lines
@@ -127,7 +127,7 @@ impl Database {
         let head: ExportHeader = read(1, &head?)?;
         if head.agentvine_export != FORMAT {
             let why = format!(
-                "it was written in format {} by version {}, and this program reads {FORMAT}",
+                "it was written in format {} by version {}, but this program reads format {FORMAT}",
                 head.agentvine_export, head.version
             );
             return Err(TransferError::Line(1, why));
@@ -152,7 +152,7 @@ impl Database {
             if !TABLES.contains(&line.table.as_str()) {
                 return Err(TransferError::Line(
                     number,
-                    format!("there is no table `{}`", line.table),
+                    format!("unknown table `{}`", line.table),
                 ));
             }
             if line.table != table || portion.len() == PORTION {
@@ -168,7 +168,7 @@ impl Database {
             return Err(TransferError::Line(
                 0,
                 format!(
-                    "{taken} rows came and {} were promised; the file is not whole",
+                    "found {taken} rows instead of {}; the file is incomplete",
                     end.unwrap_or(0)
                 ),
             ));
@@ -179,7 +179,7 @@ impl Database {
     }
 }
 
-/// Nobody has begun anything here.
+/// Checks that the database is empty.
 async fn is_empty(tx: &mut Connection) -> Result<(), TransferError> {
     for table in TABLES.into_iter().filter(|table| *table != "settings") {
         let count: i64 = query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
@@ -192,7 +192,7 @@ async fn is_empty(tx: &mut Connection) -> Result<(), TransferError> {
     Ok(())
 }
 
-/// A table's columns, each with its type, but for what tells one place from another.
+/// A table's columns with their types, without those that belong to one database.
 async fn columns(tx: &mut Connection, table: &str) -> Result<Vec<(String, String)>, TransferError> {
     let mut columns = engine::columns(tx, table).await?;
     columns.retain(|(name, _)| table != "settings" || !OWN.contains(&name.as_str()));
@@ -208,7 +208,7 @@ async fn put(
         return Ok(());
     }
     let mut columns = columns(&mut *tx, table).await?;
-    // What the program before did not know yet has its default.
+    // Columns that the exporting version did not have get their defaults.
     let given: BTreeMap<String, &RawValue> = serde_json::from_str(rows[0].get())
         .map_err(|error| TransferError::Line(0, error.to_string()))?;
     columns.retain(|(name, _)| given.contains_key(name));

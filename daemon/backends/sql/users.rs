@@ -1,4 +1,4 @@
-//! People, their tokens, and the audit.
+//! Users, their tokens, and the audit.
 
 use std::time::Duration;
 
@@ -34,10 +34,10 @@ async fn save(tx: &mut Connection, user: &User, configured: bool) -> StoreResult
     saved.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
-/// What was sent with a worker's former token may still be on its way.
+/// How long a worker's previous token stays valid, for requests that are still in flight.
 const ON_THE_WAY: Duration = Duration::from_secs(60);
 
-/// Ends a person's tokens, browser sessions and links but the one whose token has the hash `but`.
+/// Ends a user's tokens, browser sessions and links, except the token with the hash `but`.
 async fn log_out(tx: &mut Connection, user: &str, but: &str) -> StoreResult<()> {
     let ended = query!(
         "UPDATE tokens SET spent = true WHERE owner = $1 AND hash <> $2",
@@ -73,7 +73,7 @@ part!(
      FROM json_each($1) l ORDER BY l.key"
 );
 
-/// Adds lines to the audit.
+/// Adds entries to the audit.
 pub fn audit<'a>(script: &mut StatementBatch, entries: impl Iterator<Item = &'a AuditEntry>) {
     let row = |entry: &AuditEntry| {
         json!({
@@ -129,7 +129,7 @@ impl People for Database {
         for ConfiguredPerson { user, identities } in grants {
             save(&mut tx, user, true).await?;
             identify(&mut tx, user, identities).await?;
-            // So that they can come to the page and have tokens.
+            // Allows logging in to the page and having tokens.
             identify(
                 &mut tx,
                 user,
@@ -137,7 +137,7 @@ impl People for Database {
             )
             .await?;
         }
-        // Whoever comes again later under the same name starts anew.
+        // A person added again later under the same name starts fresh.
         for gone in [
             query!(
                 "DELETE FROM passwords WHERE user_id NOT IN (SELECT user_id FROM identities WHERE platform = 'vine')"
@@ -146,7 +146,7 @@ impl People for Database {
                 "DELETE FROM tokens WHERE owner IN (SELECT id FROM users)
                  AND owner NOT IN (SELECT user_id FROM identities WHERE platform = 'vine')"
             ),
-            // New workers are an administrator's matter.
+            // Only admins may enrol workers.
             query!(
                 "UPDATE tokens SET spent = true WHERE kind = 'enrolment' AND owner IN (SELECT id FROM users WHERE configured AND coalesce(role, '') <> 'admin')"
             ),
@@ -163,7 +163,7 @@ impl People for Database {
         owner: Uuid,
         life: Duration,
     ) -> StoreResult<()> {
-        // Later than those before, whatever the clock says: the latest of a worker's ends the others.
+        // Always later than existing ones, since a worker's latest token ends the others.
         let added = query!(
             "INSERT INTO tokens (hash, kind, owner, expires, made)
              SELECT $1, $2, $3, $4, CASE WHEN coalesce(max(made), 0) >= $5 THEN max(made) + 1 ELSE $5 END FROM tokens WHERE owner = $3",

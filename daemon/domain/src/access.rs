@@ -133,7 +133,7 @@ impl ConfiguredPerson {
 
 /// Why somebody may not do something, and who could change that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{who} may not {} here: that needs the role `{}`", .verb.as_str(), .needs.as_str())]
+#[error("{who} is not allowed to do this; `{}` requires role `{}`", .verb.as_str(), .needs.as_str())]
 pub struct Denied {
     /// The person, or `a stranger`.
     pub who: String,
@@ -146,7 +146,7 @@ pub struct Denied {
 /// The one decision about access: may `user` do `verb`, in `repo` if one is meant? Returns the role
 /// that allowed it.
 pub fn decide(user: Option<&User>, verb: Verb, repo: Option<&Slug>) -> Result<Role, Denied> {
-    let who = user.map_or_else(|| "a stranger".to_owned(), |user| user.name.clone());
+    let who = user.map_or_else(|| "an unknown user".to_owned(), |user| user.name.clone());
     user.and_then(|user| user.role_in(repo))
         .filter(|role| *role >= verb.needs())
         .ok_or(Denied {
@@ -176,7 +176,7 @@ pub struct DecisionRules(pub Vec<DecisionRule>);
 /// Somebody's own task, in a repository where others have to decide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{who} asked for this task, and in `{repo}` whoever asks for a task does not decide its permissions and plans"
+    "{who} created this task; in `{repo}`, someone other than the requester must decide its permissions and plans"
 )]
 pub struct RequesterMayNotDecide {
     /// Who wanted to.

@@ -159,55 +159,55 @@ impl Failure {
     pub fn advice(&self) -> &'static str {
         use FailureKind as K;
         match self.kind {
-            K::AgentCrashed => "See `task log` for its last words, then `task retry`.",
+            K::AgentCrashed => "Check the end of `task log`, then run `task retry`.",
             K::StoppedEarly => {
-                "See `task log` for how far it came; make the prompt more exact, then `task retry`."
+                "Check in `task log` how far it got, make the prompt more precise, then run `task retry`."
             }
             K::AgentHung => {
-                "See `task log` for its last step; a command that waits for input is the usual \
-                 cause. Then `task retry`."
+                "Check its last step in `task log`; the usual cause is a command that waits for \
+                 input. Then run `task retry`."
             }
             K::AgentMissing => {
-                "Install the agent on the worker or set `agents.claude.command`; the worker looks \
-                 again by itself."
+                "Install the agent on the worker or set `agents.claude.command`. The worker checks \
+                 again automatically."
             }
-            K::DiskFull => "Make room on the worker's disk; it looks again by itself.",
+            K::DiskFull => "Free disk space on the worker. It checks again automatically.",
             K::Overloaded => {
-                "Nothing is wrong with the task; the workers look again by themselves."
+                "Nothing is wrong with the task. The workers check again automatically."
             }
-            K::UsageLimit => "It starts again by itself when the limit is reset.",
+            K::UsageLimit => "It starts again automatically when the limit resets.",
             K::BadCredentials => {
-                "Log the agent in on the worker, or set its key in `agents.claude.env`; the worker \
-                 looks again by itself."
+                "Log the agent in on the worker, or set its key in `agents.claude.env`. The worker \
+                 checks again automatically."
             }
             K::ContextTooLong => {
-                "Split the task into smaller ones, or `task retry` to start it in a fresh session."
+                "Split the task into smaller ones, or run `task retry` to start it in a new session."
             }
             K::ApiRefused => {
-                "Read what the service said; change the prompt or the model, then `task retry`."
+                "Read the service's message, change the prompt or the model, then run `task retry`."
             }
             K::RepositoryMissing => {
-                "Put the repository back, or correct it with `repo add`; the worker looks again by \
-                 itself."
+                "Restore the repository, or correct its source with `repo add`. The worker checks \
+                 again automatically."
             }
             K::RemoteAway => {
-                "See that the worker reaches the remote with its key or token; it looks again by \
-                 itself."
+                "Make sure the worker can reach the remote with its key or token. It checks again \
+                 automatically."
             }
             K::WallMissing => {
-                "Put up a better wall on the worker (`vine doctor` there says how), or change what the \
-                 repository demands with `repo set`."
+                "Set up a better wall on the worker (`vine doctor` there shows how), or change the \
+                 wall that the repository requires with `repo set`."
             }
-            K::BaseMissing => "Create the branch, or make a new task with `--base`.",
-            K::BranchTaken => "Free the branch, or make a new task with another `--branch`.",
-            K::Git => "See `task log` for what git said, then `task retry`.",
+            K::BaseMissing => "Create the branch, or create a new task with `--base`.",
+            K::BranchTaken => "Free the branch, or create a new task with another `--branch`.",
+            K::Git => "Check git's output in `task log`, then run `task retry`.",
             K::WorkersLost => {
-                "Look at the workers' memory and logs first: this task may be what ends them. Then \
+                "First check the workers' memory and logs: this task may be what stops them. Then run \
                  `task retry`."
             }
             K::MakesIll => {
-                "Look at what the agent did there (`task log`), give it another way or more room, \
-                 then `task retry`."
+                "Check what the agent did there (`task log`), give it another approach or more room, \
+                 then run `task retry`."
             }
         }
     }

@@ -8,20 +8,20 @@ pub const FILES: &str = "Edit(./**)";
 /// What a rule lets pass and how far that reaches, as a sentence without a full stop.
 pub fn sentence(rule: &str) -> String {
     if rule == FILES {
-        return "writing and changing files inside the worktree, but for `.git` and `.claude`"
+        return "writing and changing files inside the worktree, except `.git` and `.claude`"
             .into();
     }
     let Some((tool, content)) = rule.strip_suffix(')').and_then(|rule| rule.split_once('(')) else {
-        return format!("every call of {rule}, whatever it says");
+        return format!("every call of {rule}, with any input");
     };
     let head = content
         .strip_suffix(":*")
         .or_else(|| content.strip_suffix(" *"));
     match (tool, head) {
         ("Bash", Some(head)) => format!(
-            "every command that begins with “{head}”, on whatever files and addresses follow it"
+            "every command that begins with “{head}”, with any files and addresses after it"
         ),
-        ("Bash", None) => format!("the command “{content}”, again and exactly"),
+        ("Bash", None) => format!("exactly the command “{content}”"),
         _ => format!("{tool} for “{content}”"),
     }
 }
@@ -35,23 +35,20 @@ mod tests {
         for (rule, told) in [
             (
                 "Bash(npm test *)",
-                "every command that begins with “npm test”, on whatever files and addresses follow it",
+                "every command that begins with “npm test”, with any files and addresses after it",
             ),
             (
                 "Bash(npm test:*)",
-                "every command that begins with “npm test”, on whatever files and addresses follow it",
+                "every command that begins with “npm test”, with any files and addresses after it",
             ),
-            (
-                "Bash(git status)",
-                "the command “git status”, again and exactly",
-            ),
+            ("Bash(git status)", "exactly the command “git status”"),
             (
                 "WebFetch(domain:example.org)",
                 "WebFetch for “domain:example.org”",
             ),
             (
                 "mcp__tracker__close",
-                "every call of mcp__tracker__close, whatever it says",
+                "every call of mcp__tracker__close, with any input",
             ),
         ] {
             assert_eq!(sentence(rule), told);

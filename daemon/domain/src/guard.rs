@@ -34,7 +34,7 @@ macro_rules! words {
                 let named = Self::ALL.iter().find(|one| one.as_str() == text);
                 named.copied().ok_or_else(|| {
                     let all = [$($word),+].join(", ");
-                    Invalid::new($what, format!("`{}` is none", shown(text)), format!("use one of {all}"))
+                    Invalid::new($what, format!("`{}`", shown(text)), format!("use one of {all}"))
                 })
             }
         }
@@ -86,8 +86,8 @@ impl Wall {
                 "it reads the memory and the environment of the worker",
                 "it reaches other tasks' folders and sockets",
                 "it reaches the network, and what listens on this machine",
-                "it takes as much memory, disk and as many processes as there are",
-                "it sees which processes run here, and ends them",
+                "it can use all memory, disk space and processes of this machine",
+                "it sees which processes run here, and can end them",
             ],
         }
     }
@@ -196,8 +196,8 @@ impl FromStr for Host {
         if labels.len() < 2 || name.len() > 253 || is_number || !labels.iter().all(is_label) {
             return Err(Invalid::new(
                 "host name",
-                format!("`{}` is none", shown(text)),
-                "give a name like example.org or *.example.org, no address, port or path; other scripts in punycode (xn--…)",
+                format!("`{}`", shown(text)),
+                "use a name like example.org or *.example.org, without IP addresses, ports and paths; write other scripts in punycode (xn--…)",
             ));
         }
         Ok(Self(name))
@@ -263,7 +263,7 @@ impl Guard {
     pub fn preset_behind(&self, wall: Wall) -> Result<Option<Preset>, String> {
         match (self.preset, wall) {
             (Some(preset @ (Preset::Test | Preset::Open)), Wall::Plain) => Err(format!(
-                "its preset `{preset}` lets any command run, and no wall stands there"
+                "its preset `{preset}` allows any command, and the worker has no wall"
             )),
             (None, wall) if wall.holds_network() => Ok(Some(Preset::Test)),
             (preset, _) => Ok(preset),
@@ -274,7 +274,7 @@ impl Guard {
     pub fn refuses(&self, wall: Wall) -> Option<String> {
         match self.wall {
             Some(least) if wall < least => Some(format!(
-                "it demands the wall `{least}`, and the best that stands there is `{wall}`"
+                "it requires the wall `{least}`, and the best wall on the worker is `{wall}`"
             )),
             _ => self.preset_behind(wall).err(),
         }

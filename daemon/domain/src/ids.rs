@@ -48,7 +48,7 @@ macro_rules! numbered {
                 let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
                 let number = digits.parse::<u32>().ok().filter(|n| plain && *n > 0);
                 number.map(|n| $name(n.into())).ok_or_else(|| {
-                    Invalid::new($noun, format!("`{}` is not one", crate::invalid::shown(bare)),
+                    Invalid::new($noun, format!("`{}`", crate::invalid::shown(bare)),
                         concat!("write it like ", $prefix, "-7"))
                 })
             }

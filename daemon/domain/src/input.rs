@@ -80,7 +80,7 @@ fn title(text: &str) -> Result<String, Invalid> {
         Err(Invalid::new(
             "title",
             why,
-            "give one short line; put details into the prompt",
+            "use one short line; put details into the prompt",
         ))
     };
     match text {
@@ -97,13 +97,13 @@ fn prompt(text: &str) -> Result<String, Invalid> {
     let text = text.trim();
     let refuse = |why: String, hint: &str| Err(Invalid::new("prompt", why, hint));
     if text.is_empty() {
-        return refuse("it is empty".into(), "say what the agent should do");
+        return refuse("it is empty".into(), "describe what the agent should do");
     }
     if text.len() > PROMPT_LIMIT {
         let size = text.len() / 1024;
         return refuse(
-            format!("it has {size} KiB, the limit is 256 KiB"),
-            "commit long material to the repository and name the file",
+            format!("it has {size} KiB; the limit is 256 KiB"),
+            "commit long material to the repository and refer to the file",
         );
     }
     match text
@@ -122,27 +122,27 @@ fn branch(text: &str) -> Result<String, Invalid> {
     let refuse = |why: &str| {
         Err(Invalid::new(
             "branch name",
-            format!("`{}`: {why}", shown(text)),
+            format!("`{}` {why}", shown(text)),
             "use a name like `feature/login`",
         ))
     };
     let bad_part = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
     match text {
-        "" => refuse("it is empty"),
-        "@" => refuse("git keeps this name for itself"),
-        _ if text.len() > 200 => refuse("it is longer than 200 bytes"),
-        _ if text.starts_with('-') => refuse("it starts with a dash"),
+        "" => refuse("is empty"),
+        "@" => refuse("is reserved by git"),
+        _ if text.len() > 200 => refuse("is longer than 200 bytes"),
+        _ if text.starts_with('-') => refuse("starts with a dash"),
         _ if text
             .chars()
             .any(|c| c.is_control() || " ~^:?*[\\".contains(c)) =>
         {
-            refuse("it contains a character that git refuses")
+            refuse("contains a character that git does not allow")
         }
         _ if text.contains("..") || text.contains("@{") || text.ends_with('.') => {
-            refuse("git refuses `..`, `@{` and a dot at the end")
+            refuse("contains `..` or `@{`, or ends with a dot")
         }
         _ if text.split('/').any(bad_part) => {
-            refuse("a part of it is empty, starts with a dot or ends in `.lock`")
+            refuse("has a part that is empty, starts with a dot or ends in `.lock`")
         }
         _ => Ok(text.to_owned()),
     }
@@ -157,7 +157,7 @@ fn slug(text: &str) -> Result<String, Invalid> {
     Err(Invalid::new(
         "repository name",
         format!("`{}`", shown(text)),
-        "use lower-case letters, digits, `-`, `_` and `.`, at most 64",
+        "use at most 64 lower-case letters, digits, `-`, `_` and `.`",
     ))
 }
 

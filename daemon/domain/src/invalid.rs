@@ -2,7 +2,7 @@
 
 /// Something handed in cannot be used: which thing, why, and what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this {what} cannot be used: {why}; {hint}")]
+#[error("invalid {what}: {why}; {hint}")]
 pub struct Invalid {
     /// The thing, as people call it: `branch name`, `task id`.
     pub what: &'static str,
@@ -24,7 +24,7 @@ impl Invalid {
 
     /// What is wrong, without the advice.
     pub fn message(&self) -> String {
-        format!("this {} cannot be used: {}", self.what, self.why)
+        format!("invalid {}: {}", self.what, self.why)
     }
 }
 

@@ -61,7 +61,7 @@ pub fn chain(before: &str, at: Timestamp, sealed: &SealedFact) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrokenChain {
     /// What a link seals is not what was sealed, or the link before is another.
-    #[error("link {0} is not what was sealed: it, or what it seals, was changed")]
+    #[error("link {0} does not match its hash: it, or the record that it seals, was changed")]
     Changed(u64),
     /// A link is missing.
     #[error("link {0} is missing")]

@@ -294,12 +294,11 @@ impl Ask {
             Self::Clarify { items } => items
                 .first()
                 .map_or_else(String::new, |item| item.question.clone()),
-            Self::Permission { tool, what, .. } => format!(
-                "May it use {tool}: {}",
-                what.lines().next().unwrap_or_default()
-            ),
+            Self::Permission { tool, what, .. } => {
+                format!("Allow {tool}: {}", what.lines().next().unwrap_or_default())
+            }
             Self::Plan { plan } => format!(
-                "Is this plan good: {}",
+                "Approve this plan: {}",
                 plan.lines().next().unwrap_or_default()
             ),
         };

@@ -68,7 +68,7 @@ impl std::str::FromStr for Lane {
             .ok_or_else(|| {
                 Invalid::new(
                     "priority",
-                    format!("`{}` is no lane", crate::invalid::shown(text)),
+                    format!("`{}`", crate::invalid::shown(text)),
                     "use high, default or low",
                 )
             })

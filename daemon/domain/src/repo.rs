@@ -84,8 +84,8 @@ impl FromStr for Push {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let named = Self::WORDS.iter().find(|(word, _)| *word == text);
         named.map(|(_, push)| *push).ok_or_else(|| {
-            let what = format!("`{}` is none", crate::invalid::shown(text));
-            Invalid::new("push rule", what, "give all, branches, done or never")
+            let what = format!("`{}`", crate::invalid::shown(text));
+            Invalid::new("push rule", what, "use all, branches, done or never")
         })
     }
 }
@@ -134,8 +134,8 @@ impl Source {
         if is_secret {
             return Err(Invalid::new(
                 "repository source",
-                format!("`{}` was given with a user or a password", self.shown()),
-                "leave them out and let git ask its credential helper on each worker \
+                format!("`{}` was given with a user name or password", self.shown()),
+                "remove them and let git use its credential helper on each worker \
                  (`git config --global credential.helper store`), or use ssh",
             ));
         }
@@ -158,13 +158,13 @@ impl TryFrom<String> for Source {
             Err(Invalid::new(
                 "repository source",
                 format!("`{}` {why}", crate::invalid::shown(&text)),
-                "give an absolute path, git@host:org/repo.git, or a URL that starts with https://, ssh:// or \
+                "use an absolute path, git@host:org/repo.git, or a URL that starts with https://, ssh:// or \
                  file://",
             ))
         };
         match text.as_str() {
             t if t.chars().any(char::is_control) || t.len() > 1000 => {
-                refuse("has control characters or is too long")
+                refuse("contains control characters or is longer than 1000 bytes")
             }
             t if t.starts_with('/') => Ok(Self::Path(text)),
             t if ["https://", "ssh://", "file:///"]
@@ -175,9 +175,9 @@ impl TryFrom<String> for Source {
             }
             t if is_scp_like(t) => Ok(Self::Url(text)),
             t if t.starts_with("http://") => {
-                refuse("is not encrypted, so its token could be read on the way")
+                refuse("is not encrypted, so credentials could be read in transit")
             }
-            _ => refuse("is neither"),
+            _ => refuse("is neither an absolute path nor a supported URL"),
         }
     }
 }

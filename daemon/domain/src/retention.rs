@@ -63,8 +63,8 @@ impl LogCap {
                 kept.push(line.into());
                 if lines >= self.lines || bytes >= self.bytes {
                     let said = format!(
-                        "The log of this attempt ends here: {lines} lines and {bytes} bytes are kept, what \
-                         follows is left out."
+                        "The log of this attempt ends here: {lines} lines and {bytes} bytes are stored, the \
+                         rest is dropped."
                     );
                     kept.push(said.into());
                 }

@@ -177,8 +177,8 @@ impl TaskState {
         let is_none = || {
             Invalid::new(
                 "state",
-                format!("`{}` is none", shown(text)),
-                Self::WORDS.join(", "),
+                format!("`{}`", shown(text)),
+                format!("use one of {}", Self::WORDS.join(", ")),
             )
         };
         Self::WORDS

@@ -334,7 +334,7 @@ pub enum RepoVerb {
         /// Create its rooms with end-to-end encryption; this cannot be undone
         #[arg(long)]
         encrypted: bool,
-        /// Push automatically: all, branches (unfinished work as branches), done or never (default: all)
+        /// Push automatically: all, branches (unfinished as branches), done or never (default: all)
         #[arg(long, value_name = "RULE")]
         push: Option<Push>,
     },

@@ -55,7 +55,7 @@ pub async fn run(globals: &Globals, args: &AuditArgs) -> Result<()> {
     }
     match checked {
         Some(LedgerCheck { link, chain, count }) => eprintln!(
-            "{count} {}, none changed. The last link, {link}, is {chain}; store it elsewhere to prove \
+            "{count} {}, unchanged. The last link, {link}, is {chain}; store it elsewhere to prove \
              later that nothing was changed.",
             if count == 1 { "record" } else { "records" }
         ),

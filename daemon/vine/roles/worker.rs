@@ -195,7 +195,7 @@ fn access(said: RemoteConfig, section: &str) -> Result<GitAccess> {
     })
 }
 
-/// How agents are started, by configuration or by `named`.
+/// How agents are started: as `named`, or as configured.
 pub fn agent(config: &Config, named: Option<&str>) -> Result<AgentConfig> {
     let agents = &config.agents;
     let claude = agents

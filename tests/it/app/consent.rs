@@ -149,7 +149,7 @@ async fn a_repository_says_who_decides_and_whether_that_may_be_who_asked() {
         .await
         .expect_err("an operator is not enough here");
     assert!(
-        refused.to_string().contains("needs the role `admin`"),
+        refused.to_string().contains("requires role `admin`"),
         "{refused}"
     );
     let audit = team.app.store.audit_lines(10).await.expect("read");

@@ -81,7 +81,7 @@ async fn words_beside_a_picture_are_the_answer_and_their_author_hears_what_was_l
     let talk = Talk::new(Fake::default()).await;
     let (_, id, shown) = talk.asked().await;
     let root = shown.dispatch.thread.expect("a thread");
-    let left_out = Some("`shot.png` was left out: agents get words.".to_owned());
+    let left_out = Some("`shot.png` was left out: agents can only read text.".to_owned());
     let picture = Inbound {
         left_out: left_out.clone(),
         ..talk.words("$1", &root, "Blue", InboundKind::Said)
@@ -192,7 +192,10 @@ async fn whoever_waits_for_an_answer_alone_gets_it_each_time_and_so_does_whoever
         .await;
         for (author, private) in [("@vic:x", true), ("@vic:x", false), ("@eve:x", true)] {
             let told = talk.told(&format!("{author}{number}{private}")).await;
-            assert!(told.contains("may not answer"), "{told}");
+            assert!(
+                told.contains("is not allowed to do this; `answer`"),
+                "{told}"
+            );
         }
     }
     talk.read("$1").await;

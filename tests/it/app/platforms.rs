@@ -563,7 +563,10 @@ async fn talk_that_is_not_for_us_is_left_alone_and_strangers_are_refused_once() 
         .await;
     let told = talk.chat.aside("$5").await;
     assert!(
-        told.dispatch.message.text.contains("a stranger may not"),
+        told.dispatch
+            .message
+            .text
+            .contains("an unknown user is not allowed"),
         "{}",
         told.dispatch.message.text
     );
@@ -579,7 +582,7 @@ async fn talk_that_is_not_for_us_is_left_alone_and_strangers_are_refused_once() 
             .dispatch
             .message
             .text
-            .contains("Vic may not answer")
+            .contains("Vic is not allowed to do this; `answer`")
     );
     assert!(talk.team.app.question(id).await.expect("read").is_open());
     let told = talk.chat.aside("$2").await.dispatch.message.text;
@@ -605,7 +608,7 @@ async fn commands_are_understood_in_rooms_and_threads_and_only_the_author_change
             .dispatch
             .message
             .text
-            .contains("questions waiting")
+            .contains("open questions")
     );
     let (attempt, id, shown) = talk.asked().await;
     let thread = shown.dispatch.thread.as_deref();

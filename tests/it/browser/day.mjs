@@ -60,7 +60,7 @@ await create('Plant a hedge');
 await page.getByRole('button', { name: 'Hornbeam' }).waitFor();
 await seen('asked');
 await page.getByRole('link', { name: 'Overview' }).click();
-await page.getByRole('heading', { name: '1 waiting for an answer' }).waitFor();
+await page.getByRole('heading', { name: '1 question waiting' }).waitFor();
 await seen('waiting');
 await page.getByRole('button', { name: 'Hornbeam' }).click();
 await page.getByText('What should it be called?').first().waitFor();

@@ -196,7 +196,10 @@ async fn discord_what_is_said_while_nobody_listens_is_found_and_each_press_is_an
     let told = |state: &Value| {
         let all = state["ephemerals"].as_array().expect("ephemerals");
         all.iter()
-            .filter(|one| one["user"] == BEN && text(one, "content").contains("may not answer"))
+            .filter(|one| {
+                one["user"] == BEN
+                    && text(one, "content").contains("is not allowed to do this; `answer`")
+            })
             .count()
             == 3
     };

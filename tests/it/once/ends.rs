@@ -126,7 +126,7 @@ async fn slack_whoever_is_taken_out_of_the_file_is_a_stranger_in_chat() {
         .say("U0ANN", "<@U0BOT> task new Let me in", None)
         .await;
     channel
-        .whispers("U0ANN", "a stranger may not operate")
+        .whispers("U0ANN", "an unknown user is not allowed to do this")
         .await;
     let tasks = channel.place.say("task list").await;
     assert!(!tasks.to_string().contains("Let me in"), "{tasks}");
@@ -137,14 +137,14 @@ async fn a_file_that_is_wrong_changes_nothing_and_says_why() {
     let (place, daemon) = begun().await;
     let ann = token_of(&place, "Ann");
     rewrite(&place, "matrix = \"@ann:x\"", "matrix = \"ann\"");
-    place.status("`ann` of Ann is no Matrix id").await;
+    place.status("`ann` of Ann is not a Matrix id").await;
     assert_eq!(made_by(&place, &ann).await, StatusCode::CREATED);
     let page = browser_of(&place, "Ben").await.page("/").await;
-    assert!(page.contains("no Matrix id"), "people see why");
+    assert!(page.contains("not a Matrix id"), "people see why");
 
     rewrite(&place, "matrix = \"ann\"", "matrix = \"@ann:y\"");
     until(PATIENCE, "it is taken over", || {
-        daemon.output().contains("was taken over").then_some(())
+        daemon.output().contains("was applied").then_some(())
     })
     .await;
     let status = place.say("status").await;
@@ -159,7 +159,7 @@ async fn a_file_that_is_wrong_changes_nothing_and_says_why() {
     let begun = Instant::now();
     daemon.signal(Signal::HUP);
     until(PATIENCE, "the signal is heard", || {
-        (daemon.output().matches("was taken over").count() == 2).then_some(())
+        (daemon.output().matches("was applied").count() == 2).then_some(())
     })
     .await;
     assert!(begun.elapsed() < SOON);

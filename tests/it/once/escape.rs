@@ -473,8 +473,8 @@ fn line(wall: Wall, of: Of) -> Option<&'static str> {
         (Memory, _) => "it reads the memory and the environment of the worker",
         (Others, _) => "it reaches other tasks' folders and sockets",
         (Network, _) => "it reaches the network, and what listens on this machine",
-        (Limits, _) => "it takes as much memory, disk and as many processes as there are",
-        (Processes, Wall::Plain) => "it sees which processes run here, and ends them",
+        (Limits, _) => "it can use all memory, disk space and processes of this machine",
+        (Processes, Wall::Plain) => "it sees which processes run here, and can end them",
         (Processes, _) => "it sees which processes run here",
         (Kernel, _) => return None,
     })

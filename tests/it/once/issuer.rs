@@ -137,7 +137,7 @@ const PEOPLE: &str = "[[people]]\nname = \"Ann\"\nrole = \"operator\"\noidc = \"
 async fn browser_comes_in_with_an_account_and_whoever_is_not_named_here_does_not() {
     let (place, _processes, base) = begun(PEOPLE).await;
     let ann = comes_in(&base, "ann-0815").await;
-    assert_eq!(ann["heading"], "Nobody waits for an answer", "{ann:#}");
+    assert_eq!(ann["heading"], "Nothing needs an answer", "{ann:#}");
     assert!(
         ann["text"].as_str().expect("text").contains("Ann"),
         "{ann:#}"
@@ -214,7 +214,7 @@ async fn browser_comes_in_when_the_issuer_has_changed_its_keys() {
     first.kill();
     let _second = issuer(port, &base).await;
     let again = comes_in(&base, "ann-0815").await;
-    assert_eq!(again["heading"], "Nobody waits for an answer", "{again:#}");
+    assert_eq!(again["heading"], "Nothing needs an answer", "{again:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,7 +128,7 @@ async fn matrix_an_upgraded_room_is_followed_with_its_open_questions_and_ok_mean
 
     let doctor = room.doctor();
     assert!(
-        doctor.contains("speaks as @vine:vine.test, checked 20"),
+        doctor.contains("connected as @vine:vine.test, checked 20"),
         "{doctor}"
     );
     room.ann.reply(&next, &event_id(&question), "yes").await;

@@ -96,7 +96,7 @@ async fn slack_words_come_as_they_were_typed_and_nothing_else_vanishes() {
     for heard in [
         "heard <main.rs>",
         "heard <Forwarded from Ben: ask <@ann> of @devs>",
-        "heard <Voice message, written down by Slack: go home>",
+        "heard <Voice message, transcribed by Slack: go home>",
         "heard <Two>",
         "heard <waves>",
     ] {

@@ -49,7 +49,7 @@ async fn transfer_moves_a_team_to_postgresql_and_back_with_nothing_lost() {
     let read = |file: &str| fs::read_to_string(folder.join(file)).expect("written");
     let said = place.shell(&["export", file]);
     assert_eq!(mode(&place, file), 0o600);
-    assert!(said.contains("rows are in sqlite.jsonl"), "{said}");
+    assert!(said.contains("rows to sqlite.jsonl"), "{said}");
 
     // The same configuration with the address of an empty database: from here on everything is
     // there.
@@ -57,7 +57,7 @@ async fn transfer_moves_a_team_to_postgresql_and_back_with_nothing_lost() {
     place
         .env
         .push(("VINE_DATABASE__URL".into(), database.url()));
-    assert!(place.shell(&["import", file]).contains("rows are here"));
+    assert!(place.shell(&["import", file]).contains("Imported "));
     assert!(
         place
             .try_shell(&["import", file])
@@ -111,7 +111,7 @@ async fn a_backup_is_made_while_the_daemon_goes_on_and_what_it_holds_goes_on_too
     place.question(&task).await;
     let said = place.shell(&["backup", "copy.db"]);
     assert_eq!(mode(&place, "copy.db"), 0o600);
-    assert!(said.contains("copy.db is a whole copy"), "{said}");
+    assert!(said.contains("copy.db is a complete copy"), "{said}");
     assert!(
         place
             .try_shell(&["backup", "copy.db"])

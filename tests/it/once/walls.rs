@@ -493,14 +493,16 @@ async fn a_repository_demands_a_wall_and_a_preset_that_not_every_worker_has() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let why = place.say(&format!("task explain {task}")).await["explanation"].to_string();
     assert!(
-        why.contains("it demands the wall `bubblewrap`, and the best that stands there is `plain`"),
+        why.contains(
+            "it requires the wall `bubblewrap`, and the best wall on the worker is `plain`"
+        ),
         "{why}"
     );
     let text = said("repo set site --wall default --preset test").await;
     assert!(text.contains("preset test"), "{text}");
     let why = place.say(&format!("task explain {task}")).await["explanation"].to_string();
     assert!(
-        why.contains("its preset `test` lets any command run, and no wall stands there"),
+        why.contains("its preset `test` allows any command, and the worker has no wall"),
         "{why}"
     );
     said("repo set site --preset default").await;
@@ -748,7 +750,7 @@ async fn where_no_wall_can_stand_nothing_starts_without_a_word_of_its_owner() {
     }
     let (_, doctor) = vine(&["doctor"]);
     assert!(
-        doctor.contains("none can stand") && doctor.contains("apt install bubblewrap"),
+        doctor.contains("no wall works here") && doctor.contains("apt install bubblewrap"),
         "{doctor}"
     );
     // In a terminal it asks once; a yes is remembered.
@@ -800,7 +802,7 @@ sys.stdout.buffer.write(said)
     );
     let again = ask("n");
     assert!(
-        !again.contains("Go on?") && again.contains("apt install bubblewrap"),
+        !again.contains("Continue?") && again.contains("apt install bubblewrap"),
         "remembered, and the reason is said: {again}"
     );
     // With a word it goes on, and says so.
@@ -1090,5 +1092,5 @@ async fn where_only_vine_was_built_its_sandboxes_stand_all_the_same() {
     );
     let output = command.output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("bubblewrap stands around agents"), "{said}");
+    assert!(said.contains("agents run behind bubblewrap"), "{said}");
 }

@@ -44,7 +44,7 @@ async fn a_database_that_cannot_be_used_is_named_with_what_to_do() {
         ),
         (
             format!("postgres://nobody-we-know:hush@{address}/{name}"),
-            "does not let nobody-we-know in",
+            "rejected the login of nobody-we-know",
             "correct the user or the password",
         ),
         (

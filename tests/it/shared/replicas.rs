@@ -127,7 +127,7 @@ async fn replicas_take_an_adapter_over_when_its_daemon_is_killed_or_stopped() {
     assert!(stopped < Duration::from_secs(5), "{stopped:?}");
     // What people say is heard by whoever has the adapter now.
     channel.say("U0ANN", "@vine status", None).await;
-    channel.whispers("U0ANN", "questions waiting").await;
+    channel.whispers("U0ANN", "open questions").await;
     assert_said_once(&channel).await;
 }
 

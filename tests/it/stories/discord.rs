@@ -133,7 +133,9 @@ async fn discord_buttons_modals_menus_and_strangers() {
     guild
         .command(BEN, &guild.id, &["task", "new"], json!({ "title": "Mine" }))
         .await;
-    guild.whispers(BEN, "may not operate here").await;
+    guild
+        .whispers(BEN, "is not allowed to do this; `operate` requires")
+        .await;
     assert_eq!(
         guild.place.say("task list").await.as_array().map(Vec::len),
         Some(2),

@@ -98,7 +98,7 @@ async fn a_person_sets_a_password_and_comes_back_with_it() {
                 .text()
                 .await
                 .expect("a page")
-                .contains("The name or the password is wrong."),
+                .contains("Incorrect name or password."),
             "{name}"
         );
     }
@@ -251,7 +251,7 @@ async fn a_forgotten_password_is_forgotten_here_too() {
         .await
         .expect_err("an operator");
     assert!(
-        refused.to_string().contains("needs the role `admin`"),
+        refused.to_string().contains("requires role `admin`"),
         "{refused}"
     );
     let refused = place

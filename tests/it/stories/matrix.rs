@@ -75,7 +75,9 @@ async fn matrix_a_plain_reply_and_a_reaction_answer_and_only_the_author_edits() 
         .await;
     eve.react(&room.id, &event_id(&question), "2️⃣").await;
     eve.reply(&room.id, &event_id(&question), "No").await;
-    room.ann.hears(&room.id, "a stranger may not answer").await;
+    room.ann
+        .hears(&room.id, "an unknown user is not allowed to do this")
+        .await;
     let answer = room.ann.reply(&room.id, &event_id(&question), "Yes").await;
     let done = room.place.wait(&task, "done").await;
     assert_eq!(

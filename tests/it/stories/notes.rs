@@ -159,7 +159,7 @@ async fn what_no_agent_reads_is_said_to_be_so_and_a_task_that_is_over_takes_no_n
         .await
         .expect_err("nobody reads it");
     assert!(
-        refused.to_string().contains("no agent reads this any more"),
+        refused.to_string().contains("no agent will read this"),
         "{refused}"
     );
     assert!(

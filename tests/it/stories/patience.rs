@@ -254,7 +254,7 @@ async fn with_three_questions_open_in_a_room_one_digest_stands_for_all_reminders
     let digests = rooms(&team).await;
     assert_eq!(digests.len(), 1, "{digests:#?}");
     assert!(
-        digests[0].starts_with("**3 questions waiting** in `site`"),
+        digests[0].starts_with("**3 open questions** in `site`"),
         "{digests:#?}"
     );
     for (attempt, question) in &asked {

@@ -151,7 +151,7 @@ async fn claude_credentials_that_are_refused_for_one_task_only_are_its_own_fault
             state: "failed",
             kind: "makes_ill",
             says: "rejected the agent's credentials",
-            advice: "Look at what the agent did there",
+            advice: "Check what the agent did there",
         };
         assert_failed(&place, &task, &expected).await;
     }

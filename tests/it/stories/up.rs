@@ -21,7 +21,7 @@ async fn a_newcomer_answers_a_first_question_on_the_page() {
     let mut page = String::new();
     for _ in 0..200 {
         page = browser.page("/").await;
-        if page.contains("3 waiting for an answer") {
+        if page.contains("3 questions waiting") {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -65,7 +65,7 @@ async fn a_newcomer_answers_a_first_question_on_the_page() {
         "{thread}"
     );
     let way = thread
-        .split("<summary>Ways of the questions")
+        .split("<summary>Question timelines")
         .nth(1)
         .expect("a table")
         .split("</table>")
@@ -95,7 +95,7 @@ async fn a_newcomer_answers_a_first_question_on_the_page() {
     let browser = Browser::log_in(&link).await;
     let page = browser.page("/").await;
     assert!(
-        page.contains("1 waiting for an answer")
+        page.contains("1 question waiting")
             && page.contains("How often should the beds be watered?"),
         "{page}"
     );
@@ -291,7 +291,7 @@ async fn a_repository_without_a_commit_and_a_folder_inside_it_are_refused_with_a
         .output()
         .expect("it runs");
     assert!(
-        String::from_utf8_lossy(&output.stderr).contains("lies inside the repository"),
+        String::from_utf8_lossy(&output.stderr).contains("is inside the repository"),
         "{output:?}"
     );
     assert_eq!(git(&other, &["status", "--porcelain"]), "");
@@ -348,7 +348,7 @@ async fn a_removed_local_worker_comes_back_and_an_answered_demo_can_be_tried_aga
         );
     }
     let page = browser.page("/").await;
-    assert!(page.contains("Nobody waits"), "{page}");
+    assert!(page.contains("Nothing needs an answer"), "{page}");
     for _ in 0..200 {
         if browser.page("/").await.matches(">Done<").count() == 3 {
             break;
@@ -466,7 +466,7 @@ async fn each_screen_shows_what_there_is_and_its_buttons_do_what_commands_do() {
     );
     let sessions = browser.page("/sessions").await;
     assert!(
-        sessions.contains("href=\"/tasks/T-2\"") && sessions.contains("while its task goes on"),
+        sessions.contains("href=\"/tasks/T-2\"") && sessions.contains("while its task is open"),
         "{sessions}"
     );
     assert!(

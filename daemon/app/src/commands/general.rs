@@ -33,11 +33,7 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     let workers = app.store.workers().await?;
     let depths = app.store.depths().await?;
     let queues = view::queues(&depths);
-    let waiting = texts::counted(
-        depths.open_questions,
-        "question waiting",
-        "questions waiting",
-    );
+    let waiting = texts::counted(depths.open_questions, "open question", "open questions");
     let (tasks, crew) = (counted_tasks(&running), crew(&workers, now));
     let mut lines = vec![format!("{waiting}, {tasks}, {crew}")];
     lines.extend(questions.iter().map(question::line));
@@ -114,11 +110,7 @@ async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> AppResult<C
     } else {
         "open"
     };
-    let waiting = texts::counted(
-        questions.len() as u64,
-        "question waiting",
-        "questions waiting",
-    );
+    let waiting = texts::counted(questions.len() as u64, "open question", "open questions");
     let mut lines = vec![format!(
         "{waiting} and {} in your repositories",
         counted_tasks(running)

@@ -212,10 +212,7 @@ fn line(repo: &Repo) -> String {
         (repo.paused, ", paused"),
         (repo.trusted, ", trusted"),
         (repo.encrypted, ", encrypted rooms"),
-        (
-            repo.push == Push::Branches,
-            ", unfinished work is pushed to branches",
-        ),
+        (repo.push == Push::Branches, ", unfinished work on branches"),
         (repo.push == Push::Done, ", only finished work is pushed"),
         (repo.push == Push::Never, ", pushed only on request"),
     ]

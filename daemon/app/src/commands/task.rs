@@ -133,7 +133,7 @@ async fn show(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput
     let mut lines = vec![
         line(app, &task),
         format!(
-            "from {} to {}, asked by {}",
+            "from {} to {}, requested by {}",
             task.base, task.branch, task.requester
         ),
     ];

@@ -1,15 +1,15 @@
-//! Which server and database this is, and on which branch of its history. Another one than the last time
-//! was restored from a copy, or took over from a server that it did not follow to the end: numbers that
-//! were handed out since may stand in branches, rooms and people's heads, and are not handed out again.
+//! Detects whether this is the same server, database and timeline as last time. If not, the
+//! database was restored from a copy, or a replica that was behind took over. Numbers that were
+//! assigned since then may still be in use in branches and rooms, so they are not assigned again.
 
 use sqlx::{PgPool, query, query_scalar};
 
-/// Numbers go on after this many.
+/// The size of the gap in the numbers.
 const GAP: i64 = 1_000;
 
-/// Notes who the server is, and leaves a gap in all numbers when it is another one.
+/// Records the server's identity, and leaves a gap in all numbers if it has changed.
 pub async fn look(pool: &PgPool) -> sqlx::Result<()> {
-    // The macros' user may be none that reads these.
+    // Not with the macros, since the user at compile time may not be allowed to read these.
     let born = query_scalar::<_, String>(
         "SELECT concat_ws('/', s.system_identifier, c.timeline_id, (SELECT oid FROM pg_database WHERE datname = current_database()))
          FROM pg_control_system() s, pg_control_checkpoint() c",
@@ -17,7 +17,7 @@ pub async fn look(pool: &PgPool) -> sqlx::Result<()> {
     let born = match born.fetch_one(pool).await {
         Ok(born) => born,
         Err(sqlx::Error::Database(why)) => {
-            tracing::debug!("who this server is cannot be read: {why}");
+            tracing::debug!("could not read the server's identity: {why}");
             return Ok(());
         }
         Err(error) => return Err(error),
@@ -48,8 +48,8 @@ pub async fn look(pool: &PgPool) -> sqlx::Result<()> {
         .execute(&mut *tx)
         .await?;
         tracing::warn!(
-            "this database was restored from a copy, or another server took it over; numbers of tasks and \
-             questions go on after a gap, so that none of them is handed out twice"
+            "this database was restored from a copy, or another server took over; numbers of tasks and \
+             questions continue after a gap, so that none is assigned twice"
         );
     }
     tx.commit().await

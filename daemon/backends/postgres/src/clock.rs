@@ -1,5 +1,5 @@
-//! The server's clock, which judges leases and due times. Asked now and then; our monotonic clock carries
-//! it on, so that a wrong or jumping clock of a daemon's machine decides nothing.
+//! The server's clock, which judges leases and due times. It is read regularly and advanced by our
+//! monotonic clock in between, so a wrong or jumping clock on the daemon's machine does not matter.
 
 use std::{
     sync::{Arc, Weak},
@@ -9,19 +9,19 @@ use std::{
 use sqlx::{PgPool, query_scalar};
 use vine_domain::{Timestamp, clock::MonotonicClock};
 
-/// Quartz drifts by less than a millisecond in this time; a step of the server's clock is seen after it.
+/// How often to read it. Clocks drift by less than a millisecond in this time.
 const EVERY: Duration = Duration::from_secs(2);
-/// The quickest of so many answers tells best.
+/// Reads per sample; the fastest is the most accurate.
 const SAMPLES: u32 = 3;
 
-/// Asks the server and goes on asking while somebody uses the clock.
+/// Reads the server's clock, and keeps reading it while the clock is in use.
 pub async fn follow(pool: &PgPool) -> sqlx::Result<Arc<MonotonicClock>> {
     let clock = Arc::new(MonotonicClock::begin(ask(pool).await?));
     tokio::spawn(keep_asking(Arc::downgrade(&clock), pool.clone()));
     Ok(clock)
 }
 
-/// The server's time of now.
+/// The server's current time.
 async fn ask(pool: &PgPool) -> sqlx::Result<Timestamp> {
     let (mut quickest, mut best) = (Duration::MAX, (Timestamp(0), Instant::now()));
     for _ in 0..SAMPLES {
@@ -47,7 +47,7 @@ async fn keep_asking(clock: Weak<MonotonicClock>, pool: PgPool) {
         };
         match ask(&pool).await {
             Ok(now) => clock.hear(now),
-            Err(error) => tracing::debug!("the server's clock cannot be read: {error}"),
+            Err(error) => tracing::debug!("could not read the server's clock: {error}"),
         }
     }
 }

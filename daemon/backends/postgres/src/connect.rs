@@ -1,5 +1,5 @@
-//! The first connection. A pool would only say that it waited in vain; this says why there is none,
-//! and what to do.
+//! The first connection. A pool would only report a timeout; this reports why there is no
+//! connection and what to do.
 
 use std::{str::FromStr, time::Duration};
 
@@ -11,82 +11,83 @@ use tokio::time::timeout;
 
 use crate::OpenError;
 
-/// A server that is well answers sooner.
+/// A healthy server answers sooner.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Nothing that speaks PostgreSQL is there.
+    /// No PostgreSQL server answers there.
     #[error("PostgreSQL does not answer at {at} ({why}); start it, or correct database.url")]
     Silent {
-        /// Where it was looked for.
+        /// The server's address.
         at: String,
-        /// In the words of the system.
+        /// The system's error message.
         why: String,
     },
-    /// User or password are not the right ones.
+    /// The user or the password is wrong.
     #[error(
-        "PostgreSQL at {at} does not let {user} in ({why}); correct the user or the password in \
-         database.url"
+        "PostgreSQL at {at} rejected the login of {user} ({why}); correct the user or the password \
+         in database.url"
     )]
     Stranger {
-        /// Where it was looked for.
+        /// The server's address.
         at: String,
-        /// As whom we came.
+        /// The user name.
         user: String,
-        /// In the words of the server.
+        /// The server's error message.
         why: String,
     },
     /// The server has no such database.
     #[error(
-        "PostgreSQL at {at} has no database `{name}`; create it with `createdb {name}`, its tables \
-         come by themselves"
+        "PostgreSQL at {at} has no database `{name}`; create it with `createdb {name}`, AgentVine \
+         then creates its tables"
     )]
     NoDatabase {
-        /// Where it was looked for.
+        /// The server's address.
         at: String,
-        /// The name that was asked for.
+        /// The database's name.
         name: String,
     },
-    /// A pooler gives each transaction another connection.
+    /// A pooler assigns connections per transaction.
     #[error(
-        "{at} is PgBouncer, or another pooler, in transaction mode: each transaction comes to another connection, \
-         and statements that were prepared, locks and notifications are lost on the way; set \
-         `pool_mode = session` for this database there, or name PostgreSQL itself in database.url"
+        "{at} is PgBouncer, or another pooler, in transaction mode: each transaction may use a different connection, \
+         so prepared statements, locks and notifications are lost; set \
+         `pool_mode = session` for this database there, or use PostgreSQL itself in database.url"
     )]
     Pooled {
-        /// Where it was looked for.
+        /// The server's address.
         at: String,
     },
 }
 
-/// How to connect. The address is never part of an error: it may hold a password.
+/// Parses the URL, which is never part of an error since it may contain a password.
 pub fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(OpenError::Address)?
         .application_name("agentvine")
-        // No numbers with a fraction are read, and poolers refuse it.
+        // We read no floating-point numbers, and poolers refuse this option.
         .extra_float_digits(None);
     Ok(options.disable_statement_logging())
 }
 
-/// What holds for each of our connections. Said in statements, since poolers refuse options at the start.
+/// Settings of each connection. Set with statements, since poolers refuse startup options.
 ///
-/// What was confirmed survives a power cut, whatever the server's default is. No statement takes 20 s
-/// unless something is wrong with it, or with a lock that somebody else holds; a daemon that is stopped in
-/// the middle of a transaction loses what it had locked after 10 s. Each of our statements walks an index
-/// to a few rows, so its plan is always the same, and making it anew costs more than following it; a disk
-/// for a database finds a row as fast as the next one; and nothing here is worth a compiler.
+/// Confirmed commits survive a power cut, whatever the server's default is. A statement only takes
+/// 20 s if something is wrong with it or with a lock that another connection holds. A daemon that
+/// is stopped in the middle of a transaction loses its locks after 10 s. Each of our statements
+/// uses an index to find a few rows, so its plan is always the same, and replanning costs more than
+/// running it. Database disks read random pages about as fast as sequential ones. JIT compilation
+/// does not pay off for such statements.
 const SETTINGS: &str = "SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '10s'; SET synchronous_commit = 'on'; \
     SET plan_cache_mode = 'force_generic_plan'; SET random_page_cost = '1.1'; SET jit = 'off'";
 
-/// Makes a new connection ours.
+/// Applies our settings to a new connection.
 pub async fn settle(at: &mut PgConnection) -> sqlx::Result<()> {
     at.execute(SETTINGS).await.map(|_| ())
 }
 
-/// Connects once, and says what the server calls itself.
+/// Connects once and returns the server's version and address.
 pub async fn greet(options: &PgConnectOptions) -> Result<String, OpenError> {
     let connection = timeout(PATIENCE, PgConnection::connect_with(options)).await;
     let mut connection = connection
@@ -105,13 +106,13 @@ pub async fn greet(options: &PgConnectOptions) -> Result<String, OpenError> {
     Ok(format!("PostgreSQL {version} at {}", at(options)))
 }
 
-/// Whether another connection comes to the same server process while this one is open, as in a pooler's
-/// transaction mode. Only statements that are not prepared work in both.
+/// Whether two open connections can get the same server process, as in a pooler's transaction mode.
+/// Only unprepared statements work both with and without a pooler.
 async fn is_pooled(options: &PgConnectOptions, first: &mut PgConnection) -> sqlx::Result<bool> {
     let own = process(first).await?;
     let mut second = PgConnection::connect_with(options).await?;
     match second.execute("BEGIN").await {
-        // What PgBouncer says in the mode in which each statement is by itself.
+        // PgBouncer's error in statement mode.
         Err(sqlx::Error::Database(why)) if why.code().as_deref() == Some("08P01") => {
             return Ok(true);
         }
@@ -119,7 +120,7 @@ async fn is_pooled(options: &PgConnectOptions, first: &mut PgConnection) -> sqlx
     };
     let mut pooled = process(&mut second).await? == own;
     second.execute("ROLLBACK").await?;
-    // Some give the process that rested longest.
+    // Some poolers assign the process that was idle the longest.
     for _ in 0..4 {
         pooled |= process(first).await? != own;
         pooled |= process(&mut second).await? == own;
@@ -142,8 +143,8 @@ fn at(options: &PgConnectOptions) -> String {
     }
 }
 
-/// Codes by appendix A of PostgreSQL's manual: class 28 is about who may come, 3D000 is a database
-/// that is not there.
+/// Error codes are from appendix A of PostgreSQL's manual: class 28 is invalid authorization, 3D000
+/// is a missing database.
 fn explain(options: &PgConnectOptions, error: sqlx::Error) -> OpenError {
     let (at, user) = (at(options), options.get_username().to_owned());
     match error {

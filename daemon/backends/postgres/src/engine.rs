@@ -1,5 +1,5 @@
-//! What PostgreSQL does its own way: many writers, so rows are locked, in the order of their ids;
-//! ids come from sequences.
+//! What is specific to PostgreSQL: many writers, so rows are locked, in the order of their IDs; IDs
+//! come from sequences.
 
 use std::time::Duration;
 
@@ -15,22 +15,20 @@ use crate::{
     sql::{StatementBatch, unavailable},
 };
 
-/// A statement whose rows the transaction is to keep to itself: what another one holds is left to
-/// it.
+/// A statement that locks its rows and skips those that another transaction has locked.
 macro_rules! locked {
     ($statement:ident, $($arg:expr),+) => { $statement!("FOR NO KEY UPDATE OF o, t SKIP LOCKED", $($arg),+) };
 }
 pub(crate) use locked;
 
-/// A statement whose workers stay until the transaction ends: one that is removed meanwhile waits,
-/// and then finds what was claimed.
+/// A statement that locks its workers against removal until the transaction ends: a concurrent
+/// removal waits, and then sees the claims.
 macro_rules! kept {
     ($statement:ident, $($arg:expr),+) => { $statement!("FOR KEY SHARE OF w", $($arg),+) };
 }
 pub(crate) use kept;
 
-/// Keeps tasks as they are until the transaction ends. The order of ids keeps transactions from
-/// waiting for one another in a circle.
+/// Locks tasks until the transaction ends, in the order of their IDs to prevent deadlocks.
 pub async fn lock(tx: &mut Connection, tasks: impl Iterator<Item = TaskId>) -> StoreResult<()> {
     let ids: Vec<i64> = tasks.map(|id| id.0.cast_signed()).collect();
     if !ids.is_empty() {
@@ -43,8 +41,8 @@ pub async fn lock(tx: &mut Connection, tasks: impl Iterator<Item = TaskId>) -> S
     Ok(())
 }
 
-/// Keeps everybody from saying anything until the transaction ends: what is said while a room comes
-/// could miss it.
+/// Blocks new messages until the transaction ends: one added while a room is bound could miss the
+/// room.
 pub async fn silence(tx: &mut Connection) -> StoreResult<()> {
     query!("LOCK TABLE chat_messages IN SHARE ROW EXCLUSIVE MODE")
         .execute(tx)
@@ -53,15 +51,15 @@ pub async fn silence(tx: &mut Connection) -> StoreResult<()> {
         .map_err(unavailable)
 }
 
-/// How far this machine's clock and the server's are apart.
+/// The difference between this machine's clock and the server's.
 pub fn skew(database: &Database) -> Duration {
     Duration::from_millis(database.now().0.abs_diff(System.now().0))
 }
 
-/// How many bytes its rows take, as far as the server's statistics tell: room that is free again belongs to
-/// its tables, and would look as if nothing had been removed.
+/// The size of the rows in bytes, estimated from the server's statistics. The size of the tables
+/// would include freed space, as if nothing had been removed.
 pub async fn size(database: &Database) -> sqlx::Result<u64> {
-    // A table that nobody has looked at has no statistics.
+    // A table that was never analyzed has no statistics.
     let unknown: bool = query_scalar(
         "SELECT EXISTS (SELECT 1 FROM pg_stat_user_tables s WHERE s.schemaname = current_schema() AND s.n_live_tup > 0 AND NOT EXISTS
              (SELECT 1 FROM pg_stats w WHERE w.schemaname = s.schemaname AND w.tablename = s.relname))",
@@ -71,8 +69,8 @@ pub async fn size(database: &Database) -> sqlx::Result<u64> {
     if unknown {
         query("ANALYZE").execute(database.writer()).await?;
     }
-    // Rows, their heads (24 bytes and a pointer of 4) and their indices, which are about two fifths; and what is
-    // too long for a row, in pieces of 2 kB (PostgreSQL's manual, "TOAST").
+    // Rows, their headers (24 bytes and a pointer of 4) and their indexes, which add about 40 %;
+    // and values too long for a row, in pieces of 2 kB (PostgreSQL's manual, "TOAST").
     let size: i64 = query_scalar(
         "SELECT CAST(coalesce(sum(s.n_live_tup * (coalesce(w.width, 0) + 28) * 1.4 + coalesce(t.n_live_tup, 0) * 2048), 0) AS BIGINT)
          FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
@@ -86,7 +84,7 @@ pub async fn size(database: &Database) -> sqlx::Result<u64> {
     Ok(size.unsigned_abs())
 }
 
-/// A transaction that sees the database as it is at one moment.
+/// A transaction that sees a consistent snapshot of the database.
 pub async fn snapshot(database: &Database) -> sqlx::Result<Transaction<'static, Postgres>> {
     let mut tx = database
         .pool
@@ -96,7 +94,7 @@ pub async fn snapshot(database: &Database) -> sqlx::Result<Transaction<'static, 
     Ok(tx)
 }
 
-/// Statements of this transaction may take as long as they need.
+/// Lifts the time limit for statements of this transaction.
 pub async fn take_time(tx: &mut Connection) -> sqlx::Result<()> {
     query("SET LOCAL statement_timeout = 0")
         .execute(tx)
@@ -104,7 +102,7 @@ pub async fn take_time(tx: &mut Connection) -> sqlx::Result<()> {
         .map(|_| ())
 }
 
-/// A table's columns, each with its type.
+/// A table's columns with their types.
 pub async fn columns(at: &mut Connection, table: &str) -> sqlx::Result<Vec<(String, String)>> {
     let rows = query!(
         r#"SELECT column_name::TEXT AS "name!", data_type::TEXT AS "kind!" FROM information_schema.columns
@@ -119,7 +117,7 @@ pub async fn columns(at: &mut Connection, table: &str) -> sqlx::Result<Vec<(Stri
         .collect())
 }
 
-/// The statement that gives a table's rows as JSON.
+/// The statement that returns a table's rows as JSON.
 pub fn as_json(table: &str, columns: &[(String, String)]) -> String {
     let pairs: Vec<String> = columns
         .iter()
@@ -131,7 +129,7 @@ pub fn as_json(table: &str, columns: &[(String, String)]) -> String {
     )
 }
 
-/// Ids go on after those that were handed out.
+/// Continues IDs after the assigned ones.
 pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
     let given = query!(
         "SELECT setval('task_ids', (SELECT greatest((SELECT max(id) FROM tasks), last_task) + 1 FROM settings), false) AS tasks,
@@ -150,7 +148,7 @@ pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
     given.fetch_one(tx).await.map(|_| ())
 }
 
-/// Runs the statements of a script, one after the other.
+/// Runs the statements of a batch one by one.
 pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) -> StoreResult<()> {
     for (part, list) in script.parts {
         let part_of_it = query(part.sql).bind(&script.lists[list]);
@@ -175,9 +173,9 @@ impl Database {
         &self.pool
     }
 
-    /// Begins in a task of its own: a caller that hangs up in the middle of BEGIN would leave the
-    /// transaction open in a connection that goes back to the pool, and others would work on in it,
-    /// unseen and holding its locks (sqlx 0.9.0 rolls back only what it has counted,
+    /// Begins in its own task: a caller that is cancelled during BEGIN would return the connection
+    /// to the pool with an open transaction, and later callers would work in it unknowingly,
+    /// holding its locks (sqlx 0.9.0 only rolls back transactions that it has counted,
     /// `sqlx-postgres/src/transaction.rs`).
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         self.count();

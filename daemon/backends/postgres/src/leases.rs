@@ -1,4 +1,4 @@
-//! Things of which there must be one among all daemons.
+//! Leases on duties that only one daemon may perform.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The store on PostgreSQL: any number of daemons, one truth.
+//! The store on PostgreSQL, shared by any number of daemons.
 //!
 //! Start with [`Database::open`]; the statements are in `backends/sql`, shared with SQLite.
 
@@ -26,13 +26,13 @@ pub use wakeups::Notifications;
 
 pub use sql::{Incompatible, TransferError};
 
-/// A connection, as the shared statements know it.
+/// The connection type of the shared statements.
 type Connection = sqlx::PgConnection;
 
-/// Connections of one daemon. Statements are short, so few are enough.
+/// The most connections of one daemon. Statements are short, so few are enough.
 const CONNECTIONS: u32 = 16;
 
-/// A connection that was used so lately is taken to be well; asking costs as much as a statement.
+/// A connection used within this time is assumed healthy; a ping costs as much as a statement.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The store of one of several daemons. Cheap to clone.
@@ -40,18 +40,18 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct Database {
     pool: PgPool,
     clock: Arc<dyn Clock>,
-    /// Tells this database from others.
+    /// Identifies this database.
     place: Arc<str>,
-    /// The clock was set so often, as far as this daemon knows.
+    /// How often the clock was set, as this daemon knows.
     era: Arc<AtomicI64>,
-    /// Since when another daemon knows better.
+    /// Since when the stored era differs from ours.
     behind: Arc<Mutex<Option<Instant>>>,
     transactions: Arc<AtomicU64>,
 }
 
 impl Database {
-    /// Connects and brings the schema up to date; daemons that start together take turns. Time is
-    /// the server's.
+    /// Connects and brings the schema up to date; daemons that start together take turns. The clock
+    /// is the server's.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let pool = connect(url, None).await?;
         let clock = clock::follow(&pool).await.map_err(OpenError::Engine)?;
@@ -76,13 +76,12 @@ impl Database {
         })
     }
 
-    /// Whether it can be reached, in words; changes nothing.
+    /// Checks the connection and describes the server; changes nothing.
     pub async fn look(url: &str) -> Result<String, OpenError> {
         connect::greet(&connect::options(url)?).await
     }
 
-    /// Makes the tables of an earlier version, as an earlier program would have; for tests of
-    /// migrations.
+    /// Creates the schema of an earlier version, for tests of migrations.
     pub async fn make(url: &str, version: i64) -> Result<(), OpenError> {
         connect(url, Some(version)).await?.close().await;
         Ok(())
@@ -93,12 +92,12 @@ impl Database {
         Arc::clone(&self.clock)
     }
 
-    /// Tells this database from others, for what several teams share.
+    /// Identifies this database, for servers that several teams share.
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// Ends all connections after the statements under way.
+    /// Closes all connections after running statements have finished.
     pub async fn close(&self) {
         self.pool.close().await;
     }
@@ -107,20 +106,20 @@ impl Database {
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The address makes no sense.
+    /// The address is not valid.
     #[error(
-        "the address of the database cannot be read: {0}; it looks like \
+        "invalid database address: {0}; expected something like \
          postgres://user@host:5432/name"
     )]
     Address(sqlx::Error),
     /// There is no connection.
     #[error(transparent)]
     Unreached(#[from] ConnectError),
-    /// Its tables are not for this program.
+    /// Its schema does not fit this program.
     #[error(transparent)]
     Unfit(#[from] Incompatible),
-    /// PostgreSQL refused.
-    #[error("the database cannot be opened: {0}")]
+    /// PostgreSQL returned an error.
+    #[error("the database could not be opened: {0}")]
     Engine(sqlx::Error),
 }
 
@@ -159,7 +158,7 @@ async fn place(pool: &PgPool) -> Result<(Arc<str>, i64), OpenError> {
 
 async fn migrate(pool: &PgPool, to: Option<i64>) -> Result<(), OpenError> {
     let mut at = pool.acquire().await.map_err(OpenError::Engine)?;
-    // A large table takes its time.
+    // Migrating a large table takes time.
     query("SET statement_timeout = 0")
         .execute(&mut *at)
         .await

@@ -1,5 +1,5 @@
-//! Hints by LISTEN and NOTIFY. One notification carries all that gathered while the one before it
-//! was on its way, because each takes a lock that all writers share.
+//! Wake-ups through LISTEN and NOTIFY. One notification carries all wake-ups that collected during
+//! the previous one, because each notification takes a lock that all writers share.
 
 use async_trait::async_trait;
 use sqlx::{postgres::PgListener, query};
@@ -9,19 +9,19 @@ use vine_domain::ports::{Wakeup, WakeupBus};
 use crate::Database;
 
 const CHANNEL: &str = "vine";
-/// PostgreSQL takes less than 8,000 bytes; more hints than that mean anything.
+/// PostgreSQL allows less than 8,000 bytes; longer lists are replaced by `Wakeup::Anything`.
 const LONGEST: usize = 7_000;
 
-/// Hints between the daemons of one database.
+/// Wake-ups between the daemons of one database.
 pub struct Notifications {
     store: Database,
-    /// Tells our own hints from those of others.
+    /// Identifies our own wake-ups.
     me: String,
     listening: Mutex<()>,
 }
 
 impl Notifications {
-    /// `me` differs between daemons.
+    /// `me` must be unique among the daemons.
     pub fn new(store: &Database, me: &str) -> Self {
         Self {
             store: store.clone(),

@@ -1,41 +1,41 @@
-//! Where Redis is: one server, a cluster, or whatever a set of sentinels says.
+//! Addresses of Redis: one server, a cluster, or a set of sentinels.
 
 use redis::{
     Client, IntoConnectionInfo, RedisError, RedisResult,
     sentinel::{Sentinel, SentinelNodeConnectionInfo},
 };
 
-/// Where Redis is.
+/// An address of Redis.
 #[derive(Debug, Clone)]
 pub enum Address {
     /// One server.
     Server(Client),
-    /// Nodes of a cluster: each carries what is published on any other.
+    /// The nodes of a cluster; each delivers what is published on any other.
     Cluster(Vec<Client>),
-    /// Sentinels, the name of the service they watch, and its password.
+    /// Sentinels, and the service that they monitor.
     Sentinels {
-        /// Addresses of sentinels.
+        /// The addresses of the sentinels.
         urls: Vec<String>,
-        /// The name they know it by.
+        /// The service's name.
         service: String,
-        /// How to log in at the server they name.
+        /// User and password for the server that they name.
         user: Option<(String, String)>,
     },
 }
 
-/// The address makes no sense.
+/// The address is not valid.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0}; it looks like redis://host:6379, rediss://user:password@host:6379, \
+    "{0}; use redis://host:6379, rediss://user:password@host:6379, \
      redis-cluster://a:6379,b:6379 or \
      redis-sentinel://a:26379,b:26379/name"
 )]
 pub struct RedisConnectError(String);
 
 impl Address {
-    /// Reads an address.
+    /// Parses an address.
     pub fn parse(url: &str) -> Result<Self, RedisConnectError> {
-        // Its TLS takes whichever provider the process has.
+        // The crate's TLS uses the process-wide provider.
         let _set_before = rustls::crypto::ring::default_provider().install_default();
         let (scheme, rest) = url
             .split_once("://")
@@ -65,7 +65,7 @@ impl Address {
                     .ok_or_else(|| {
                         RedisConnectError(
                             "the address of the sentinels does not name the \
-                     service that they watch"
+                     service that they monitor"
                                 .into(),
                         )
                     })?;
@@ -84,12 +84,12 @@ impl Address {
                 })
             }
             other => Err(RedisConnectError(format!(
-                "`{other}` is no scheme of Redis"
+                "`{other}` is not a Redis scheme"
             ))),
         }
     }
 
-    /// A server that takes what is published, and brings what others publish.
+    /// The server to publish to and subscribe at.
     pub async fn master(&self) -> RedisResult<Client> {
         match self {
             Self::Server(client) => Ok(client.clone()),
@@ -124,7 +124,7 @@ impl Address {
 async fn reachable(nodes: &[Client]) -> RedisResult<Client> {
     let mut why = RedisError::from((
         redis::ErrorKind::InvalidClientConfig,
-        "no node of the cluster is named",
+        "the address names no node of the cluster",
     ));
     for node in nodes {
         match node.get_multiplexed_async_connection().await {
@@ -137,7 +137,7 @@ async fn reachable(nodes: &[Client]) -> RedisResult<Client> {
 
 fn client(url: &str) -> Result<Client, RedisConnectError> {
     Client::open(url).map_err(|error| {
-        RedisConnectError(format!("the address of Redis cannot be read ({error})"))
+        RedisConnectError(format!("the address of Redis cannot be parsed ({error})"))
     })
 }
 
@@ -177,7 +177,7 @@ mod tests {
     fn what_is_no_address_is_refused_in_words() {
         for (url, words) in [
             ("localhost:6379", "has no scheme"),
-            ("http://a", "no scheme of Redis"),
+            ("http://a", "not a Redis scheme"),
             ("redis-sentinel://a:1", "does not name the service"),
         ] {
             let refused = Address::parse(url).expect_err("refused").to_string();

@@ -1,29 +1,29 @@
-//! The circuit breaker: after a few failures nothing is tried for a while, so that a Redis that
-//! hangs costs one wait and not one for each hint.
+//! The circuit breaker: after a few failures nothing is tried for a while, so that a hanging Redis
+//! costs one timeout and not one for each wake-up.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many failures in a row open it.
+/// Consecutive failures that open it.
 const FAILURES: u32 = 2;
-/// So long nothing is tried; then one call tries whether it is well again.
+/// How long it stays open; then one call tests whether Redis is healthy again.
 const OPEN: Duration = Duration::from_secs(3);
 
-/// Whether calls are let through.
+/// Whether calls are allowed.
 #[derive(Debug, Default)]
 pub enum Breaker {
-    /// All are; it has failed so often in a row.
+    /// Calls are allowed.
     #[default]
     Closed,
-    /// They are, and the last ones failed.
+    /// Calls are allowed; this many failed in a row.
     Failing(u32),
-    /// None are before this moment, for this reason.
+    /// No calls are allowed until this moment, for this reason.
     Open(Instant, String),
 }
 
 impl Breaker {
-    /// Whether to try now. After a while one call may, and the others wait for what becomes of it.
+    /// Whether to try now. After a while one call may; the others wait for its outcome.
     pub fn lets_through(&mut self, now: Instant) -> bool {
         match self {
             Self::Closed | Self::Failing(_) => true,
@@ -35,7 +35,7 @@ impl Breaker {
         }
     }
 
-    /// Notes what became of a call.
+    /// Records the outcome of a call.
     pub fn note(&mut self, failure: Option<&String>, now: Instant) {
         let Some(why) = failure else {
             return *self = Self::Closed;
@@ -48,7 +48,7 @@ impl Breaker {
         }
     }
 
-    /// Why nothing is let through.
+    /// Why no calls are allowed.
     pub fn trouble(&self) -> Option<&str> {
         match self {
             Self::Open(_, why) => Some(why),

@@ -1,6 +1,6 @@
-//! Hints between daemons through Redis: quicker than through PostgreSQL, and never the truth.
-//! Whatever becomes of Redis costs time and nothing else: while it does not answer, hints go
-//! another way, and every daemon looks by the clock as well.
+//! Wake-ups between daemons through Redis: faster than through PostgreSQL, and only hints. A
+//! failing Redis costs only time: wake-ups then go another way, and every daemon also polls
+//! regularly.
 #![warn(missing_docs)]
 
 mod address;
@@ -21,20 +21,19 @@ use vine_domain::ports::{Wakeup, WakeupBus};
 pub use self::address::{Address, RedisConnectError};
 use self::breaker::Breaker;
 
-/// No command takes this long on a Redis that is well.
+/// No command takes this long on a healthy Redis.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// A connection over which nothing is published by anybody is asked this often whether it still
-/// lives.
+/// How often a silent subscription is pinged.
 const PING: Duration = Duration::from_secs(5);
-/// Between tries to hear again.
+/// The pause before subscribing again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Hints through Redis, and another way while it does not answer.
+/// Wake-ups through Redis, and another way while it does not answer.
 pub struct Redis {
     address: Address,
-    /// Daemons of one database.
+    /// Shared by the daemons of one database.
     channel: String,
-    /// Tells our own hints from those of others.
+    /// Identifies our own wake-ups.
     me: String,
     other_way: Arc<dyn WakeupBus>,
     breaker: Mutex<Breaker>,
@@ -55,7 +54,7 @@ impl Redis {
         }
     }
 
-    /// Whether it can be reached, in words.
+    /// Checks whether Redis can be reached, and describes the result.
     pub async fn look(address: &Address) -> Result<String, String> {
         let asked = async {
             address
@@ -100,11 +99,11 @@ impl Redis {
         published
     }
 
-    /// For ever; the other way is listened to meanwhile.
+    /// Listens forever, in parallel to the other way.
     async fn keep_hearing(&self, hear: &(dyn Fn(Wakeup) + Send + Sync)) -> Infallible {
         loop {
             if let Err(why) = self.hear_all(hear).await {
-                tracing::debug!("hints are not heard through Redis: {why}");
+                tracing::debug!("could not receive wake-ups through Redis: {why}");
                 self.breaker().note(Some(&why), Instant::now());
             }
             tokio::time::sleep(AGAIN).await;
@@ -160,7 +159,7 @@ impl WakeupBus for Redis {
         self.other_way.tell(hints).await
     }
 
-    /// Both ways are listened to always: each daemon decides by itself which one it tells.
+    /// Always listens on both ways, since each daemon decides by itself which one it uses.
     async fn listen(&self, hear: &(dyn Fn(Wakeup) + Send + Sync)) -> String {
         tokio::select! {
             never = self.keep_hearing(hear) => match never {},
@@ -171,6 +170,6 @@ impl WakeupBus for Redis {
     fn trouble(&self) -> Option<String> {
         self.breaker()
             .trouble()
-            .map(|why| format!("Redis is not used, PostgreSQL carries the hints: {why}"))
+            .map(|why| format!("Redis is not used, wake-ups go through PostgreSQL: {why}"))
     }
 }

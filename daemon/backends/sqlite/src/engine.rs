@@ -1,4 +1,4 @@
-//! What SQLite does its own way: one writer, no row locks, ids from memory.
+//! What is specific to SQLite: one writer, no row locks, IDs from memory.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -16,35 +16,34 @@ use crate::{
     sql::{StatementBatch, unavailable},
 };
 
-/// A statement whose rows the transaction is to keep to itself: there is one writer, so it does.
+/// A statement that locks its rows. There is only one writer, so nothing is needed.
 macro_rules! locked {
     ($statement:ident, $($arg:expr),+) => { $statement!("", $($arg),+) };
 }
 pub(crate) use locked;
 
-/// A statement whose workers stay until the transaction ends: there is one writer, so they do.
+/// A statement that locks its workers. There is only one writer, so nothing is needed.
 macro_rules! kept {
     ($statement:ident, $($arg:expr),+) => { $statement!("", $($arg),+) };
 }
 pub(crate) use kept;
 
-/// Keeps tasks as they are until the transaction ends: there is one writer, so they are.
+/// Locks tasks until the transaction ends. There is only one writer, so nothing is needed.
 pub async fn lock(_: &mut Connection, _: impl Iterator<Item = TaskId>) -> StoreResult<()> {
     Ok(())
 }
 
-/// Keeps everybody from saying anything until the transaction ends: there is one writer, so nobody
-/// does.
+/// Blocks new messages until the transaction ends. There is only one writer, so nothing is needed.
 pub async fn silence(_: &mut Connection) -> StoreResult<()> {
     Ok(())
 }
 
-/// There is one clock.
+/// There is only one clock.
 pub fn skew(_: &Database) -> Duration {
     Duration::ZERO
 }
 
-/// How many bytes its rows take; pages that are free again do not count.
+/// The size of the rows in bytes; free pages do not count.
 pub async fn size(database: &Database) -> sqlx::Result<u64> {
     let size: i64 = sqlx::query_scalar(
         "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()",
@@ -54,26 +53,26 @@ pub async fn size(database: &Database) -> sqlx::Result<u64> {
     Ok(size.unsigned_abs())
 }
 
-/// A transaction that sees the database as it is at one moment.
+/// A transaction that sees a consistent snapshot of the database.
 pub async fn snapshot(database: &Database) -> sqlx::Result<Transaction<'static, Sqlite>> {
     database.reader.begin().await
 }
 
-/// Statements of this transaction may take as long as they need: they always may.
+/// Lifts the time limit for statements of this transaction. SQLite has none.
 pub async fn take_time(_: &mut Connection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// A table's columns, each with its type.
+/// A table's columns with their types.
 pub async fn columns(at: &mut Connection, table: &str) -> sqlx::Result<Vec<(String, String)>> {
-    // The macros do not know this table of SQLite's own.
+    // The macros do not know this built-in table.
     sqlx::query_as("SELECT name, type FROM pragma_table_info($1)")
         .bind(table)
         .fetch_all(at)
         .await
 }
 
-/// The statement that gives a table's rows as JSON.
+/// The statement that returns a table's rows as JSON.
 pub fn as_json(table: &str, columns: &[(String, String)]) -> String {
     let pairs: Vec<String> = columns
         .iter()
@@ -82,12 +81,12 @@ pub fn as_json(table: &str, columns: &[(String, String)]) -> String {
     format!("SELECT json_object({}) FROM {table}", pairs.join(", "))
 }
 
-/// Ids go on after those that are there: they are counted when the file is opened.
+/// Continues IDs after the existing ones. SQLite does that when the file is opened.
 pub async fn count_on(_: &mut Connection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Runs the statements of a script as one text. Its first parameters are the lists, its last is the
+/// Runs the statements of a batch as one text. Its first parameters are the lists, its last is the
 /// time.
 pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) -> StoreResult<()> {
     let (time, is_timed) = (
@@ -99,7 +98,7 @@ pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) ->
         .iter()
         .map(|(part, list)| numbered(part.sql, list + 1, time))
         .collect();
-    // The macros have checked each part; only the numbers of its parameters are others.
+    // The macros have checked each part; only its parameter numbers differ.
     let whole = script
         .lists
         .into_iter()
@@ -110,7 +109,7 @@ pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) ->
     whole.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
-/// A statement with other numbers for its parameters `$1` and `$2`.
+/// A statement with its parameters `$1` and `$2` renumbered.
 fn numbered(sql: &str, first: usize, second: usize) -> String {
     let mut pieces = sql.split('$');
     let begin = pieces.next().unwrap_or_default().to_owned();
@@ -134,17 +133,17 @@ impl Database {
         &self.writer
     }
 
-    /// What is written to a file that was deleted would be lost.
+    /// Checks that the file was not deleted or replaced, since writes to it would be lost.
     fn is_there(&self) -> StoreResult<()> {
         self.file.is_ours().map_err(|why| {
             let file = self.file.path.display();
             StoreError::Unavailable(
-                format!("the database {file} is not there any more: {why}").into(),
+                format!("the database {file} is no longer there: {why}").into(),
             )
         })
     }
 
-    /// A transaction that may write. One that began by reading could not wait for its turn.
+    /// A write transaction. It is immediate, since one that starts with a read cannot wait.
     pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         self.count();
         self.is_there()?;

@@ -1,4 +1,4 @@
-//! One daemon owns the file, so everything of which there must be one is its own.
+//! One daemon owns the file, so it always holds every lease.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! The store on SQLite: one writer connection, a few readers, write-ahead log.
+//! The store on SQLite: one writer connection, a few readers, a write-ahead log.
 //!
-//! Start with [`Database::open`]; the statements are in `backends/sql`, shared with PostgreSQL.
-//! One daemon owns the file: it hands out task and question ids from memory and holds a lock beside
-//! the file.
+//! Start with [`Database::open`]; the statements are in `backends/sql`, shared with PostgreSQL. One
+//! daemon owns the file: it assigns task and question IDs from memory and holds a lock file next to
+//! it.
 
 mod engine;
 mod leases;
@@ -28,7 +28,7 @@ use vine_domain::Clock;
 
 pub use sql::{Incompatible, TransferError};
 
-/// A connection, as the shared statements know it.
+/// The connection type of the shared statements.
 type Connection = sqlx::SqliteConnection;
 
 /// The store of one daemon. Cheap to clone.
@@ -37,20 +37,20 @@ pub struct Database {
     writer: SqlitePool,
     reader: SqlitePool,
     clock: Arc<dyn Clock>,
-    /// The clock was set so often.
+    /// How often the clock was set.
     era: Arc<AtomicI64>,
-    /// Since when another daemon knows better.
+    /// Since when the stored era differs from ours.
     behind: Arc<Mutex<Option<Instant>>>,
     last_task: Arc<AtomicU64>,
     last_question: Arc<AtomicU64>,
     transactions: Arc<AtomicU64>,
     file: Arc<DatabaseFile>,
-    /// Held for as long as the store is open.
+    /// The lock file, held while the store is open.
     _owned: Arc<File>,
 }
 
-/// Where the file is, and which it was when it was opened: what is written to one that was deleted or replaced
-/// since is gone at the next start.
+/// The file's path and its inode when it was opened: if the file was deleted or replaced, writes to
+/// it are lost at the next start.
 struct DatabaseFile {
     path: PathBuf,
     inode: u64,
@@ -68,22 +68,22 @@ impl DatabaseFile {
         })
     }
 
-    /// An error when another file is there now, or none.
+    /// Fails if the file was replaced or deleted.
     fn is_ours(&self) -> std::io::Result<()> {
         if std::fs::metadata(&self.path)?.ino() == self.inode {
             return Ok(());
         }
-        let why = "another file was put in its place; stop the daemon before you do that";
+        let why = "it was replaced by another file; stop the daemon before replacing it";
         Err(std::io::Error::other(why))
     }
 }
 
-/// How much survives a power cut. A killed process loses nothing either way.
+/// What survives a power cut. A killed process loses nothing either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// Every commit reaches the disk before it is confirmed.
     Full,
-    /// The last moments before a power cut may be lost.
+    /// The last commits before a power cut may be lost.
     Normal,
 }
 
@@ -128,8 +128,7 @@ impl Database {
         })
     }
 
-    /// Makes the file with the tables of an earlier version, as an earlier program would have; for
-    /// tests of migrations.
+    /// Creates a file with the schema of an earlier version, for tests of migrations.
     pub async fn make(path: &Path, version: i64) -> Result<(), OpenError> {
         let _owned = own(path)?;
         let pool = SqlitePoolOptions::new()
@@ -144,7 +143,7 @@ impl Database {
         Arc::clone(&self.clock)
     }
 
-    /// Closes the file after the statements under way.
+    /// Closes the file after running statements have finished.
     pub async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
@@ -162,15 +161,15 @@ fn options(path: &Path, durability: Durability) -> SqliteConnectOptions {
             Durability::Normal => SqliteSynchronous::Normal,
         })
         .busy_timeout(Duration::from_secs(5))
-        // A large transaction does not leave a large log behind it.
+        // A large transaction does not leave a large log behind.
         .pragma("journal_size_limit", "16777216")
         .statement_cache_capacity(200)
         .disable_statement_logging()
 }
 
-/// A file does not hang up, so nothing has to be tried before a connection is used. But on a full disk
-/// SQLite ends a transaction by itself, and a connection that still believes to be in one begins no
-/// other: it is closed, and another one is made.
+/// A file does not disconnect, so connections need no test before use. But on a full disk SQLite
+/// ends a transaction by itself, and a connection that still counts one as open cannot begin
+/// another: it is closed and replaced.
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
@@ -178,7 +177,7 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .before_acquire(|at, _| {
             Box::pin(async move {
                 if at.is_in_transaction() {
-                    // What was dropped is rolled back only now.
+                    // A dropped transaction is only rolled back now.
                     at.ping().await?;
                 }
                 Ok(!at.is_in_transaction())
@@ -191,14 +190,14 @@ async fn migrate(pool: &SqlitePool, to: Option<i64>) -> Result<(), OpenError> {
     Ok(sql::migrate(&mut at, sqlx::migrate!("../../../migrations/sqlite"), to).await?)
 }
 
-/// What is made after a copy is lost when somebody goes back to it, but its numbers stand in branches,
-/// rooms and people's heads. So the copy goes on after a gap: of a thousand, or of as many as there were.
+/// Leaves a gap in the numbers of a copy: of a thousand, or of as many as there are. Numbers that
+/// are assigned after the copy may still be in use in branches and rooms when the copy is restored.
 const SKIP: &str = "UPDATE settings SET
     last_task = (SELECT m + max(1000, m) FROM (SELECT max(coalesce((SELECT max(id) FROM tasks), 0), last_task) AS m)),
     last_question = (SELECT m + max(1000, m) FROM (SELECT max(coalesce((SELECT max(id) FROM questions), 0), last_question) AS m))";
 
-/// Copies the database to a new file while a daemon goes on with it, as it is at one moment, and
-/// looks whether the copy is whole.
+/// Copies a consistent snapshot of the database to a new file while a daemon may be using it, and
+/// checks the copy's integrity.
 pub async fn backup(path: &Path, copy: &Path) -> Result<(), BackupError> {
     if copy.exists() {
         return Err(BackupError::Exists(copy.display().to_string()));
@@ -208,15 +207,15 @@ pub async fn backup(path: &Path, copy: &Path) -> Result<(), BackupError> {
         .read_only(true)
         .disable_statement_logging();
     let mut source = options.connect().await?;
-    // SQLite fills a file that is empty. It holds more than what was said: hashes of tokens and
-    // passwords too.
+    // SQLite can fill an empty file. The file is private, since it has hashes of tokens and
+    // passwords.
     File::options()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(copy)
         .map_err(sqlx::Error::Io)?;
-    // SQLite's own way of an online copy that needs no lock on writers.
+    // SQLite's online copy, which does not lock writers.
     let copied = query("VACUUM INTO ?")
         .bind(copy.display().to_string())
         .execute(&mut source)
@@ -231,7 +230,7 @@ pub async fn backup(path: &Path, copy: &Path) -> Result<(), BackupError> {
     )
     .fetch_one(&mut made)
     .await?;
-    // A database of the program before has no place for it yet.
+    // The schema of an earlier version does not have these columns.
     if skips {
         query(SKIP).execute(&mut made).await?;
     }
@@ -245,16 +244,16 @@ pub async fn backup(path: &Path, copy: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Why there is no copy.
+/// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// Nothing is overwritten.
+    /// The target exists and is not overwritten.
     #[error("{0} exists already; name a new file")]
     Exists(String),
-    /// SQLite refused.
-    #[error("the database cannot be copied: {0}")]
+    /// SQLite returned an error.
+    #[error("the database could not be copied: {0}")]
     Engine(#[from] sqlx::Error),
-    /// The copy is not what it should be, so the original may be damaged too.
+    /// The copy failed the integrity check, so the original may be damaged too.
     #[error("the copy is damaged: {0}")]
     Damaged(String),
 }
@@ -262,22 +261,22 @@ pub enum BackupError {
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another daemon works on the same file.
-    #[error("another daemon already uses {0}; stop it, or give this one another state folder")]
+    /// Another daemon uses the same file.
+    #[error("another daemon already uses {0}; stop it, or give this one a different state folder")]
     InUse(String),
     /// The folder or file cannot be used.
-    #[error("{path} cannot be used: {why}")]
+    #[error("could not use {path}: {why}")]
     File {
-        /// Which.
+        /// The path.
         path: String,
-        /// What the system said.
+        /// The system's error.
         why: std::io::Error,
     },
-    /// Its tables are not for this program.
+    /// Its schema does not fit this program.
     #[error(transparent)]
     Unfit(#[from] Incompatible),
-    /// SQLite refused.
-    #[error("the database cannot be opened: {0}")]
+    /// SQLite returned an error.
+    #[error("the database could not be opened: {0}")]
     Engine(sqlx::Error),
 }
 
@@ -328,7 +327,7 @@ mod tests {
             let mut tx = pool
                 .begin_with("BEGIN IMMEDIATE")
                 .await
-                .expect("begun anew");
+                .expect("begun again");
             let count: i64 = query_scalar("SELECT count(*) FROM t")
                 .fetch_one(&mut *tx)
                 .await

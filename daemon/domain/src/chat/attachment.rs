@@ -95,12 +95,12 @@ impl MediaKind {
             Self::Voice => "A voice message",
             Self::Unknown => "A message of this kind",
         };
-        format!("{what} was left out: agents get words. Say it in words.")
+        format!("{what} was left out: agents can only read text. Write it as text.")
     }
 }
 
 const FORWARDED: &str = "Forwarded";
-const TRANSCRIBED: &str = "Voice message, written down by ";
+const TRANSCRIBED: &str = "Voice message, transcribed by ";
 
 /// Words that somebody passes on from elsewhere.
 pub fn forwarded(from: Option<&str>, words: &str) -> String {
@@ -169,8 +169,8 @@ pub fn late(name: &str) -> String {
 /// It has more than [`LIMIT`].
 pub fn too_long(name: &str) -> String {
     format!(
-        "`{name}` was left out: it is longer than {} kB. Put it into the repository, or send the part \
-         that matters.",
+        "`{name}` was left out: it is larger than {} kB. Add it to the repository, or send the part that \
+         matters.",
         LIMIT / 1024
     )
 }
@@ -178,8 +178,7 @@ pub fn too_long(name: &str) -> String {
 /// It is a picture, or whatever else.
 pub fn no_text(name: &str) -> String {
     format!(
-        "`{name}` was left out: agents get words, and this is no text. Put it into the repository, \
-         or describe it."
+        "`{name}` was left out: agents can only read text. Add it to the repository, or describe it."
     )
 }
 
@@ -194,8 +193,8 @@ mod tests {
             Ok("File a.log:\nhello")
         );
         for (bytes, word) in [
-            (vec![0xff, 0xfe], "no text"),
-            (vec![b'a', 0], "no text"),
+            (vec![0xff, 0xfe], "only read text"),
+            (vec![b'a', 0], "only read text"),
             (vec![b'a'; LIMIT + 1], "128 kB"),
         ] {
             let why = in_words("x.bin", &bytes).expect_err(word);

@@ -42,7 +42,7 @@ pub fn in_form(form: MarkupLevel, text: &str, parts: Vec<String>, called: &str) 
         return pieces(text, parts, called);
     }
     let name = format!("{called}.md");
-    let words = format!("This message could not be shown here. All of it is in `{name}`, below.");
+    let words = format!("This message could not be shown here. See `{name}`, below.");
     let text = text.to_owned();
     vec![Piece::Words(words), Piece::File { name, text }]
 }
@@ -52,7 +52,7 @@ pub fn edited(parts: Vec<String>) -> String {
     let mut parts = parts.into_iter();
     let first = parts.next().unwrap_or_default();
     if parts.next().is_some() {
-        format!("{first}\n\n… shortened; the page shows all of it.")
+        format!("{first}\n\n… shortened; the page shows the whole text.")
     } else {
         first
     }
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(edited(parts(1)), "part 1");
         assert_eq!(
             edited(parts(2)),
-            "part 1\n\n… shortened; the page shows all of it."
+            "part 1\n\n… shortened; the page shows the whole text."
         );
     }
 }

@@ -39,7 +39,7 @@ impl ChangeBuilder<'_> {
             let due = self.now;
             self.change
                 .log
-                .push("done, and goes on with an answer that came late".into());
+                .push("done; continues with an answer that came late".into());
             self.change
                 .says
                 .extend([Announcement::Done(report), Announcement::Card]);
@@ -94,8 +94,8 @@ impl ChangeBuilder<'_> {
         let of_place = failure.kind.owner() == FailureOwner::Worker;
         if made >= failure::ILLNESSES || of_place && again >= failure::LOSSES {
             let what = format!(
-                "Workers fell ill {} times within 72 hours while running this, and were well \
-                 without it; the last time: {}",
+                "Workers became unhealthy {} times within 72 hours while running this task, and \
+                 were healthy without it; the last time: {}",
                 made.max(again),
                 failure.what
             );
@@ -103,7 +103,7 @@ impl ChangeBuilder<'_> {
         }
         self.change
             .log
-            .push(format!("handed back uncounted: {}", failure.what));
+            .push(format!("handed back (not a failure): {}", failure.what));
         if is_news {
             self.change.says.push(Announcement::HandedBack(failure));
         }
@@ -139,7 +139,7 @@ impl ChangeBuilder<'_> {
         self.end("parked", None);
         self.change
             .log
-            .push("parked: the agent has ended, session and worktree are kept".into());
+            .push("parked: the agent has ended; its session and worktree are kept".into());
         self.change.says.push(Announcement::Card);
         let state = self.without_lease(self.now);
         self.next(state)
@@ -151,7 +151,9 @@ impl ChangeBuilder<'_> {
             return Err(Refusal::Stale(attempt));
         }
         self.end("lost", None);
-        self.change.log.push(format!("lost with its worker: {why}"));
+        self.change
+            .log
+            .push(format!("lost contact with the worker: {why}"));
         if self.open_questions().next().is_some() {
             self.change
                 .says
@@ -168,8 +170,8 @@ impl ChangeBuilder<'_> {
         let count = losses.iter().filter(|loss| loss.of.is_none()).count();
         if count >= failure::LOSSES {
             let what = format!(
-                "Workers were lost {count} times within 72 hours while running this; last because \
-                 {why}."
+                "Workers were lost {count} times within 72 hours while running this task; the last \
+                 time: {why}."
             );
             return self.set_back(Failure::new(FailureKind::WorkersLost, what), None);
         }

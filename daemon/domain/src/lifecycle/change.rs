@@ -116,10 +116,10 @@ impl Change {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The attempt is not the one under way: its lease ended, or the task was cancelled.
-    #[error("{attempt} is no longer under way; stop its agent", attempt = shown(.0))]
+    #[error("{attempt} is no longer running; stop its agent", attempt = shown(.0))]
     Stale(Attempt),
     /// The question was answered before.
-    #[error("{question} was answered before: {name} said “{said}”")]
+    #[error("{name} already answered {question}: “{said}”")]
     AnsweredBefore {
         /// Which.
         question: QuestionId,
@@ -129,7 +129,7 @@ pub enum Refusal {
         said: String,
     },
     /// Nobody needs the answer any more.
-    #[error("{question} needs no answer any more: {why}")]
+    #[error("{question} no longer needs an answer: {why}")]
     Withdrawn {
         /// Which.
         question: QuestionId,
@@ -137,10 +137,10 @@ pub enum Refusal {
         why: String,
     },
     /// The task has no such question.
-    #[error("there is no question {0} here")]
+    #[error("question {0} not found")]
     NoQuestion(QuestionId),
     /// The task is over, so no agent reads what is said to it.
-    #[error("{task} is {state}: no agent reads this any more")]
+    #[error("{task} is {state}, so no agent will read this")]
     NobodyReads {
         /// Which.
         task: crate::TaskId,
@@ -148,7 +148,7 @@ pub enum Refusal {
         state: &'static str,
     },
     /// The task's state does not allow the order.
-    #[error("{task} is {state}: it cannot be {wish}")]
+    #[error("{task} is {state} and cannot be {wish}")]
     NotNow {
         /// Which.
         task: crate::TaskId,
@@ -167,11 +167,11 @@ impl Refusal {
     /// What to do next.
     pub fn hint(&self) -> String {
         match self {
-            Self::Stale(_) => "claim again; nothing of this attempt was changed".into(),
-            Self::AnsweredBefore { .. } => "your words are kept in the thread as a note".into(),
-            Self::Withdrawn { .. } => "see `task show` for where the task is now".into(),
-            Self::NoQuestion(_) => "`question list` shows what is open".into(),
-            Self::NobodyReads { .. } => "`task new` starts a task that builds on it".into(),
+            Self::Stale(_) => "claim again; this attempt changed nothing".into(),
+            Self::AnsweredBefore { .. } => "your message is kept in the thread as a note".into(),
+            Self::Withdrawn { .. } => "`task show` shows the task's current state".into(),
+            Self::NoQuestion(_) => "`question list` shows the open questions".into(),
+            Self::NobodyReads { .. } => "create a follow-up task with `task new`".into(),
             Self::NotNow { task, .. } => format!("see `task explain {task}`"),
         }
     }

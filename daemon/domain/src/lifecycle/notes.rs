@@ -50,7 +50,7 @@ impl ChangeBuilder<'_> {
         self.held(by, attempt)?;
         self.change
             .log
-            .push(format!("the agent has the note from {}", note.author));
+            .push(format!("the agent received the note from {}", note.author));
         self.put(note, NoteState::Delivered { at: self.now });
         Ok(self.change)
     }

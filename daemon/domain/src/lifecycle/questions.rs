@@ -113,7 +113,7 @@ impl ChangeBuilder<'_> {
             ReminderStep::Escalate => {
                 question.pings.escalated = true;
                 self.change.log.push(format!(
-                    "{id} is still open; called {}",
+                    "{id} is still open; escalated to {}",
                     patience.escalate_to
                 ));
                 self.change.says.push(Announcement::Escalation(id));
@@ -139,7 +139,7 @@ impl ChangeBuilder<'_> {
     fn expire(mut self, question: Question) -> DecideResult {
         let id = question.id;
         self.change.log.push(format!(
-            "nobody answered {id} in time; the agent goes on without"
+            "nobody answered {id} in time; the agent continues without an answer"
         ));
         self.change.says = vec![Announcement::Settled(id), Announcement::Expired(id)];
         let state = QuestionState::Expired { told: false };
@@ -178,7 +178,7 @@ impl ChangeBuilder<'_> {
                     attempt,
                     question,
                     state,
-                    format!("the agent has the answer to {id}"),
+                    format!("the agent received the answer to {id}"),
                 )
             }
             QuestionState::Expired { told: false } => {
@@ -188,7 +188,7 @@ impl ChangeBuilder<'_> {
                     attempt,
                     question,
                     state,
-                    format!("the agent knows that nobody answered {id}"),
+                    format!("the agent was told that nobody answered {id}"),
                 )
             }
             QuestionState::Open | QuestionState::Withdrawn { .. } => Err(Refusal::NoQuestion(id)),

@@ -4,10 +4,10 @@
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Somebody else changed the thing in between; load it and decide again.
-    #[error("changed by somebody else in the meantime")]
+    #[error("changed by someone else in the meantime")]
     Conflict,
     /// A name that must be unique is taken.
-    #[error("`{0}` exists already")]
+    #[error("`{0}` already exists")]
     Taken(String),
     /// The store cannot serve now; trying again may help.
     #[error("the store cannot serve: {0}")]

@@ -50,14 +50,14 @@ pub fn decision(ask: &Ask, text: &str) -> Result<Decision, Invalid> {
         Ask::Permission { rules, .. } => permission(text, !rules.is_empty()).ok_or_else(|| {
             Invalid::new(
                 "answer",
-                "a permission is allowed or denied, and these words do neither for sure",
+                "it does not clearly allow or deny this",
                 options_hint(ask),
             )
         }),
         Ask::Plan { .. } => plan(text).ok_or_else(|| {
             Invalid::new(
                 "answer",
-                "a plan is approved or sent back, and these words do neither for sure",
+                "it does not clearly approve the plan or send it back",
                 options_hint(ask),
             )
         }),
@@ -119,11 +119,11 @@ pub fn options_hint(ask: &Ask) -> String {
         }
         Ask::Clarify { .. } => "reply with a number or label, or in your own words".into(),
         Ask::Permission { rules, .. } if rules.is_empty() => {
-            "reply `yes` (this can be allowed once only) or `no, because …`".into()
+            "reply `yes` (this can only be allowed once) or `no, because …`".into()
         }
         Ask::Permission { .. } => "reply `yes`, `always` (this session) or `no, because …`".into(),
         Ask::Plan { .. } => {
-            "reply `approve`, or say what to change in a sentence (or `send back: …`)".into()
+            "reply `approve`, or describe what to change in a sentence (or `send back: …`)".into()
         }
     }
 }

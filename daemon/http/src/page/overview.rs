@@ -147,7 +147,7 @@ async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> 
                 h2 { "Queues" }
                 @if let Some(trouble) = app.hint_trouble() { p.problem { (trouble) } }
                 @if let Some(why) = app.too_large() { p.problem { (why) } }
-                @if let Some(why) = app.refused_settings() { p.problem { "The changed configuration is not in effect: " (why) } }
+                @if let Some(why) = app.refused_settings() { p.problem { "The changed configuration was not applied: " (why) } }
                 @if depths.paused { p.problem { "Claiming is paused." } }
                 table { tbody { @for (name, depth) in view::queues(depths) { tr { th scope="row" { (name) } td { (depth) } } } } }
                 @if depths.dead > 0 { p { a href="/queues#dead" { "Dead letters" } } }

@@ -91,7 +91,7 @@ pub fn line(app: &App, session: &Session, now: Timestamp) -> Markup {
 fn kept(app: &App, session: &Session) -> String {
     match session.ends(&app.settings().sessions) {
         Some(at) => format!("ends {}", texts::when(app, at)),
-        None if session.kept => "pinned until ended by hand".into(),
+        None if session.kept => "kept until ended by hand".into(),
         None => "kept while its task is open".into(),
     }
 }

@@ -1,0 +1,25 @@
+//! Commands, as the shell sends them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// `POST /api/v1/commands`: what a person typed, split into words.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunCommand {
+    /// `["task", "show", "T-1"]`
+    pub words: Vec<String>,
+    /// Further lines.
+    #[serde(default)]
+    pub body: String,
+}
+
+/// What a command gives back.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CommandReply {
+    /// For people.
+    pub text: String,
+    /// For programs: an object, or an array of objects for a listing.
+    pub data: Value,
+}
