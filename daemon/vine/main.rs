@@ -111,7 +111,7 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
             shell::order(&globals).await?;
         }
         ShellCommand::Status | ShellCommand::Whoami | ShellCommand::Help => {
-            shell::order(&globals).await?
+            shell::order(&globals).await?;
         }
     }
     Ok(ExitCode::SUCCESS)

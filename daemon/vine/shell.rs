@@ -98,7 +98,7 @@ pub fn hint(error: &anyhow::Error) -> Option<&str> {
         ClientError::Refused { error, .. } => {
             Some(error.hint.as_str()).filter(|hint| !hint.is_empty())
         }
-        ClientError::Unreachable { .. } => None,
+        ClientError::Unreachable { .. } | ClientError::OtherWire { .. } => None,
     }
 }
 

@@ -15,7 +15,7 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks},
 };
 use tokio::sync::mpsc;
-use vine_app::{App, question_traces::QuestionTrace, view};
+use vine_app::{App, question_traces::QuestionTrace};
 use vine_domain::{Timestamp, uuid_of};
 
 use crate::config;
@@ -77,7 +77,7 @@ async fn run(
 /// A span for the whole question, and one for each step between its milestones.
 fn spans(journey: &QuestionTrace) -> Vec<SpanData> {
     let question = &journey.question;
-    let stations = view::timeline_of(question, &journey.stations);
+    let stations = question.timeline(&journey.stations);
     let (first, last) = (
         question.asked_at,
         journey

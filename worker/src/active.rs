@@ -381,10 +381,10 @@ mod tests {
             base: "main".parse().expect("a branch"),
             branch: "vine/T-1".parse().expect("a branch"),
             requester: "Ann".into(),
-            created: Timestamp(0),
+            created_at: Timestamp(0),
             resume: None,
             unheard: false,
-            work: None,
+            unfinished_work: None,
             answered,
         }
     }

@@ -82,7 +82,7 @@ pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assign
     let name = format!(
         "{} {} {}",
         task.attempt.task,
-        task.created.0,
+        task.created_at.0,
         task.repo.source.as_str()
     );
     let mark = ProcessMark::new(&name, &bench.worker);
@@ -112,7 +112,7 @@ pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assign
         return;
     };
     // The task may have ended elsewhere meanwhile.
-    if over || is_over(bench, task.attempt.task, task.created).await {
+    if over || is_over(bench, task.attempt.task, task.created_at).await {
         close(task.attempt.task, &mut workspace).await;
     }
 }

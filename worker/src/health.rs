@@ -207,13 +207,13 @@ impl WorkerHealth {
 
     /// Repositories whose tasks this worker does not take now, and why.
     pub fn without(&self) -> Vec<(Slug, String)> {
-        let ill = |(part, illness): (&HealthPart, &PartHealth)| match part {
+        let unhealthy = |(part, illness): (&HealthPart, &PartHealth)| match part {
             HealthPart::Repository(name) if illness.next.is_some() => {
                 Some((name.clone(), illness.what.clone()))
             }
             _ => None,
         };
-        self.parts().iter().filter_map(ill).collect()
+        self.parts().iter().filter_map(unhealthy).collect()
     }
 
     /// Waits until the worker as a whole is healthy.

@@ -118,7 +118,9 @@ pub async fn enrol(
         slots,
         version,
     };
-    let Enrolled { id, token } = Client::new(daemon, None)
+    let client = Client::new(daemon, None);
+    client.check_wire().await?;
+    let Enrolled { id, token } = client
         .post("/workers", &enrol)
         .await
         .context("the daemon did not enrol this worker")?;

@@ -64,7 +64,7 @@ async fn push(bench: &WorkerContext, order: PushRequest) -> bool {
     else {
         let kept = ReportKeptWork {
             task: attempt.task,
-            created,
+            created_at: created,
             epoch: attempt.epoch,
             commit: None,
             name: None,

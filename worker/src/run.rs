@@ -173,7 +173,7 @@ async fn claim(
         let claim = Claim {
             slots: room,
             wait: CLAIM_WAIT,
-            without: bench
+            except_repos: bench
                 .place
                 .without()
                 .into_iter()
@@ -289,14 +289,15 @@ impl Heartbeats {
             };
             match beaten {
                 Ok(beaten) => {
-                    if beaten.deliveries.is_empty() {
+                    if beaten.messages.is_empty() {
                         breathe(sent).await;
                     }
-                    self.act(&beat.leases, beaten.deliveries, sent).await;
+                    self.act(&beat.leases, beaten.messages, sent).await;
                 }
                 Err(ClientError::Refused { status: 401, error }) => {
                     return Err(UnknownWorker(error.message, self.identity_file.clone()).into());
                 }
+                Err(error @ ClientError::OtherWire { .. }) => return Err(error.into()),
                 Err(error) => {
                     tracing::debug!("heartbeat: {error}");
                     tokio::time::sleep(PAUSE).await;
@@ -308,7 +309,11 @@ impl Heartbeats {
     /// Sends a heartbeat that does not wait, until the daemon has received one.
     async fn first(&self) {
         while let Err(error) = self.client.beat(self.identity.id, &self.beat(0.0)).await {
-            if matches!(error, ClientError::Refused { status: 401, .. }) {
+            let ends = matches!(
+                error,
+                ClientError::Refused { status: 401, .. } | ClientError::OtherWire { .. }
+            );
+            if ends {
                 // The concurrent heartbeats report this and end the worker.
                 std::future::pending::<()>().await;
             }
@@ -327,14 +332,14 @@ impl Heartbeats {
             noting: self.desk.noting(),
             pushing: self.desk.pushing(),
             trouble: self.place.trouble(),
-            without: self
+            paused_repos: self
                 .place
                 .without()
                 .into_iter()
                 .map(|(repo, why)| PausedRepo { repo, why })
                 .collect(),
             worktree_bytes: self.disk.taken(),
-            standing: Some(self.bench.walls.standing.clone()),
+            isolation: Some(self.bench.walls.standing.clone()),
             wait,
         }
     }
@@ -362,7 +367,7 @@ impl Heartbeats {
                 WorkerMessage::Push {
                     attempt,
                     commit,
-                    created,
+                    created_at: created,
                     repo,
                 } => {
                     idle = false;

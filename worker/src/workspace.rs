@@ -96,7 +96,7 @@ impl Workspace {
         resumes: bool,
     ) -> Result<Self, Failure> {
         let keeper = Keeper::fresh(state, &task.repo, git).await?;
-        let known = FolderRecord::of(state, task.attempt.task, task.created);
+        let known = FolderRecord::of(state, task.attempt.task, task.created_at);
         let record = match known {
             Some(record) => record,
             None => begin(state, &keeper, task, &git.commit).await?,
@@ -131,7 +131,7 @@ impl Workspace {
         self.keeper.hold(&own, &self.record.tip).await?;
         let latest = self
             .keeper
-            .earlier(&self.record, task.work.as_ref())
+            .earlier(&self.record, task.unfinished_work.as_ref())
             .await?;
         // Attempts that never started their agent do not change what was finished here.
         let asked_since = |question: &Question| question.attempt.epoch.0 > epoch.0;
@@ -296,7 +296,7 @@ impl Workspace {
     pub fn kept(&self, notes: Vec<String>) -> ReportKeptWork {
         ReportKeptWork {
             task: self.record.task,
-            created: self.record.created,
+            created_at: self.record.created,
             epoch: self.record.epoch,
             commit: Some(self.record.tip.clone()),
             name: None,
@@ -565,7 +565,7 @@ async fn begin(
     };
     let mut record = FolderRecord {
         task: task.attempt.task,
-        created: task.created,
+        created: task.created_at,
         epoch: task.attempt.epoch,
         repo: task.repo.clone(),
         folder: former.clone().unwrap_or_else(|| folder(state, task)),
@@ -582,7 +582,10 @@ async fn begin(
         told: None,
         retired: None,
     };
-    if let Some(tip) = keeper.earlier(&record, task.work.as_ref()).await? {
+    if let Some(tip) = keeper
+        .earlier(&record, task.unfinished_work.as_ref())
+        .await?
+    {
         record.tip = tip;
     }
     if former.is_some() {
@@ -643,7 +646,7 @@ async fn is_ours(
     base: &str,
     there: &str,
 ) -> Result<bool, Failure> {
-    let work = format!("refs/vine/{}-{}/work", task.attempt.task, task.created.0);
+    let work = format!("refs/vine/{}-{}/work", task.attempt.task, task.created_at.0);
     let Some(work) = keeper.commit_at(&work).await? else {
         return Ok(false);
     };

@@ -411,7 +411,7 @@ async fn whisper(
                 .call("answering", LightMethod::Patch, route, &only)
                 .await?
         }
-        (Some(ReplyRoute::Anew(token)), _) => {
+        (Some(ReplyRoute::Fresh(token)), _) => {
             let route = Route::WebhookFollowupMessages {
                 application_id: session.app(),
                 token: &token,

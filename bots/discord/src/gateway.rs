@@ -109,7 +109,7 @@ struct GatewayFrame {
 impl Gateway {
     /// Listens until a problem that only a person can fix.
     pub async fn run(&self, mut place: ResumePoint, hear: &mut impl EventHandler) -> String {
-        let (mut failed, mut anew) = (0_u32, 0_u32);
+        let (mut failed, mut fresh) = (0_u32, 0_u32);
         loop {
             let begun = Instant::now();
             let (end, stood) = self.once(&mut place, hear).await;
@@ -127,16 +127,16 @@ impl Gateway {
                 // The resume URL may be unreachable.
                 place.session.clear();
             }
-            anew = if begun.elapsed() > GOOD {
+            fresh = if begun.elapsed() > GOOD {
                 0
             } else {
-                anew + u32::from(place.session.is_empty())
+                fresh + u32::from(place.session.is_empty())
             };
             if failed > 1 {
                 hear.health(Err(format!("no connection to Discord: {why}")));
             }
             sleep(if place.session.is_empty() {
-                before_new(anew).max(again(failed))
+                before_new(fresh).max(again(failed))
             } else {
                 again(failed)
             })
@@ -202,10 +202,10 @@ fn again(failed: u32) -> Duration {
     }
 }
 
-/// The pause before a new session after `anew` short-lived ones.
-fn before_new(anew: u32) -> Duration {
+/// The pause before a new session after `fresh` short-lived ones.
+fn before_new(fresh: u32) -> Duration {
     IDENTIFY
-        .saturating_mul(1 << anew.saturating_sub(FEW).min(5))
+        .saturating_mul(1 << fresh.saturating_sub(FEW).min(5))
         .min(SLOWLY)
 }
 
@@ -395,7 +395,7 @@ mod tests {
             [0, 0, 1, 2, 4, 60]
         );
         assert_eq!(
-            [0, 3, 4, 5, 30].map(|anew| before_new(anew).as_secs()),
+            [0, 3, 4, 5, 30].map(|fresh| before_new(fresh).as_secs()),
             [3, 3, 6, 12, 90]
         );
     }

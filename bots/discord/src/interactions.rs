@@ -31,7 +31,7 @@ pub enum ReplyRoute {
     /// By editing the deferred reply.
     Amend(String),
     /// By posting a new message.
-    Anew(String),
+    Fresh(String),
 }
 
 impl PendingInteractions {
@@ -65,7 +65,7 @@ impl PendingInteractions {
         Some(if first {
             ReplyRoute::Amend(entry.token.clone())
         } else {
-            ReplyRoute::Anew(entry.token.clone())
+            ReplyRoute::Fresh(entry.token.clone())
         })
     }
 
@@ -87,10 +87,10 @@ mod tests {
         waiting.add("2", "t2", false);
         assert_eq!(waiting.untold("1"), Some(ReplyRoute::Amend("t1".into())));
         assert_eq!(waiting.untold("1"), None);
-        assert_eq!(waiting.way("1"), Some(ReplyRoute::Anew("t1".into())));
+        assert_eq!(waiting.way("1"), Some(ReplyRoute::Fresh("t1".into())));
         assert_eq!(
             (waiting.way("2"), waiting.way("3")),
-            (Some(ReplyRoute::Anew("t2".into())), None)
+            (Some(ReplyRoute::Fresh("t2".into())), None)
         );
     }
 }

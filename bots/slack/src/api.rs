@@ -120,8 +120,7 @@ pub fn connector(base: &str) -> Result<SlackClientHyperHttpsConnector, String> {
     http.set_connect_timeout(Some(CONNECT));
     let tls = hyper_rustls::HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(rustls::crypto::ring::default_provider());
-    let tls =
-        tls.map_err(|error| format!("could not load the system's certificates: {error}"))?;
+    let tls = tls.map_err(|error| format!("could not load the system's certificates: {error}"))?;
     let https = tls
         .https_or_http()
         .enable_all_versions()

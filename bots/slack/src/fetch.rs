@@ -60,7 +60,7 @@ async fn message(session: &SlackSession, event: &Inbound) -> Option<Value> {
         None => session.api.read("conversations.history", &exactly).await,
     };
     let page = page
-        .inspect_err(|error| tracing::debug!(event = %event.event, "could not read a message: {error}"))
+        .inspect_err(|error| tracing::debug!(event = %event.event, "could not fetch: {error}"))
         .ok()?;
     page["messages"]
         .as_array()?

@@ -6,26 +6,26 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use vine_domain::{QuestionId, TaskId, Timestamp, chat::Message};
 
-/// `POST /api/v1/chat/messages`: a person writes into a task's thread.
+/// `POST /api/v1/chat/messages`: a person writes to a task's thread.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendMessage {
     /// The thread.
     pub task: Option<TaskId>,
-    /// The words.
+    /// The message.
     pub text: String,
-    /// The question replied to.
+    /// The question that this replies to.
     pub reply_to: Option<QuestionId>,
-    /// Sending again with the same key is sending once (default: a fresh one).
+    /// Repeating a request with the same key sends only one message (default: a new key).
     pub key: Option<Uuid>,
 }
 
-/// `PATCH /api/v1/chat/messages/{key}`: its author changes a message. One that was used already is
-/// corrected.
+/// `PATCH /api/v1/chat/messages/{key}`: the author edits a message. If it already took effect,
+/// AgentVine corrects it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditMessage {
-    /// The words as they are now.
+    /// The new text.
     pub text: String,
 }
 
@@ -35,15 +35,15 @@ pub struct EditMessage {
 pub struct MessageList {
     /// Oldest first.
     pub items: Vec<Message>,
-    /// `after` of the next page.
+    /// The value of `after` for the next page.
     pub next: u64,
 }
 
-/// What a sent message led to.
+/// The effect of a message.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentMessage {
-    /// For people; empty when the thread shows all of it.
+    /// For people; empty if the thread shows everything.
     pub text: String,
     /// For programs, after a command.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,13 +58,13 @@ pub struct AdapterView {
     pub id: String,
     /// `ok` or `trouble`.
     pub state: &'static str,
-    /// Who we are on that platform.
+    /// AgentVine's account on that platform.
     pub account: Option<String>,
-    /// Since when its state is what it is.
+    /// Since when it has been in this state.
     pub since_at: Timestamp,
     /// Why questions cannot be asked there.
     pub trouble: Option<String>,
-    /// What is missing that questions do not require.
+    /// What is missing, although questions work without it.
     pub remark: Option<String>,
     /// When the platform last answered.
     pub checked_at: Option<Timestamp>,

@@ -1,4 +1,4 @@
-//! The HTTP client: typed calls, no retries. Who calls knows whether repeating makes sense.
+//! The HTTP client: typed calls, no retries. The caller decides whether to retry.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -13,13 +13,14 @@ use crate::{
     command::{CommandReply, RunCommand},
     error::ApiError,
     queue::{Claim, Claimed},
+    wire::{WIRE, WIRE_HEADER},
     worker::{Heartbeat, HeartbeatReply},
 };
 
-/// How long a call may take beside the time it asked to wait.
+/// How long a call may take, in addition to the wait that it requests.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Speaks to one daemon with one token.
+/// Calls one daemon with one token.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -27,47 +28,59 @@ pub struct Client {
     token: Arc<RwLock<Option<Token>>>,
 }
 
-/// What can come of a call.
+/// How a call can fail.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// No answer that makes sense; trying again may help.
+    /// No usable response; a retry may help.
     #[error("the daemon at {base} cannot be reached: {why}")]
     Unreachable {
-        /// Where it was looked for.
+        /// The daemon's address.
         base: String,
-        /// What the network said.
+        /// The network error.
         why: String,
     },
-    /// The daemon said no.
+    /// The daemon is older or newer than this program.
+    #[error(
+        "the daemon at {base} uses version {theirs} of the worker protocol, this program uses version {WIRE}; \
+         update the older one, daemons before workers"
+    )]
+    OtherWire {
+        /// The daemon's address.
+        base: String,
+        /// Its version; 1 if it sends none.
+        theirs: String,
+    },
+    /// The daemon refused the call.
     #[error("{}", .error.message)]
     Refused {
-        /// The status.
+        /// The HTTP status.
         status: u16,
-        /// Its words.
+        /// The error that it returned.
         error: ApiError,
     },
 }
 
 impl ClientError {
-    /// The daemon is not there, or not able; the same call may work later.
+    /// The daemon is unreachable or unavailable; the same call may succeed later.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
+            Self::OtherWire { .. } => false,
             Self::Refused { status, .. } => *status >= 500 || *status == 429,
         }
     }
 
-    /// The word for programs, when the daemon refused.
+    /// The error code, if the daemon refused the call.
     pub fn code(&self) -> Option<&str> {
         match self {
-            Self::Unreachable { .. } => None,
+            Self::Unreachable { .. } | Self::OtherWire { .. } => None,
             Self::Refused { error, .. } => Some(&error.code),
         }
     }
 }
 
 impl Client {
-    /// A client for the daemon at `base`, like `http://127.0.0.1:7878`.
+    /// A client for the daemon at `base`, such as `http://127.0.0.1:7878`.
     pub fn new(base: &str, token: Option<Token>) -> Self {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
@@ -91,12 +104,12 @@ impl Client {
         }
     }
 
-    /// From now on it and all its clones speak with this one.
+    /// Replaces the token of this client and all its clones.
     pub fn renew(&self, token: Token) {
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
     }
 
-    /// The secret it speaks with.
+    /// The token that it uses.
     pub fn token(&self) -> Option<Token> {
         self.token
             .read()
@@ -104,9 +117,20 @@ impl Client {
             .clone()
     }
 
-    /// Where the daemon is.
+    /// The daemon's address.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Checks that the daemon uses the same version of the worker protocol, which any response has.
+    pub async fn check_wire(&self) -> Result<(), ClientError> {
+        let refused: Result<(), ClientError> = self.get("/").await;
+        match refused {
+            Err(error @ (ClientError::OtherWire { .. } | ClientError::Unreachable { .. })) => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// `GET` a path below `/api/v1`.
@@ -115,7 +139,7 @@ impl Client {
             .await
     }
 
-    /// `GET` a path that asks the daemon to hold it for `wait`.
+    /// `GET` a path that asks the daemon to hold the request for up to `wait`.
     pub async fn get_waiting<R: DeserializeOwned>(
         &self,
         path: &str,
@@ -124,7 +148,7 @@ impl Client {
         self.call::<(), R>(Method::GET, path, None, wait).await
     }
 
-    /// The text at a path beside the API, like `/metrics`.
+    /// `GET` the text of a path outside the API, such as `/metrics`.
     pub async fn get_text(&self, path: &str) -> Result<String, ClientError> {
         let unreachable = |error: reqwest::Error| ClientError::Unreachable {
             base: self.base.clone(),
@@ -156,7 +180,7 @@ impl Client {
             .await
     }
 
-    /// Any call; `wait` is how long the body asks the daemon to hold it.
+    /// Any call; `wait` is how long the body asks the daemon to hold the request.
     pub async fn call<B: Serialize + Sync, R: DeserializeOwned>(
         &self,
         method: Method,
@@ -167,6 +191,7 @@ impl Client {
         let mut request = self
             .http
             .request(method, format!("{}/api/v1{path}", self.base))
+            .header(WIRE_HEADER, WIRE)
             .timeout(PATIENCE + wait);
         if let Some(token) = self.token() {
             request = request.bearer_auth(token.reveal());
@@ -180,17 +205,26 @@ impl Client {
         };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
+        let theirs = wire_of(&response);
         let bytes = response.bytes().await.map_err(unreachable)?;
-        if !status.is_success() {
+        let refused = (!status.is_success()).then(|| refusal(status, &bytes));
+        // A proxy in front of the daemon may respond instead of it, without a version.
+        if theirs != WIRE && refused.as_ref().is_none_or(|error| error.code != NOT_OURS) {
+            return Err(ClientError::OtherWire {
+                base: self.base.clone(),
+                theirs,
+            });
+        }
+        if let Some(error) = refused {
             return Err(ClientError::Refused {
                 status: status.as_u16(),
-                error: refusal(status, &bytes),
+                error,
             });
         }
         let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
         serde_json::from_slice(bytes).map_err(|error| ClientError::Unreachable {
             base: self.base.clone(),
-            why: format!("its answer makes no sense: {error}"),
+            why: format!("its response is not valid: {error}"),
         })
     }
 
@@ -206,7 +240,7 @@ impl Client {
         .await
     }
 
-    /// Renews leases and waits for something to be told.
+    /// Renews leases and waits for worker messages.
     pub async fn beat(
         &self,
         worker: WorkerId,
@@ -230,15 +264,27 @@ impl Client {
     }
 }
 
+/// Daemons that use version 1 do not send the header.
+fn wire_of(response: &reqwest::Response) -> String {
+    let named = response.headers().get(WIRE_HEADER);
+    named
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("1")
+        .to_owned()
+}
+
+/// The code for a response that did not come from a daemon.
+const NOT_OURS: &str = "not_ours";
+
 fn refusal(status: StatusCode, bytes: &[u8]) -> ApiError {
     serde_json::from_slice(bytes).unwrap_or_else(|_| ApiError {
-        code: "not_ours".into(),
-        message: format!("the answer {status} did not come from a daemon of ours"),
-        hint: "check the address, and what stands in front of it".into(),
+        code: NOT_OURS.into(),
+        message: format!("the response {status} did not come from an AgentVine daemon"),
+        hint: "check the address and any proxy in front of it".into(),
     })
 }
 
-/// An error with its causes: reqwest's own text hides them.
+/// The root cause of an error, which reqwest's own text hides.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

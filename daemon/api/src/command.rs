@@ -1,4 +1,4 @@
-//! Commands, as the shell sends them.
+//! Commands, as the command line sends them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,16 +10,16 @@ use utoipa::ToSchema;
 pub struct RunCommand {
     /// `["task", "show", "T-1"]`
     pub words: Vec<String>,
-    /// Further lines.
+    /// The lines after the first one.
     #[serde(default)]
     pub body: String,
 }
 
-/// What a command gives back.
+/// The result of a command.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CommandReply {
     /// For people.
     pub text: String,
-    /// For programs: an object, or an array of objects for a listing.
+    /// For programs: an object, or an array of objects for a list.
     pub data: Value,
 }

@@ -1,12 +1,12 @@
-//! Errors, the same for every endpoint.
+//! The error that every endpoint returns.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// An error as every endpoint reports it.
+/// The error that every endpoint returns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ApiError {
-    /// A word for programs, stable.
+    /// A stable code for programs.
     pub code: String,
     /// What happened, to what.
     pub message: String,

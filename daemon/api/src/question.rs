@@ -12,9 +12,9 @@ use vine_domain::{
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GiveAnswer {
-    /// A number, a label, or own words.
+    /// The number or label of an option, or free text.
     pub text: String,
-    /// Answering again with the same key is answering once (default: a fresh one).
+    /// Repeating a request with the same key answers only once (default: a new key).
     pub key: Option<Uuid>,
 }
 
@@ -24,7 +24,7 @@ pub struct GiveAnswer {
 pub struct PostQuestion {
     /// Which attempt.
     pub attempt: Attempt,
-    /// Made by the worker: asking again with the same key is asking once.
+    /// Chosen by the worker: repeating a request with the same key asks only once.
     pub key: Uuid,
     /// The session that waits.
     pub session: Option<SessionId>,
@@ -32,11 +32,11 @@ pub struct PostQuestion {
     pub call: String,
     /// What is asked.
     pub ask: Ask,
-    /// Two or three lines of what the agent said just before.
+    /// The two or three lines that the agent wrote just before.
     pub context: String,
 }
 
-/// The question as it was stored.
+/// The stored question.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct PostedQuestion {
     /// Its id.
@@ -49,8 +49,8 @@ pub struct PostedQuestion {
 pub struct ConfirmDelivery {
     /// Which attempt.
     pub attempt: Attempt,
-    /// The answer that the agent has, by its key; none when it heard that nobody answered. Notes
-    /// need none.
+    /// The key of the answer that the agent received; empty if it was told that nobody answered.
+    /// Not used for notes.
     #[serde(default)]
     pub answer: Option<Uuid>,
 }
@@ -61,15 +61,15 @@ pub struct ConfirmDelivery {
 pub struct CloseQuestion {
     /// Which attempt.
     pub attempt: Attempt,
-    /// Why nobody needs the answer any more.
+    /// Why the answer is no longer needed.
     #[serde(default)]
     pub why: String,
 }
 
-/// A question, with the fields of its state.
+/// A question, with the fields for its state.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct QuestionView {
-    /// What people call it.
+    /// Its id, such as `Q-17`.
     pub id: QuestionId,
     /// `open`, `expired`, `answered`, `delivered` or `withdrawn`.
     pub state: &'static str,
@@ -83,7 +83,7 @@ pub struct QuestionView {
     pub call: String,
     /// `clarify`, `permission` or `plan`.
     pub kind: &'static str,
-    /// What is asked; masked in lists where it holds a secret.
+    /// What is asked; secrets in it are masked in lists.
     pub ask: Ask,
     /// The question in one line.
     pub headline: String,
@@ -91,17 +91,17 @@ pub struct QuestionView {
     pub context: String,
     /// When it was stored.
     pub asked_at: Timestamp,
-    /// When it was given up.
+    /// When it expired.
     pub expired_at: Option<Timestamp>,
-    /// Open: when it is looked at again.
+    /// Open: when the next reminder, escalation or expiry is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub next_check_at: Option<Timestamp>,
-    /// Open: how often people were reminded.
+    /// Open: how many reminders were sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub reminders: Option<u32>,
-    /// Expired: the agent knows.
+    /// Expired: whether the agent knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub agent_knows: Option<bool>,
@@ -113,11 +113,11 @@ pub struct QuestionView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub delivered_at: Option<Timestamp>,
-    /// Withdrawn: why.
+    /// Withdrawn: the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub why: Option<String>,
-    /// Its milestones; left out in lists.
+    /// Its milestones; omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub timeline: Option<Vec<MilestoneView>>,
@@ -131,7 +131,7 @@ pub struct MilestoneView {
     pub milestone: &'static str,
     /// When it was reached.
     pub at: Timestamp,
-    /// How long after the one before.
+    /// Seconds since the previous milestone.
     pub after_seconds: f64,
 }
 
@@ -143,12 +143,12 @@ pub struct QuestionList {
     pub items: Vec<QuestionView>,
 }
 
-/// A permission that was given for a session.
+/// A permission that was granted for a session.
 #[derive(Debug, Clone, Serialize)]
 pub struct GrantView {
     /// The question that asked for it.
     pub question: QuestionId,
-    /// Who gave it.
+    /// Who granted it.
     pub by: Option<String>,
     /// The task whose agent asked.
     pub task: TaskId,
@@ -157,7 +157,7 @@ pub struct GrantView {
 }
 
 impl QuestionView {
-    /// A question.
+    /// The view of a question.
     pub fn of(question: &Question) -> Self {
         let mut view = Self {
             id: question.id,
@@ -214,7 +214,7 @@ impl QuestionView {
 }
 
 impl GrantView {
-    /// What an answered permission covers.
+    /// The grant of an answered permission.
     pub fn of(question: &Question) -> Self {
         let rules = match &question.ask {
             Ask::Permission { rules, .. } => rules.clone(),

@@ -13,19 +13,19 @@ use crate::error::ApiError;
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// At most this many.
+    /// Claim at most this many tasks.
     pub slots: u32,
-    /// Wait at most this many seconds when there is nothing to do.
+    /// Wait at most this many seconds if there is nothing to claim.
     pub wait: f64,
-    /// Of these repositories nothing: they are ill on this worker.
+    /// Claim no tasks of these repositories: they are failing on this worker.
     #[serde(default)]
     pub except_repos: Vec<Slug>,
 }
 
-/// What was claimed; empty when there was nothing.
+/// The claimed tasks; empty if there were none.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct Claimed {
-    /// Each under a lease of its own.
+    /// Each has its own lease.
     pub assignments: Vec<Assignment>,
 }
 
@@ -35,24 +35,24 @@ pub struct Claimed {
 pub struct Complete {
     /// Which attempt.
     pub attempt: Attempt,
-    /// What came of it.
+    /// The result.
     pub report: Report,
-    /// The patch, cut at 256 KiB; empty when nothing changed.
+    /// The patch, cut off at 256 KiB; empty if nothing changed.
     #[serde(default)]
     pub patch: String,
-    /// Claim this many in the same call.
+    /// Claim this many tasks in the same call.
     #[serde(default)]
     pub next: u32,
 }
 
-/// `POST /api/v1/queue/completions`: for hosts with many slots. Each attempt is completed or
-/// refused alone.
+/// `POST /api/v1/queue/completions`: for hosts with many slots. Each attempt is accepted or
+/// refused individually.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Completions {
-    /// At most a hundred.
+    /// At most 100.
     pub completed: Vec<Completed>,
-    /// Claim this many in the same call.
+    /// Claim this many tasks in the same call.
     #[serde(default)]
     pub next: u32,
 }
@@ -63,19 +63,19 @@ pub struct Completions {
 pub struct Completed {
     /// Which attempt.
     pub attempt: Attempt,
-    /// What came of it.
+    /// The result.
     pub report: Report,
-    /// The patch, cut at 256 KiB; empty when nothing changed.
+    /// The patch, cut off at 256 KiB; empty if nothing changed.
     #[serde(default)]
     pub patch: String,
 }
 
-/// What came of several completions.
+/// The result of several completions.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct CompletionResults {
-    /// In order: nothing, or why it was refused.
+    /// One entry for each attempt, in order: `null`, or the error that refused it.
     pub refused: Vec<Option<ApiError>>,
-    /// What was claimed in the same call.
+    /// The tasks that were claimed in the same call.
     pub assignments: Vec<Assignment>,
 }
 
@@ -95,16 +95,16 @@ pub struct Fail {
 pub enum AttemptFailure {
     /// Something went wrong.
     Failed(Failure),
-    /// The worker is asked to stop and hands the task back unharmed.
+    /// The worker is stopping and returns the task to its lane; this is not a failure.
     Released,
     /// The agent ended while it waited for people; its session and worktree are kept.
     Parked,
 }
 
-/// Where the task is after an attempt that gave up.
+/// The state of the task after an attempt ended without a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EndedReply {
-    /// Nothing more will happen to the task by itself; its worktree can go.
+    /// Nothing more happens to the task without a person; its worktree can be removed.
     pub over: bool,
 }
 
@@ -112,31 +112,31 @@ pub struct EndedReply {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enqueue {
-    /// Which.
+    /// Which task.
     pub task: TaskId,
 }
 
-/// `POST /api/v1/queue/log`: the agent's words for the task's log.
+/// `POST /api/v1/queue/log`: adds the agent's output to the task's log.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppendLog {
     /// Which attempt.
     pub attempt: Attempt,
-    /// One line each.
+    /// One line per item.
     pub lines: Vec<String>,
-    /// Also tell the thread.
+    /// Also post the lines in the thread.
     #[serde(default)]
     pub tell: bool,
-    /// They are the agent's own words; the thread sets them apart.
+    /// The lines are the agent's own words; the thread quotes them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub of_agent: bool,
 }
 
-/// `GET /api/v1/queue`: how much waits where.
+/// `GET /api/v1/queue/status`: how many items each queue holds.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueueView {
-    /// Nothing is claimed anywhere.
+    /// No worker can claim tasks.
     pub paused: bool,
     /// The depth of each queue.
     pub queues: QueuesView,
@@ -154,14 +154,14 @@ pub struct QueuesView {
     pub low_priority: u64,
     /// Open questions.
     pub worker_requests: u64,
-    /// Answers that are not delivered.
+    /// Answers that were not delivered yet.
     pub controller_responses: u64,
     /// Dead letters.
     pub dead: u64,
 }
 
 impl QueueView {
-    /// The queues under their names.
+    /// The view of these depths.
     pub fn of(depths: &QueueDepths) -> Self {
         let [high_priority, default, low_priority] = depths.lanes;
         Self {

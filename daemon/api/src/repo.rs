@@ -18,24 +18,24 @@ pub struct RepoView {
     pub source: String,
     /// The branch that new tasks start from.
     pub base: Branch,
-    /// Its own agent settings, hooks and MCP servers are loaded.
+    /// Agents load its own agent settings, hooks and MCP servers.
     pub trusted: bool,
-    /// Its rooms are end-to-end encrypted, where the platform can.
+    /// Its rooms are end-to-end encrypted if the platform supports it.
     pub encrypted: bool,
     /// What workers push without being asked.
     pub push: Push,
     /// What agents may do without asking.
     pub preset: Option<Preset>,
-    /// Which hosts agents reach.
-    pub egress: Option<Egress>,
-    /// The hosts on its list.
+    /// Which hosts agents may reach.
+    pub egress: Egress,
+    /// The hosts on its allowlist.
     pub hosts: Vec<Host>,
     /// The wall that it requires.
     pub wall: Option<Wall>,
 }
 
 impl RepoView {
-    /// A repository.
+    /// The view of a repository.
     pub fn of(repo: &Repo) -> Self {
         Self {
             id: repo.name.clone(),

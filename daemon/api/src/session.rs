@@ -16,7 +16,7 @@ pub struct MapSession {
     pub id: SessionId,
     /// Which attempt.
     pub attempt: Attempt,
-    /// Where it works, on the worker's machine.
+    /// Its folder on the worker's machine.
     pub worktree: String,
     /// Agent and version.
     pub agent: String,
@@ -28,7 +28,7 @@ pub struct MapSession {
 pub struct SessionHeartbeat {
     /// Which attempt.
     pub attempt: Attempt,
-    /// How full the context is, in percent.
+    /// How full the model's context is, in percent.
     pub context: Option<u8>,
 }
 
@@ -36,7 +36,7 @@ pub struct SessionHeartbeat {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SessionView {
-    /// Its identity.
+    /// Its id.
     pub id: SessionId,
     /// `active`, `warm` or `ended`.
     pub state: &'static str,
@@ -48,29 +48,29 @@ pub struct SessionView {
     pub worktree: String,
     /// Agent and version.
     pub agent: String,
-    /// When it began.
+    /// When it started.
     pub started_at: Timestamp,
     /// When its agent was last active.
     pub last_active_at: Timestamp,
-    /// Since it began.
+    /// Seconds since it started.
     pub age_seconds: u64,
-    /// Since it was last active.
+    /// Seconds since its agent was last active.
     pub idle_seconds: u64,
-    /// How full the model's context is.
+    /// How full the model's context is, in percent.
     pub context_percent: Option<u8>,
-    /// A person pinned it: no policy ends it.
+    /// A person pinned it, so no policy ends it.
     pub pinned: bool,
-    /// How many further tasks were begun in it.
+    /// How many more tasks were started in it.
     pub reused: u32,
     /// Ended: when.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub ended_at: Option<Timestamp>,
-    /// Ended: why.
+    /// Ended: the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub reason: Option<String>,
-    /// Permissions that were given for it; left out in lists.
+    /// Permissions that were granted for it; omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(ignore)]
     pub granted: Option<Vec<GrantView>>,
@@ -85,7 +85,7 @@ pub struct SessionList {
 }
 
 impl SessionView {
-    /// A session.
+    /// The view of a session.
     pub fn of(session: &Session, now: Timestamp) -> Self {
         let (ended_at, reason) = match &session.state {
             SessionState::Active | SessionState::Warm => (None, None),

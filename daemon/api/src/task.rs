@@ -19,21 +19,21 @@ pub struct CreateTask {
     pub title: Title,
     /// What to do (default: the title).
     pub prompt: Option<Prompt>,
-    /// Where; may be left out when there is only one repository.
+    /// The repository; optional if there is only one.
     pub repo: Option<Slug>,
-    /// Start from (default: the repository's).
+    /// The branch to start from (default: the repository's base branch).
     pub base: Option<Branch>,
-    /// Commit to (default: `vine/T-<number>-<title>`).
+    /// The branch to commit to (default: `vine/T-<number>-<title>`).
     pub branch: Option<Branch>,
-    /// How urgent (default: `default`).
+    /// The lane (default: `default`).
     pub priority: Option<Lane>,
 }
 
-/// `POST /api/v1/tasks/bulk`: all of them or none, at most a thousand.
+/// `POST /api/v1/tasks/bulk`: creates all of them or none, at most 1000.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTasks {
-    /// Each as it would be created alone.
+    /// Each as in `POST /api/v1/tasks`.
     pub tasks: Vec<CreateTask>,
 }
 
@@ -44,33 +44,33 @@ pub struct CreatedTasks {
     pub ids: Vec<TaskId>,
 }
 
-/// `PATCH /api/v1/tasks/{id}`; exactly one field.
+/// `PATCH /api/v1/tasks/{id}`: set exactly one field.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchTask {
-    /// `cancelled` or `queued`.
+    /// `cancelled` to cancel the task, `queued` to retry it.
     #[schema(pattern = "^(cancelled|queued)$")]
     pub state: Option<String>,
-    /// Another lane.
+    /// The new lane.
     pub priority: Option<Lane>,
 }
 
-/// A task, with the fields of its state.
+/// A task, with the fields for its state.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskView {
-    /// What people call it.
+    /// Its id, such as `T-142`.
     pub id: TaskId,
     /// `queued`, `running`, `waiting`, `done`, `failed` or `cancelled`.
     #[schema(pattern = "^(queued|running|waiting|done|failed|cancelled)$")]
     pub state: &'static str,
     /// One line.
     pub title: Title,
-    /// What to do; left out in lists.
+    /// What to do; omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub prompt: Option<Prompt>,
-    /// Where.
+    /// Its repository.
     pub repo: Slug,
     /// The branch it starts from.
     pub base: Branch,
@@ -78,7 +78,7 @@ pub struct TaskView {
     pub branch: Branch,
     /// Its lane.
     pub priority: Lane,
-    /// Who asked for it.
+    /// Who created it.
     pub requester: String,
     /// When it was created.
     pub created_at: Timestamp,
@@ -86,29 +86,29 @@ pub struct TaskView {
     pub updated_at: Timestamp,
     /// The number of the latest attempt; 0 before the first.
     pub epoch: Epoch,
-    /// Attempts that failed since it was created or last retried by a person.
+    /// How many attempts failed since it was created or a person last retried it.
     pub failures: u32,
-    /// Queued: no earlier than this.
+    /// Queued: it cannot be claimed before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub due_at: Option<Timestamp>,
-    /// Queued: it was answered while parked and goes ahead of new work.
+    /// Queued: it was parked and got its answer, so it is claimed before new work.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub resumes: Option<bool>,
-    /// Running, or waiting with a live agent: on this worker.
+    /// Running, or waiting while its agent runs: the worker.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub worker: Option<WorkerId>,
-    /// … since then.
+    /// Running, or waiting while its agent runs: when it was claimed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub claimed_at: Option<Timestamp>,
-    /// … until then, unless the worker renews it.
+    /// Running, or waiting while its agent runs: when the lease expires unless it is renewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub lease_expires_at: Option<Timestamp>,
-    /// Waiting: no agent runs.
+    /// Waiting: it is parked, so no agent runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub parked: Option<bool>,
@@ -116,19 +116,19 @@ pub struct TaskView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub report: Option<Report>,
-    /// Failed: how.
+    /// Failed: the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub failure: Option<FailureView>,
-    /// Failed: nobody needs to look at it any more.
+    /// Failed: whether a person discarded it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub discarded: Option<bool>,
-    /// Cancelled: by whom.
+    /// Cancelled: who cancelled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub cancelled_by: Option<String>,
-    /// What belongs to it; left out in lists.
+    /// What belongs to it; omitted in lists.
     #[serde(flatten)]
     #[schema(inline)]
     pub whole: Option<TaskParts>,
@@ -137,9 +137,9 @@ pub struct TaskView {
 /// What belongs to a task.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TaskParts {
-    /// What its agents asked.
+    /// Its agents' questions.
     pub questions: Vec<QuestionView>,
-    /// What people told its agents.
+    /// People's notes to its agents.
     pub notes: Vec<Note>,
     /// Its attempts, oldest first.
     pub attempts: Vec<AttemptView>,
@@ -147,11 +147,11 @@ pub struct TaskParts {
     pub session: Option<SessionId>,
 }
 
-/// How a task failed.
+/// Why a task failed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailureView {
-    /// For programs.
+    /// Its kind.
     pub kind: FailureKind,
     /// What happened.
     pub message: String,
@@ -167,7 +167,7 @@ pub struct AttemptView {
     pub epoch: Epoch,
     /// The name of its worker.
     pub worker_name: String,
-    /// Its session, once there was one.
+    /// Its session, if it has one.
     pub session: Option<SessionId>,
     /// When it was claimed.
     pub started_at: Timestamp,
@@ -185,7 +185,7 @@ pub struct AttemptView {
 pub struct TaskList {
     /// Newest first.
     pub items: Vec<TaskView>,
-    /// `before` of the next page; none after the last.
+    /// The value of `before` for the next page; `null` on the last page.
     pub next: Option<TaskId>,
 }
 
@@ -198,7 +198,7 @@ pub struct LogLines {
 }
 
 impl TaskView {
-    /// A task.
+    /// The view of a task.
     pub fn of(task: &Task) -> Self {
         let mut view = Self {
             id: task.id,
@@ -242,7 +242,7 @@ impl TaskView {
                 view.failure = Some(FailureView {
                     kind: failure.kind,
                     message: failure.what.clone(),
-                    hint: failure.advice(),
+                    hint: failure.advice().to_owned(),
                 });
                 view.discarded = Some(*discarded);
             }
@@ -251,7 +251,7 @@ impl TaskView {
         view
     }
 
-    /// A task in a list: without its prompt, which may be long.
+    /// The view of a task in a list: without its prompt, which can be long.
     pub fn row(task: &Task) -> Self {
         Self {
             prompt: None,
@@ -259,7 +259,7 @@ impl TaskView {
         }
     }
 
-    /// A task with everything that belongs to it.
+    /// The view of a task with everything that belongs to it.
     pub fn whole(
         task: &Task,
         questions: &[Question],

@@ -15,121 +15,120 @@ use vine_domain::{
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enrol {
-    /// The one-time code.
+    /// The enrolment code.
     pub code: Token,
-    /// What people will call it.
+    /// Its name.
     pub name: String,
-    /// How many agents at once.
+    /// How many agents it can run at once.
     #[schema(minimum = 1, maximum = 1000)]
     pub slots: u32,
-    /// Program and version.
+    /// The program's name and version.
     pub version: String,
 }
 
-/// The new worker's identity and secret.
+/// The new worker's id and token.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Enrolled {
-    /// Identity.
+    /// Its id.
     pub id: WorkerId,
-    /// Secret, shown once.
+    /// Its token, shown only once.
     pub token: Token,
 }
 
-/// `POST /api/v1/workers/{id}/heartbeat`: renews leases, then waits for something to tell the
-/// worker.
+/// `POST /api/v1/workers/{id}/heartbeat`: renews leases, then waits for worker messages.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Heartbeat {
-    /// Made at each start of the worker's process; another one means that its agents are gone.
+    /// Created at each start of the worker's process; a new one means that its agents are gone.
     pub boot: Uuid,
-    /// How many agents at once.
+    /// How many agents it can run at once.
     pub slots: u32,
-    /// What the worker believes to hold.
+    /// The attempts that the worker believes it holds.
     pub leases: Vec<Attempt>,
-    /// Answers that it is passing on right now; they are not sent again.
+    /// Questions whose answers it is delivering right now; those are not sent again.
     pub handling: Vec<QuestionId>,
-    /// Notes that it is passing on right now, by their keys; they are not sent again.
+    /// Keys of the notes that it is delivering right now; those are not sent again.
     #[serde(default)]
     pub noting: Vec<Uuid>,
-    /// Attempts whose work it is pushing right now; it is not told again.
+    /// Attempts whose work it is pushing right now; it is not told to push them again.
     #[serde(default)]
     pub pushing: Vec<Attempt>,
-    /// What keeps it from working.
+    /// Why it cannot work; empty if it can.
     pub trouble: Option<String>,
-    /// Repositories of which it takes no tasks now.
+    /// Repositories whose tasks it does not take at the moment.
     #[serde(default)]
     pub paused_repos: Vec<PausedRepo>,
-    /// What its worktrees take on its disk.
+    /// Disk space that its worktrees use, in bytes.
     #[serde(default)]
     pub worktree_bytes: u64,
-    /// What stands around its agents.
+    /// The wall around its agents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<WorkerIsolation>,
-    /// Wait at most this many seconds when there is nothing to tell.
+    /// Wait at most this many seconds if there are no messages.
     pub wait: f64,
 }
 
-/// A repository that is ill on one worker.
+/// A repository that is failing on one worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PausedRepo {
-    /// Which.
+    /// Which repository.
     pub repo: Slug,
-    /// Why, for people.
+    /// The reason, for people.
     pub why: String,
 }
 
-/// What the worker is told.
+/// Messages for the worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeartbeatReply {
-    /// Acted upon by the worker, repeated until it is.
+    /// Each is sent again until the worker has confirmed it.
     pub messages: Vec<WorkerMessage>,
 }
 
-/// `POST /api/v1/workers/{id}/orphans`: tasks whose worktrees a worker found; the reply holds those
-/// that are over.
+/// `POST /api/v1/workers/{id}/orphans`: tasks and sessions whose files a worker found; the reply
+/// lists those that are over.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Orphans {
-    /// Each with when it was created, which tells it from tasks of other installations.
+    /// Each with its creation time, which distinguishes it from tasks of other installations.
     pub tasks: Vec<(TaskId, Timestamp)>,
-    /// Sessions whose homes lie there.
+    /// Sessions whose home folders the worker found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sessions: Vec<SessionId>,
 }
 
-/// `POST /api/v1/workers/{id}/kept`: what a worker keeps of an attempt that did not finish.
+/// `POST /api/v1/workers/{id}/kept`: the unfinished work that a worker keeps of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportKeptWork {
-    /// Of which task.
+    /// Which task.
     pub task: TaskId,
-    /// When that was created, which tells it from tasks of other installations.
+    /// The task's creation time, which distinguishes it from tasks of other installations.
     pub created_at: Timestamp,
-    /// Of which attempt.
+    /// The number of the attempt.
     pub epoch: Epoch,
-    /// The commit that holds it; `None` when there is nothing of it.
+    /// The commit that holds the work; `null` if there is none.
     pub commit: Option<String>,
-    /// The ref at the source that it was pushed to.
+    /// The ref in the repository that it was pushed to.
     pub name: Option<String>,
-    /// What looks like a secret in it, for which it is held back.
+    /// What looks like a secret in it; the work is held back because of it.
     #[serde(default)]
     pub held: Vec<String>,
     /// What else people should know.
     pub notes: Vec<String>,
 }
 
-/// `POST /api/v1/workers/{id}/spent`: what an attempt of the worker cost so far, however it ends.
+/// `POST /api/v1/workers/{id}/spent`: the usage of an attempt so far, however it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportUsage {
     /// Which attempt.
     pub attempt: Attempt,
-    /// All of it, not what came since the last time.
+    /// The total, not the difference from the previous report.
     pub usage: Usage,
 }
 
-/// `POST /api/v1/workers/{id}/refused`: hosts that an agent was not let out to.
+/// `POST /api/v1/workers/{id}/refused`: hosts that an agent was not allowed to reach.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefusedHosts {
@@ -143,39 +142,39 @@ pub struct RefusedHosts {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerView {
-    /// Its identity, as paths and tasks name it.
+    /// Its id.
     pub id: WorkerId,
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// What it is doing.
+    /// Its state.
     pub state: WorkerState,
-    /// How many agents it runs at once.
+    /// How many agents it can run at once.
     pub slots: u32,
-    /// Attempts that run.
+    /// How many of its attempts are running.
     pub running: usize,
-    /// Attempts that wait for people.
+    /// How many of its attempts are waiting for people.
     pub waiting: usize,
-    /// Takes no new work.
+    /// It takes no new work.
     pub draining: bool,
-    /// Program and version.
+    /// The program's name and version.
     pub version: String,
-    /// What keeps it from working at all.
+    /// Why it cannot work; empty if it can.
     pub trouble: Option<String>,
-    /// Repositories of which it takes no tasks now.
+    /// Repositories whose tasks it does not take at the moment.
     pub paused_repos: Vec<PausedRepo>,
     /// When it last called.
     pub last_seen_at: Timestamp,
-    /// Since when it is offline, if it said goodbye or lost its leases.
+    /// When it went offline, if it signed off or lost its leases.
     pub gone_at: Option<Timestamp>,
-    /// The most agents that an administrator lets it run at once.
+    /// The maximum number of agents at once that an administrator set.
     pub max_slots: Option<u32>,
-    /// The only repositories whose tasks it gets.
+    /// The only repositories whose tasks it receives.
     pub only_repos: Option<Vec<Slug>>,
-    /// The wall around its agents; none until it reported one.
+    /// The wall around its agents; `null` until it has reported one.
     pub wall: Option<Wall>,
-    /// Why no better wall is possible, and what to do about it.
+    /// Why a stronger wall is not possible, and what to do about it.
     pub wall_reason: Option<String>,
-    /// Its agents can read the login of the model's account.
+    /// Its agents can read the login of the model account.
     pub login_readable: bool,
 }
 
@@ -183,12 +182,12 @@ pub struct WorkerView {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerList {
-    /// By name.
+    /// Sorted by name.
     pub items: Vec<WorkerView>,
 }
 
 impl WorkerView {
-    /// A worker, with how many of its leases run and how many wait.
+    /// The view of a worker, with how many of its attempts are running and how many are waiting.
     pub fn of((worker, running, waiting): &(Worker, usize, usize), now: Timestamp) -> Self {
         let isolation = worker.standing.as_ref();
         let paused = worker.without.iter().cloned();

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use vine_api::AdapterView;
 
 use serde::{Deserialize, Serialize};
 use vine_domain::{Slug, Timestamp, chat::RoomBinding, ports::Chat};
@@ -25,6 +26,25 @@ pub struct PlatformHealth {
     /// When the platform last answered us.
     #[serde(default)]
     pub checked: Option<Timestamp>,
+}
+
+impl PlatformHealth {
+    /// As programs see it.
+    pub fn view(&self, platform: &str) -> AdapterView {
+        AdapterView {
+            id: platform.to_owned(),
+            state: if self.trouble.is_some() {
+                "trouble"
+            } else {
+                "ok"
+            },
+            account: self.account.clone(),
+            since_at: self.since,
+            trouble: self.trouble.clone(),
+            remark: self.remark.clone(),
+            checked_at: self.checked,
+        }
+    }
 }
 
 /// What is wrong with the room of a repository.

@@ -46,7 +46,6 @@ mod token_cache;
 pub mod tokens;
 mod transition;
 pub mod trends;
-pub mod view;
 mod visibility;
 pub mod wakeup_bus;
 mod wakeups;

@@ -8,7 +8,7 @@ use vine_domain::{
     session::SessionStats,
 };
 
-use crate::{App, texts, view};
+use crate::{App, texts};
 
 /// One day.
 const DAY: Duration = Duration::from_secs(86_400);
@@ -39,7 +39,8 @@ impl App {
             .filter(|(one, ..)| one.state(0, 0, now) != WorkerState::Offline);
         let slots: u64 = workers.iter().map(|(one, ..)| u64::from(one.slots)).sum();
         let answers = self.trends().await?;
-        let queued: Vec<String> = view::queues(&depths)
+        let queued: Vec<String> = depths
+            .named()
             .iter()
             .map(|(name, depth)| format!("{name} {depth}"))
             .collect();

@@ -177,7 +177,7 @@ async fn deliver(app: &App, chat: &dyn Chat, dispatch: &OutboxItem) -> Result<Po
     match &done {
         // A successful post is recorded later.
         Ok(_) | Err(ChatError::Retry { .. }) => {
-            app.tried(chat.platform(), kind, TryOutcome::Unclear)
+            app.tried(chat.platform(), kind, TryOutcome::Unclear);
         }
         // Some of several parts may have been posted.
         Err(_) if dispatch.message.text.len() > ONE_PART => {

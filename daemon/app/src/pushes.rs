@@ -91,7 +91,7 @@ impl App {
         Ok(WorkerMessage::Push {
             attempt,
             commit,
-            created: task.created,
+            created_at: task.created,
             repo: Box::new(self.repo(&task.repo).await?),
         })
     }

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use vine_api::TaskView;
 use vine_domain::{
-    AuditEntry, Branch, Invalid, Lane, Prompt, Repo, Slug, Task, TaskId, Timestamp, Title, Verb,
+    AuditEntry, Branch, Invalid, Lane, Note, Prompt, Question, Repo, Slug, Task, TaskId, Timestamp,
+    Title, Verb,
+    attempt::Execution,
     lifecycle::{Event, TaskAction},
     ports::NewTask,
 };
@@ -91,6 +94,25 @@ impl PermittedTask {
             messages: vec![card],
             ..new
         })
+    }
+}
+
+/// A task with everything that belongs to it.
+pub struct TaskWithParts {
+    /// The task.
+    pub task: Task,
+    /// What its agents asked.
+    pub questions: Vec<Question>,
+    /// What people told its agents.
+    pub notes: Vec<Note>,
+    /// Its attempts, oldest first.
+    pub executions: Vec<Execution>,
+}
+
+impl TaskWithParts {
+    /// As programs see it.
+    pub fn view(&self) -> TaskView {
+        TaskView::whole(&self.task, &self.questions, &self.notes, &self.executions)
     }
 }
 
@@ -250,6 +272,19 @@ impl App {
         self.allow(caller, Verb::See, Some(&task.repo), &id.to_string())
             .await?;
         Ok(task)
+    }
+
+    /// A task with everything that belongs to it; its questions count as seen by the caller.
+    pub async fn task_with_parts(&self, caller: &Caller, id: TaskId) -> AppResult<TaskWithParts> {
+        let task = self.look_at(caller, id).await?;
+        let questions = self.store.questions_of(id).await?;
+        self.seen(caller, &task.repo, &questions).await?;
+        Ok(TaskWithParts {
+            questions,
+            executions: self.store.executions(id).await?,
+            notes: self.store.notes_of(id).await?,
+            task,
+        })
     }
 
     /// Whether the task that was created then is over; an unknown one is not.

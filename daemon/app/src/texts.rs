@@ -438,7 +438,8 @@ pub fn timeline(question: &Question, stations: &Milestones) -> String {
         before = at;
         line
     };
-    crate::view::timeline_of(question, stations)
+    question
+        .timeline(stations)
         .into_iter()
         .map(hop)
         .collect::<Vec<_>>()

@@ -583,7 +583,7 @@ async fn assign(
                 lease_secs: LEASE.as_secs(),
                 resume: session.map(|(id, _)| id),
                 unheard: session.is_some_and(|(_, heard)| !heard),
-                work: works.remove(&task.id),
+                unfinished_work: works.remove(&task.id),
                 answered: answered.remove(&task.id).unwrap_or_default(),
                 title: task.title,
                 prompt: task.prompt,
@@ -591,7 +591,7 @@ async fn assign(
                 base: task.base,
                 branch: task.branch,
                 requester: task.requester,
-                created: task.created,
+                created_at: task.created,
             };
             Ok((worker, assignment))
         })

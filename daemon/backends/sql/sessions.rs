@@ -189,7 +189,7 @@ impl Sessions for Database {
     }
 
     async fn sweep_sessions(&self, policy: &SessionPolicy) -> StoreResult<u64> {
-        // A waiting task keeps its session for any time: its worker may come back with the files.
+        // A waiting task keeps its session forever, since its worker may come back with the files.
         let ended = query!(
             "UPDATE sessions SET state = 'ended', ended = $1, reason = v.reason
              FROM (SELECT id, CASE WHEN worker NOT IN (SELECT id FROM workers) THEN 'lost'

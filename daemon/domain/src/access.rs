@@ -1,16 +1,15 @@
-//! Who may do what. Default deny: being in a room, or merely known, grants nothing.
+//! Who may do what. Denies by default: being in a room, or being known, grants nothing.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::{ids::UserId, input::Slug, question::Ask};
 
 /// The platform under which the page and the API know people: by their own [`UserId`].
 pub const OURSELVES: &str = "vine";
 
-/// What a person is trusted with. Each role includes the ones above it.
+/// What a person is trusted with. Each role includes the ones listed before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -43,7 +42,7 @@ impl Role {
     }
 }
 
-/// What somebody wants to do.
+/// What someone wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
@@ -72,7 +71,7 @@ impl Verb {
         }
     }
 
-    /// It changes nothing.
+    /// Whether it changes nothing.
     pub fn only_looks(self) -> bool {
         matches!(self, Self::See | Self::Inspect)
     }
@@ -97,27 +96,27 @@ pub struct User {
     pub id: UserId,
     /// What others call this person; never used to decide anything.
     pub name: String,
-    /// Role everywhere; `None` grants nothing.
+    /// The role everywhere; `None` grants nothing.
     pub role: Option<Role>,
-    /// Roles for single repositories, beside `role`; the higher one counts.
+    /// Roles in single repositories, in addition to `role`; the higher one counts.
     #[serde(default)]
     pub repos: BTreeMap<Slug, Role>,
 }
 
 impl User {
-    /// The role that counts in `repo`, or in what belongs to no repository.
+    /// The role that applies in `repo`, or to what belongs to no repository.
     pub fn role_in(&self, repo: Option<&Slug>) -> Option<Role> {
         repo.and_then(|repo| self.repos.get(repo).copied())
             .max(self.role)
     }
 }
 
-/// A person whom the configuration names, with what others know them by.
+/// A person named in the configuration, with their identities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfiguredPerson {
-    /// Who, and what they are trusted with.
+    /// The person and their roles.
     pub user: User,
-    /// Platform and its stable id of the person.
+    /// Platforms, each with its stable id of the person.
     pub identities: Vec<(String, String)>,
 }
 
@@ -131,20 +130,20 @@ impl ConfiguredPerson {
     }
 }
 
-/// Why somebody may not do something, and who could change that.
+/// Why someone is not allowed to do something, and which role would be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{who} is not allowed to do this; `{}` requires role `{}`", .verb.as_str(), .needs.as_str())]
 pub struct Denied {
-    /// The person, or `a stranger`.
+    /// The person, or `an unknown user`.
     pub who: String,
-    /// What was wanted.
+    /// What was requested.
     pub verb: Verb,
     /// The least role that may do it here.
     pub needs: Role,
 }
 
-/// The one decision about access: may `user` do `verb`, in `repo` if one is meant? Returns the role
-/// that allowed it.
+/// The one decision about access: whether `user` may do `verb`, in `repo` if one is given. Returns
+/// the role that allows it.
 pub fn decide(user: Option<&User>, verb: Verb, repo: Option<&Slug>) -> Result<Role, Denied> {
     let who = user.map_or_else(|| "an unknown user".to_owned(), |user| user.name.clone());
     user.and_then(|user| user.role_in(repo))
@@ -156,24 +155,24 @@ pub fn decide(user: Option<&User>, verb: Verb, repo: Option<&Slug>) -> Result<Ro
         })
 }
 
-/// Who decides what agents ask, where it is said otherwise than by [`Verb::needs`].
+/// Who decides agents' questions, if configured differently from [`Verb::needs`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DecisionRule {
-    /// The repository; `None` for all that have no rule of their own.
+    /// The repository; `None` for all without their own rule.
     pub repo: Option<Slug>,
     /// The least role for permissions.
     pub permissions: Option<Role>,
     /// The least role for plans.
     pub plans: Option<Role>,
-    /// Whoever asked for a task may not decide its permissions and plans.
+    /// A task's requester must not decide its permissions and plans.
     pub not_own: bool,
 }
 
-/// All of them.
+/// All decision rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DecisionRules(pub Vec<DecisionRule>);
 
-/// Somebody's own task, in a repository where others have to decide.
+/// Someone's own task, in a repository where others must decide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{who} created this task; in `{repo}`, someone other than the requester must decide its permissions and plans"
@@ -185,7 +184,7 @@ pub struct RequesterMayNotDecide {
     pub repo: Slug,
 }
 
-/// What answering takes, where no rule says otherwise.
+/// What answering requires, unless a rule says otherwise.
 pub fn verb_for(ask: &Ask) -> Verb {
     match ask {
         Ask::Clarify { .. } | Ask::Plan { .. } => Verb::Answer,
@@ -210,13 +209,13 @@ impl DecisionRules {
         said.unwrap_or_else(|| verb_for(ask).needs())
     }
 
-    /// Whether somebody's role is enough to decide this here.
+    /// Whether a person's role is sufficient to decide this here.
     pub fn allow(&self, user: Option<&User>, repo: &Slug, ask: &Ask) -> bool {
         let role = user.and_then(|user| user.role_in(Some(repo)));
         role >= Some(self.needs(repo, ask))
     }
 
-    /// Whether somebody may decide this of a task that `requester` asked for.
+    /// Whether a person may decide this for a task of `requester`.
     pub fn not_own(
         &self,
         name: &str,
@@ -235,16 +234,16 @@ impl DecisionRules {
     }
 }
 
-/// Where a person sees tasks, questions and sessions in lists.
+/// Which repositories a person's lists cover.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListScope {
-    /// Everywhere, and with it what belongs to no repository: workers and queues.
+    /// All, and also what belongs to no repository: workers and queues.
     Everything,
-    /// In these repositories.
+    /// These repositories.
     Only(Vec<Slug>),
 }
 
-/// Where `user` may [`Verb::See`]. Denied is who may nowhere.
+/// Where `user` may [`Verb::See`]; denied if nowhere.
 pub fn sight(user: Option<&User>) -> Result<ListScope, Denied> {
     let denied = match decide(user, Verb::See, None) {
         Ok(_) => return Ok(ListScope::Everything),
@@ -262,18 +261,19 @@ pub fn sight(user: Option<&User>) -> Result<ListScope, Denied> {
     }
 }
 
-/// One line of the audit: who wanted what, and how it was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// One line of the audit: who requested what, and how it was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AuditEntry {
     /// The person's or worker's name, with the kind of proof: `ann (token)`.
     pub actor: String,
-    /// What was wanted, as `verb` or `verb: command`.
+    /// What was requested, as `verb` or `verb: command`.
     pub verb: String,
-    /// What it was wanted for: `T-142`, `repo site`.
+    /// What it was requested for: `T-142`, `repo site`.
     pub subject: String,
     /// Whether it was allowed.
     pub allowed: bool,
-    /// The role that allowed it, or the reason of the refusal.
+    /// The role that allowed it, or the reason for the refusal.
     pub reason: String,
 }
 

@@ -1,7 +1,6 @@
-//! What a worker is handed: an assignment when it claims, messages while it works.
+//! What a worker receives: an assignment when it claims, messages while it works.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::{
     attempt::Attempt,
@@ -14,84 +13,89 @@ use crate::{
 };
 
 /// A claimed task with everything a worker needs to run it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Assignment {
     /// The lease that every write of this attempt must name.
     pub attempt: Attempt,
-    /// How long the lease lasts without a beat, in seconds. The worker trusts it for three quarters
-    /// of that.
+    /// How long the lease lasts without a heartbeat, in seconds. The worker relies on it for three
+    /// quarters of that.
     pub lease_secs: u64,
-    /// What the task is called.
+    /// The task's title.
     pub title: Title,
-    /// What the agent is asked to do.
+    /// What the agent should do.
     pub prompt: Prompt,
-    /// Where.
+    /// The repository.
     pub repo: Repo,
     /// The branch it starts from.
     pub base: Branch,
     /// The branch it commits to.
     pub branch: Branch,
-    /// Who asked for it.
+    /// The requester's name.
     pub requester: String,
-    /// When it was created; with its id this tells it from tasks of other installations.
-    pub created: Timestamp,
-    /// The session to go back into, when this worker holds one.
+    /// When the task was created; with its id, this distinguishes it from tasks of other
+    /// installations.
+    pub created_at: Timestamp,
+    /// The session to resume, if this worker holds one.
     pub resume: Option<SessionId>,
-    /// That session may not have heard of this task yet: it did another one before, or was cut off
-    /// at its beginning.
+    /// Whether that session may not know this task yet: it did another one before, or was
+    /// interrupted at its start.
     #[serde(default)]
     pub unheard: bool,
-    /// What earlier attempts left at the source, for a worker that has nothing of it.
+    /// What earlier attempts left at the source, for a worker that does not have it.
     #[serde(default)]
-    pub work: Option<UnfinishedWork>,
-    /// Everything that was asked before and of which something came, oldest first; what is
-    /// [`Question::untold`] has not reached any agent, an agent without the session needs them all.
+    pub unfinished_work: Option<UnfinishedWork>,
+    /// All earlier questions that have an outcome, oldest first. Those that are
+    /// [`Question::untold`] have reached no agent; an agent without the session needs all of them.
     pub answered: Vec<Question>,
 }
 
-/// Unfinished work of a task that a worker pushed outside of `refs/heads`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Unfinished work of a task that a worker pushed outside `refs/heads`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UnfinishedWork {
     /// The ref: `refs/vine/T-7`.
     pub name: String,
-    /// The commit that it was at.
+    /// The commit that it pointed to.
     pub commit: String,
 }
 
-/// Something a worker must be told, repeated until it is acted upon.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Something a worker must be told; sent again until the worker has acted on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum WorkerMessage {
-    /// Something came of a question ([`Question::untold`]); pass it to the agent, then confirm.
+    /// A question has an outcome ([`Question::untold`]); pass it to the agent, then confirm.
     Answer {
         /// The question.
         question: Box<Question>,
     },
-    /// A person has words for the agent; pass them on, then confirm.
+    /// A person sent a note to the agent; pass it on, then confirm.
     Note {
         /// The attempt whose agent is to read it.
         attempt: Attempt,
-        /// The words.
+        /// The note.
         note: Note,
     },
-    /// The lease is gone; stop the agent, write nothing more.
+    /// The lease is gone; stop the agent and write nothing more.
     Stop {
         /// The attempt that is over.
         attempt: Attempt,
         /// Why, for the worker's log.
         why: String,
-        /// The task itself is over, so its worktree can go.
+        /// Whether the task itself is over, so its worktree can be removed.
         over: bool,
     },
-    /// A person wants to have what the worker keeps of an attempt at its source; push it, then tell.
+    /// A person wants the work that the worker keeps of an attempt to be pushed to its source; push
+    /// it, then report.
     Push {
         /// Which attempt.
         attempt: Attempt,
-        /// The commit that the person knows of.
+        /// The commit that the person knows.
         commit: String,
-        /// When the task was created, which tells it from those of other installations.
-        created: Timestamp,
-        /// Its repository, as it is now.
+        /// When the task was created; this distinguishes it from tasks of other installations.
+        created_at: Timestamp,
+        /// Its current repository settings.
         repo: Box<Repo>,
     },
 }

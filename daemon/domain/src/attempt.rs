@@ -1,17 +1,17 @@
-//! Attempts: one run of a task by one worker, its record and its log.
+//! Attempts (one run of a task by one worker), their records and their logs.
 
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::{
     clock::Timestamp,
     ids::{Epoch, SessionId, TaskId},
 };
 
-/// One attempt, as its writes name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+/// An attempt's name, which all its writes carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Attempt {
     /// The task.
     pub task: TaskId,
@@ -19,7 +19,7 @@ pub struct Attempt {
     pub epoch: Epoch,
 }
 
-/// The log of one attempt.
+/// The record of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Execution {
     /// Which.
@@ -40,6 +40,7 @@ pub struct Execution {
 
 /// One line of a task's log.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LogLine {
     /// When it was stored.
     pub at: Timestamp,
@@ -50,7 +51,8 @@ pub struct LogLine {
 }
 
 /// What an attempt used, as the agent counts it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Usage {
     /// Turns of the conversation.
     pub turns: u64,

@@ -1,4 +1,4 @@
-//! Time and identity, injected everywhere: only this module may ask the machine for them.
+//! Time and identity, injected everywhere: only this module asks the machine for them.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// This moment plus `span`; stays at the far end of time instead of wrapping.
+    /// This moment plus `span`; saturates instead of wrapping.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         Self(
@@ -23,7 +23,7 @@ impl Timestamp {
         )
     }
 
-    /// This moment less `span`; stays at the near end of time instead of wrapping.
+    /// This moment minus `span`; saturates instead of wrapping.
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
         Self(
@@ -38,7 +38,7 @@ impl Timestamp {
         format!("{} {} UTC", &text[..10], &text[11..16])
     }
 
-    /// How long after `earlier` this is; zero when it is not.
+    /// How long after `earlier` this is; zero if it is before it.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -67,36 +67,37 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Says what time it is. The one that the store is opened with judges leases and due times.
+/// Tells the time. The store's clock decides about leases and due times.
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
 
-    /// By how many milliseconds the clock that this one follows was set since: zero when it was not.
-    /// What is measured with this one has to be moved as far before it follows.
+    /// How many milliseconds the reference clock has been moved since this one last followed it;
+    /// zero if it was not. Before this clock follows, times that were measured with it must be
+    /// moved by the same amount.
     fn strayed(&self) -> i64 {
         0
     }
 
-    /// Follows by so many milliseconds.
+    /// Moves this clock by this many milliseconds.
     fn follow(&self, _by: i64) {}
 }
 
-/// Differences up to this are drift, and followed at once.
+/// Differences up to this count as drift and are followed at once.
 const DRIFT: i64 = 2_000;
 
-/// A clock that nobody can set while it runs: a moment, carried on by the monotonic clock, which stands
-/// still while the machine sleeps. Leases and pauses are measured with it.
+/// A clock that nobody can set while it runs: a start time, continued by the monotonic clock, which
+/// stops while the machine sleeps. It measures leases and pauses.
 pub struct MonotonicClock {
     begun: Instant,
     /// The time at `begun`, in milliseconds.
     at: AtomicI64,
-    /// The other clock, when it was last looked at: its time at `begun`, in milliseconds.
+    /// The reference clock's time at `begun`, as last read, in milliseconds.
     other: AtomicI64,
 }
 
 impl MonotonicClock {
-    /// Begins with this as the time of now.
+    /// Starts with this as the current time.
     pub fn begin(now: Timestamp) -> Self {
         Self {
             begun: Instant::now(),
@@ -109,7 +110,7 @@ impl MonotonicClock {
         i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Notes what the clock that it follows says.
+    /// Notes the time of the reference clock.
     pub fn hear(&self, other: Timestamp) {
         let other = other.0.saturating_sub(self.passed());
         self.other.store(other, Ordering::Relaxed);
@@ -138,7 +139,7 @@ impl Clock for MonotonicClock {
     }
 }
 
-/// This machine's clock, carried on: the clock of a database that is a file.
+/// This machine's clock, read once and then continued: the clock of a database that is a file.
 pub struct MachineClock(MonotonicClock);
 
 impl Default for MachineClock {
@@ -166,7 +167,7 @@ impl Clock for MachineClock {
 pub trait Ids: Send + Sync {
     /// A new UUID, in order of creation.
     fn uuid(&self) -> Uuid;
-    /// 32 bytes that nobody can guess.
+    /// 32 bytes of secure randomness.
     fn secret(&self) -> [u8; 32];
 }
 
@@ -233,7 +234,7 @@ mod tests {
             clock.hear(Timestamp(before.0 + hours * 3_600_000));
             let by = clock.strayed();
             assert!((by - hours * 3_600_000).abs() < 100, "{by}");
-            assert!((clock.now().0 - before.0) < 100, "it goes on as before");
+            assert!((clock.now().0 - before.0) < 100, "it continues as before");
             clock.follow(by);
             assert_eq!(clock.strayed(), 0);
             assert!((clock.now().0 - before.0 - by).abs() < 100);

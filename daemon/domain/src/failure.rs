@@ -1,29 +1,29 @@
-//! What can go wrong with an attempt, and what follows from it.
+//! What can go wrong with an attempt, and what happens then.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::{clock::Timestamp, ids::TaskId};
 
-/// The kind of trouble, as far as what follows differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+/// The kinds of failure that are handled differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The agent's process died.
     AgentCrashed,
-    /// The agent ended without saying that it finished.
+    /// The agent ended without reporting that it finished.
     StoppedEarly,
-    /// The agent said nothing for too long while nobody was asked anything.
+    /// The agent produced no output for too long while no question was open.
     AgentHung,
-    /// The agent's program is not there or does not start.
+    /// The agent's program is missing or does not start.
     AgentMissing,
-    /// The worker's disk has no room.
+    /// The worker's disk is full.
     DiskFull,
     /// The model's service has no capacity or cannot be reached.
     Overloaded,
-    /// The account's limit is used up until a known or guessed time.
+    /// The account's usage limit is reached until a known or guessed time.
     UsageLimit,
     /// The model's service refuses the credentials, or the account cannot pay.
     BadCredentials,
@@ -31,11 +31,11 @@ pub enum FailureKind {
     ContextTooLong,
     /// The model's service refused the request for another reason.
     ApiRefused,
-    /// The repository is not where its source says, or is none.
+    /// There is no repository at its source.
     RepositoryMissing,
-    /// The remote of the repository does not answer, or lets nobody in.
+    /// The remote of the repository does not respond, or refuses the login.
     RemoteAway,
-    /// No wall stands on the worker that is good enough for the repository.
+    /// The worker has no wall that is good enough for the repository.
     WallMissing,
     /// The base branch does not exist.
     BaseMissing,
@@ -43,20 +43,21 @@ pub enum FailureKind {
     BranchTaken,
     /// Git failed in another way.
     Git,
-    /// Workers died under this task again and again.
+    /// Workers were repeatedly lost while running this task.
     WorkersLost,
-    /// Places that were well fell ill under this task again and again.
+    /// Healthy workers or repositories repeatedly became unhealthy while running this task.
     MakesIll,
 }
 
-/// Whose fault a failure is. Only a task's own count as its attempts; what is ill pauses itself.
+/// Where the fault lies. Only a task's own failures count against it; whatever else is unhealthy
+/// pauses itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureOwner {
     /// The task: its prompt, its agent's work, its branches.
     Task,
     /// The whole worker: its agent, its credentials, its disk.
     Worker,
-    /// The repository on this worker: its checkout, or its way to the remote.
+    /// The repository on this worker: its checkout, or its connection to the remote.
     Repository,
     /// The account that the agents use.
     Account,
@@ -65,7 +66,7 @@ pub enum FailureOwner {
 }
 
 impl FailureKind {
-    /// Whose fault it is.
+    /// Where the fault lies.
     pub fn owner(self) -> FailureOwner {
         match self {
             Self::AgentMissing | Self::DiskFull | Self::BadCredentials => FailureOwner::Worker,
@@ -88,39 +89,41 @@ impl FailureKind {
     }
 }
 
-/// Trouble, told so that a person can act on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// A failure, described so that a person can act on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Failure {
     /// What kind.
     pub kind: FailureKind,
     /// What happened, to what, in one or two sentences.
     pub what: String,
-    /// When trying again makes sense, if the cause named a time.
+    /// When a retry makes sense, if the cause gave a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
-    /// The place was well before the agent began, so the task may be what made it ill.
+    /// The worker was healthy before the agent began, so the task may have made it unhealthy.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub during: bool,
 }
 
-/// What follows from a failure.
+/// How a failure is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Try again after a growing pause; give up after [`ATTEMPTS`].
+    /// Retry after a growing pause; give up after [`ATTEMPTS`].
     Backoff,
-    /// Hand the task back uncounted: it starts again where the place is well, not before this
-    /// moment.
+    /// Hand the task back without counting a failure: it starts again on a healthy worker, no
+    /// earlier than this.
     HandBack(Timestamp),
-    /// Trying again would fail the same way.
+    /// A retry would fail the same way.
     GiveUp,
 }
 
-/// Failed attempts after which a task is set aside as dead.
+/// After this many failed attempts a task becomes a dead letter.
 pub const ATTEMPTS: u32 = 3;
-/// Attempts lost with their workers, within [`LOSS_WINDOW`], after which a task is set aside as
-/// dead.
+/// After this many attempts lost with their workers within [`LOSS_WINDOW`], a task becomes a dead
+/// letter.
 pub const LOSSES: usize = 3;
-/// Places that fell ill under a task, within [`LOSS_WINDOW`], after which it is set aside as dead.
+/// After this many workers or repositories became unhealthy under a task within [`LOSS_WINDOW`], it
+/// becomes a dead letter.
 pub const ILLNESSES: usize = 2;
 /// See [`LOSSES`].
 pub const LOSS_WINDOW: Duration = Duration::from_secs(72 * 3600);
@@ -129,7 +132,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
 
 impl Failure {
-    /// A failure of `kind`; `what` says what happened and to what.
+    /// A failure of `kind`; `what` describes what happened, and to what.
     pub fn new(kind: FailureKind, what: impl Into<String>) -> Self {
         Self {
             kind,
@@ -139,11 +142,11 @@ impl Failure {
         }
     }
 
-    /// What follows from this at `now`.
+    /// How to handle this failure at `now`.
     pub fn remedy(&self, now: Timestamp) -> Remedy {
         use FailureKind as K;
         match (self.kind.owner(), self.kind) {
-            // Whoever is asked next may meet the same service.
+            // The next worker would use the same service.
             (FailureOwner::Service, _) => Remedy::HandBack(now.plus(FIRST_PAUSE)),
             (FailureOwner::Worker | FailureOwner::Repository | FailureOwner::Account, _) => {
                 Remedy::HandBack(now)
@@ -155,7 +158,7 @@ impl Failure {
         }
     }
 
-    /// What a person should do, in one sentence, when no retry is planned.
+    /// What a person should do.
     pub fn advice(&self) -> &'static str {
         use FailureKind as K;
         match self.kind {
@@ -213,12 +216,12 @@ impl Failure {
     }
 }
 
-/// No pause is longer: the longest one, and what spreads it.
+/// The upper bound of a pause: the longest pause, plus its spread.
 pub const LONGEST_BACKOFF: Duration = Duration::from_secs(36 * 60);
 
 /// The pause before attempt number `failures + 1`: 30 s doubled each time, at most 30 min, spread
-/// by 20 % either way so that tasks which failed together do not return together. The spread
-/// depends on the task, not on chance.
+/// by 20 % either way so that tasks that failed together do not return together. The spread depends
+/// on the task, not on chance.
 pub fn backoff(task: TaskId, failures: u32) -> Duration {
     let doubled = FIRST_PAUSE
         .saturating_mul(1 << failures.saturating_sub(1).min(10))

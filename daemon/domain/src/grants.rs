@@ -1,11 +1,11 @@
-//! What allowing a call for a session covers, in words.
+//! Describes what allowing a call for a session covers.
 
 /// Tools of Claude Code that write one file, named in their input.
 pub const WRITERS: [&str; 4] = ["Write", "Edit", "MultiEdit", "NotebookEdit"];
-/// Allows all of them inside the worktree of the task.
+/// The rule that allows all of them inside the task's worktree.
 pub const FILES: &str = "Edit(./**)";
 
-/// What a rule lets pass and how far that reaches, as a sentence without a full stop.
+/// What a rule allows, as a phrase without a full stop.
 pub fn sentence(rule: &str) -> String {
     if rule == FILES {
         return "writing and changing files inside the worktree, except `.git` and `.claude`"

@@ -1,14 +1,13 @@
-//! What agents of a repository may do without asking, what they may reach, and what stands around
+//! What a repository's agents may do without asking, what they may reach, and which wall contains
 //! them.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::invalid::{Invalid, shown};
 
-/// Gives an enum its words: `as_str`, `FromStr` and the list for errors.
+/// Gives an enum its words: `as_str`, `FromStr` and the list in errors.
 macro_rules! words {
     ($name:ident, $what:literal, $($variant:ident = $word:literal),+ $(,)?) => {
         impl $name {
@@ -42,18 +41,17 @@ macro_rules! words {
 }
 
 /// What separates an agent from the machine that it runs on, weakest first.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Wall {
     /// Nothing: the agent is an ordinary process of the worker's user.
     Plain,
-    /// A user of its own; files and processes of others are out of reach, the network is not.
+    /// Its own user: other users' files and processes are out of reach, the network is not.
     User,
     /// A container.
     Container,
-    /// Namespaces, made by bubblewrap.
+    /// Namespaces, created by bubblewrap.
     Bubblewrap,
 }
 
@@ -67,12 +65,13 @@ words!(
 );
 
 impl Wall {
-    /// The agent reaches the network through its keeper alone.
+    /// Whether the agent reaches the network only through its worker.
     pub fn holds_network(self) -> bool {
         self >= Self::Container
     }
 
-    /// What it does not hold, for people; empty when it holds all that the escape suite tries.
+    /// What the wall does not prevent, as text for people; empty if it prevents everything that the
+    /// escape suite tries.
     pub fn not_held(self) -> &'static [&'static str] {
         match self {
             Self::Bubblewrap | Self::Container => &[],
@@ -94,18 +93,19 @@ impl Wall {
 }
 
 /// What an agent may do without asking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
     /// Reading.
     Read,
     /// Reading, and writing in its folder.
     Edit,
-    /// That, and any command inside its sandbox.
+    /// Also any command inside its sandbox.
     Test,
-    /// All that the sandbox holds, the network included as far as the egress rule goes.
+    /// Everything inside the sandbox, including the hosts that the egress rule allows.
     Open,
-    /// What the vendor's own classifier allows.
+    /// Whatever the vendor's classifier allows.
     Auto,
 }
 
@@ -119,13 +119,14 @@ words!(
     Auto = "auto"
 );
 
-/// Which hosts an agent reaches. The model is reached through the keeper whatever this says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+/// Which hosts an agent may reach. The model is always reachable through the worker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Egress {
     /// None.
     Off,
-    /// The usual registries, and those of the repository's list.
+    /// The usual registries, and the hosts on the repository's list.
     #[default]
     List,
     /// All public ones.
@@ -140,10 +141,11 @@ words!(
     Open = "open"
 );
 
-/// A host by its name, or `*.example.org` for all below one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+/// A host name, or `*.example.org` for all its subdomains.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(into = "String", try_from = "String")]
-#[schema(value_type = String)]
+#[cfg_attr(feature = "schema", schema(value_type = String))]
 pub struct Host(String);
 
 impl Host {
@@ -152,7 +154,7 @@ impl Host {
         &self.0
     }
 
-    /// Whether the rule is about this host. A star stands for at least one label.
+    /// Whether this rule matches a host. A star stands for at least one label.
     pub fn covers(&self, name: &str) -> bool {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         match self.0.strip_prefix("*.") {
@@ -174,8 +176,8 @@ impl fmt::Display for Host {
 impl FromStr for Host {
     type Err = Invalid;
 
-    /// Letters, digits and `-` in labels, at least two of them; names in other scripts are given as
-    /// they are asked for, in punycode (RFC 5891).
+    /// Letters, digits and `-` in at least two labels. Names in other scripts are written in
+    /// punycode (RFC 5891), as in DNS queries.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let name = text.trim_end_matches('.').to_ascii_lowercase();
         let labels: Vec<&str> = name
@@ -217,24 +219,25 @@ impl From<Host> for String {
     }
 }
 
-/// What holds for the agents of one repository.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// The rules for the agents of one repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Guard {
-    /// What they may do without asking; `None` for what goes with the wall that stands.
+    /// What they may do without asking; `None` for the default of the worker's wall.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
-    /// Which hosts they reach.
+    /// Which hosts they may reach.
     pub egress: Egress,
-    /// Hosts beside the usual registries, in order.
+    /// Hosts in addition to the usual registries, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<Host>,
-    /// The least wall; a worker that has none so good takes no tasks of the repository.
+    /// The minimum wall; a worker with a weaker one takes no tasks of the repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall: Option<Wall>,
 }
 
-/// Where packages come from, by default (the registries' own documentation, 2026-11-29).
+/// The package registries that are allowed by default (from their documentation, 2026-11-29).
 pub const REGISTRIES: &[&str] = &[
     "index.crates.io",
     "static.crates.io",
@@ -258,8 +261,8 @@ pub const REGISTRIES: &[&str] = &[
 ];
 
 impl Guard {
-    /// What agents may do behind a wall; `None` for asking about everything. An error says why that
-    /// worker cannot run them.
+    /// What agents may do behind a wall; `None` means that they ask about everything. The error
+    /// explains why a worker with this wall cannot run them.
     pub fn preset_behind(&self, wall: Wall) -> Result<Option<Preset>, String> {
         match (self.preset, wall) {
             (Some(preset @ (Preset::Test | Preset::Open)), Wall::Plain) => Err(format!(
@@ -270,7 +273,7 @@ impl Guard {
         }
     }
 
-    /// Why a worker with such a wall cannot run the repository's agents.
+    /// Why a worker with this wall cannot run the repository's agents.
     pub fn refuses(&self, wall: Wall) -> Option<String> {
         match self.wall {
             Some(least) if wall < least => Some(format!(
@@ -280,7 +283,7 @@ impl Guard {
         }
     }
 
-    /// Whether an agent may reach this host, by its name.
+    /// Whether an agent may reach the host of this name.
     pub fn lets_out(&self, name: &str) -> bool {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         match self.egress {
@@ -293,12 +296,12 @@ impl Guard {
         }
     }
 
-    /// The host's rule was said by somebody, for this very name or those below one.
+    /// Whether the repository's list covers this host.
     pub fn names(&self, name: &str) -> bool {
         self.hosts.iter().any(|host| host.covers(name))
     }
 
-    /// In words, behind other notes; empty when nothing was set.
+    /// As text to append to other notes; empty if nothing is set.
     pub fn said(&self) -> String {
         let preset = self.preset.map(|preset| match preset {
             Preset::Auto => ", preset auto (Anthropic's classifier allows)".to_owned(),
@@ -319,13 +322,14 @@ impl Guard {
     }
 }
 
-/// What stands around the agents of a worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// The wall around a worker's agents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WorkerIsolation {
-    /// The best wall there.
+    /// The best wall of the worker.
     pub wall: Wall,
-    /// Why no better one stands, and what to do about it; empty when that is by choice.
+    /// Why there is no better one, and what to do about it; empty if it was chosen.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
     /// The agent can read the login of the model's account.
@@ -333,7 +337,7 @@ pub struct WorkerIsolation {
     pub login: bool,
 }
 
-/// What people read where an agent has the model's login.
+/// Shown to people if an agent can read the model's login.
 pub const LOGIN: &str = "the agent can read the model login";
 
 impl WorkerIsolation {

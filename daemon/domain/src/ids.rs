@@ -1,5 +1,5 @@
-//! Identities. People see and type the short ones (`T-142`, `Q-17`); machines carry UUIDs where a
-//! thing is made outside the daemon.
+//! Identities. People see and type the short ones (`T-142`, `Q-17`). Things that are created
+//! outside the daemon have UUIDs.
 
 use std::{fmt, str::FromStr};
 
@@ -57,11 +57,13 @@ macro_rules! numbered {
 }
 
 numbered!(
-    /// A task, as people name it: `T-142`. Given by the store, never reused, gaps possible.
+    /// A task's id, as people use it: `T-142`. Assigned by the store, never reused; gaps are
+    /// possible.
     TaskId, "T", "task id"
 );
 numbered!(
-    /// A question, as people name it: `Q-17`. Given by the store, never reused, gaps possible.
+    /// A question's id, as people use it: `Q-17`. Assigned by the store, never reused; gaps are
+    /// possible.
     QuestionId, "Q", "question id"
 );
 
@@ -90,30 +92,30 @@ macro_rules! opaque {
 }
 
 opaque!(
-    /// One enrolled worker. People use its name.
+    /// An enrolled worker. People use its name.
     WorkerId
 );
 opaque!(
-    /// A session of an agent; for Claude Code the id that `--resume` takes. Made by the worker.
+    /// An agent's session; for Claude Code the id that `--resume` takes. Created by the worker.
     SessionId
 );
 opaque!(
-    /// A person who has a record here, whatever platform they speak on.
+    /// A known person, the same on every platform.
     UserId
 );
 opaque!(
-    /// A message of a thread; also the idempotency key under which a platform is asked to post it.
+    /// A message of a thread; also the idempotency key for posting it on a platform.
     MessageId
 );
 
-/// Counts the attempts of a task. Every write of an attempt names the epoch it was leased under; an
-/// older one is refused, so a worker that lost its lease can change nothing.
+/// The number of a task's attempt. Every write of an attempt names the epoch of its lease; writes
+/// with an older epoch are refused, so a worker that lost its lease cannot change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 
-/// An identity made from words: the same words give the same one, so that doing a thing twice is
-/// doing it once.
+/// An identity derived from text: the same text gives the same identity, so that doing something
+/// twice has the same effect as doing it once.
 pub fn uuid_of(words: &str) -> Uuid {
     let digest: [u8; 32] = Sha256::digest(words.as_bytes()).into();
     let mut bytes = [0; 16];

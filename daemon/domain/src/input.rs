@@ -1,5 +1,4 @@
-//! Text that people and programs hand in, parsed once at the edge. Past the edge nothing is checked
-//! again.
+//! Text from people and programs, parsed once at the edge. Nothing behind the edge checks it again.
 
 use std::{fmt, str::FromStr};
 
@@ -57,8 +56,8 @@ parsed_text!(
     Title, title
 );
 parsed_text!(
-    /// What the agent is asked to do: 1 character to 256 KiB, line breaks and tabs allowed, other
-    /// control characters refused.
+    /// What the agent should do: 1 character to 256 KiB; no control characters except line breaks
+    /// and tabs.
     Prompt, prompt
 );
 parsed_text!(
@@ -162,11 +161,11 @@ fn slug(text: &str) -> Result<String, Invalid> {
 }
 
 impl Branch {
-    /// As a base: whatever the repository itself says is its default branch.
+    /// As a base: the repository's own default branch.
     pub const DEFAULT: &str = "HEAD";
 
-    /// The branch of a task that wants none in particular. The title makes it readable, and tells it
-    /// from those of other installations that count from 1 too.
+    /// The default branch of a task. The title makes it readable, and distinguishes it from
+    /// branches of other installations, which also count from 1.
     pub fn of_task(id: TaskId, title: &Title) -> Self {
         let words: String = title
             .as_str()
@@ -192,7 +191,7 @@ impl Branch {
 const SHORT: usize = 40;
 
 impl Slug {
-    /// The nearest slug to free text such as a folder name; `repo` when nothing of it can be kept.
+    /// The slug closest to a free text such as a folder name; `repo` if nothing of it is usable.
     pub fn from_text(text: &str) -> Self {
         let lower = text.to_lowercase();
         let kept: String = lower

@@ -1,6 +1,6 @@
-//! What cannot be used, and how untrusted text is shown in messages.
+//! Invalid input, and how untrusted text is shown in messages.
 
-/// Something handed in cannot be used: which thing, why, and what to do instead.
+/// Invalid input: what it is, why it is invalid, and what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {what}: {why}; {hint}")]
 pub struct Invalid {
@@ -28,8 +28,7 @@ impl Invalid {
     }
 }
 
-/// Makes foreign text fit to be repeated in an error: at most 60 characters, control characters
-/// escaped.
+/// Untrusted text as an error may quote it: at most 60 characters, control characters escaped.
 pub fn shown(text: &str) -> String {
     let escaped: String = text
         .chars()

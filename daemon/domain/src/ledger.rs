@@ -1,9 +1,8 @@
-//! Decisions and answers, chained: each link is a hash of the one before it and of what it seals, so that no
-//! record can be changed, left out or put in between without every later link telling of it.
+//! Decisions and answers in a hash chain: each link is a hash of the previous link and of the
+//! record that it seals. If a record is changed, removed or inserted, no later link matches.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use utoipa::ToSchema;
 
 use crate::{
     access::AuditEntry,
@@ -11,13 +10,14 @@ use crate::{
     ids::{QuestionId, TaskId},
 };
 
-/// What a link seals.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// The record that a link seals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum SealedFact {
-    /// A line of the audit.
+    /// A decision in the audit.
     Decision(AuditEntry),
-    /// An answer of a person.
+    /// A person's answer.
     Answer {
         /// To which question.
         question: QuestionId,
@@ -25,21 +25,22 @@ pub enum SealedFact {
         task: TaskId,
         /// By whom.
         name: String,
-        /// Through what: a platform, `console`, `shell`.
+        /// Where it was given: a platform, `console`, `shell`.
         via: String,
-        /// What, as it is stored: JSON.
+        /// The decision as it is stored, in JSON.
         decision: String,
     },
 }
 
 /// A record with its place in the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LedgerEntry {
     /// Counts from 1.
     pub link: u64,
     /// When it was decided.
     pub at: Timestamp,
-    /// What was.
+    /// What was decided or answered.
     #[serde(flatten)]
     pub sealed: SealedFact,
     /// The hash: SHA-256 in hex.
@@ -49,18 +50,18 @@ pub struct LedgerEntry {
 /// The hash before the first link.
 pub const BEGIN: &str = "";
 
-/// The hash of a link: of the one before, a line break, the time in RFC 3339, a line break, and what it
-/// seals as JSON.
+/// The hash of a link. Its input: the previous hash, a line break, the time in RFC 3339, a line
+/// break, and the sealed record in JSON.
 pub fn chain(before: &str, at: Timestamp, sealed: &SealedFact) -> String {
     let text = serde_json::to_string(sealed).expect("plain values");
     let bytes = Sha256::digest(format!("{before}\n{at}\n{text}"));
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A chain that does not hold.
+/// Why a chain is broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrokenChain {
-    /// What a link seals is not what was sealed, or the link before is another.
+    /// The sealed record was changed, or the previous link was.
     #[error("link {0} does not match its hash: it, or the record that it seals, was changed")]
     Changed(u64),
     /// A link is missing.
@@ -68,7 +69,7 @@ pub enum BrokenChain {
     Missing(u64),
 }
 
-/// Whether a record follows the link before it; that one's number and hash.
+/// Checks that a record follows the previous link, given by its number and hash.
 pub fn follows(before: (u64, &str), record: &LedgerEntry) -> Result<(), BrokenChain> {
     let (link, hash) = before;
     if record.link != link + 1 {
@@ -123,7 +124,7 @@ mod tests {
             entry.allowed = false;
         }
         assert_eq!(checked(&changed), Err(BrokenChain::Changed(3)));
-        // Somebody who can count seals it anew.
+        // An attacker recomputes the changed record's hash.
         changed[2].chain = chain(&changed[1].chain, changed[2].at, &changed[2].sealed);
         assert_eq!(checked(&changed), Err(BrokenChain::Changed(4)));
         let mut fewer = records();

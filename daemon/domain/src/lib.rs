@@ -1,8 +1,8 @@
 //! The nouns and rules of AgentVine.
 //!
-//! Pure values: no tokio, sqlx, axum or clap in here. Start with [`task`] and [`question`], then
-//! read [`lifecycle`], where every change of a task is decided, and [`ports`], which says what the
-//! rules need from the outside.
+//! Pure values: no tokio, sqlx, axum or clap here. Start with [`task`] and [`question`], then read
+//! [`lifecycle`], where every change of a task is decided, and [`ports`], which defines what the
+//! rules need from outside.
 #![warn(missing_docs)]
 
 pub mod access;
@@ -29,6 +29,7 @@ pub mod reminder;
 pub mod repo;
 pub mod retention;
 pub mod schedule;
+#[cfg(feature = "schema")]
 mod schema;
 pub mod secrets;
 pub mod session;

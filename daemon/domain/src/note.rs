@@ -1,20 +1,20 @@
-//! Notes: what people say to an agent at work that answers no question of it.
+//! Notes: messages of people to a running agent that answer none of its questions.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{clock::Timestamp, ids::TaskId};
 
-/// Words for the agent of a task. They enter its session as a message of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// A message for the agent of a task. It enters the session as a message from a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Note {
-    /// Made where the words came in; also the uuid under which they enter a session, which drops a
-    /// second copy.
+    /// Made where the message was received; also the uuid under which it enters a session, which
+    /// drops a second copy.
     pub key: Uuid,
     /// The task whose agent is to read it.
     pub task: TaskId,
-    /// The name of whoever wrote it.
+    /// The name of its author.
     pub author: String,
     /// The words, verbatim.
     pub text: String,
@@ -25,10 +25,11 @@ pub struct Note {
 }
 
 /// Where a note is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum NoteState {
-    /// Kept until an agent reads it.
+    /// It is kept until an agent reads it.
     Waiting,
     /// The agent has it.
     Delivered {

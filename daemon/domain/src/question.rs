@@ -1,7 +1,6 @@
 //! Questions: what an agent needs from a person, and what a person decided.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -12,35 +11,36 @@ use crate::{
     visible_text::is_nothing,
 };
 
-/// Characters of a label that is made from what a choice means.
+/// Maximum characters of a label that is made from a choice's description.
 const LABEL: usize = 60;
 
-/// One thing an agent asked, with everything a person needs to decide it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// A question of an agent, with everything a person needs to decide it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Question {
-    /// What people call it.
+    /// Its id, as people use it.
     pub id: QuestionId,
-    /// Made by the worker, so that asking twice is asking once.
+    /// Made by the worker, so that asking twice has the same effect as asking once.
     pub key: Uuid,
     /// The attempt that asked.
     pub attempt: Attempt,
     /// The session that waits for the answer.
     pub session: Option<SessionId>,
-    /// The agent's own name for the call that waits; a `tool_use` id for Claude Code.
+    /// The agent's own id of the waiting call; a `tool_use` id for Claude Code.
     pub call: String,
     /// What is asked.
     pub ask: Ask,
-    /// Two or three lines of what the agent said just before; empty when it said nothing.
+    /// Two or three lines that the agent wrote just before; may be empty.
     pub context: String,
     /// When it was stored.
     pub asked_at: Timestamp,
-    /// What it has done so far to be heard.
+    /// The reminders sent so far.
     #[serde(skip)]
     pub pings: ReminderState,
-    /// When to look at it again while it is open.
+    /// When to check it again while it is open.
     #[serde(skip)]
     pub alarm: Option<Timestamp>,
-    /// When waiting for it was given up; an answer may still come later.
+    /// When it expired; an answer may still come later.
     #[serde(default)]
     pub expired: Option<Timestamp>,
     /// Where it is in its life.
@@ -48,14 +48,15 @@ pub struct Question {
 }
 
 /// Where a question is in its life.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum QuestionState {
-    /// Waits for a person.
+    /// It waits for a person.
     Open,
-    /// Nobody answered in time. The agent goes on without; an answer that comes now still counts.
+    /// Nobody answered in time. The agent continues without an answer; a later answer still counts.
     Expired {
-        /// The agent knows.
+        /// Whether the agent was told.
         told: bool,
     },
     /// Decided, not yet confirmed by the agent's worker.
@@ -70,7 +71,7 @@ pub enum QuestionState {
         /// When the worker confirmed.
         at: Timestamp,
     },
-    /// Nobody needs an answer any more.
+    /// An answer is no longer needed.
     Withdrawn {
         /// Why, as a sentence for people.
         why: String,
@@ -91,7 +92,7 @@ impl QuestionState {
 }
 
 impl Question {
-    /// An open question of which nothing else is known yet.
+    /// A new open question.
     pub fn new(id: QuestionId, key: Uuid, attempt: Attempt, ask: Ask, asked_at: Timestamp) -> Self {
         let (pings, state) = (ReminderState::default(), QuestionState::Open);
         let (call, context) = (String::new(), String::new());
@@ -109,6 +110,27 @@ impl Question {
             expired: None,
             state,
         }
+    }
+
+    /// The milestones it has reached, with their times, in order.
+    pub fn timeline(&self, milestones: &Milestones) -> Vec<(&'static str, Timestamp)> {
+        let delivered = match self.state {
+            QuestionState::Delivered { at, .. } => Some(at),
+            _ => None,
+        };
+        let all = [
+            ("asked", Some(self.asked_at)),
+            ("posted", milestones.posted),
+            ("seen", milestones.seen),
+            ("expired", self.expired),
+            ("answered", self.answer().map(|answer| answer.at)),
+            ("resumed", milestones.resumed),
+            ("delivered", delivered),
+        ];
+        let reached = all.into_iter().filter_map(|(name, at)| Some((name, at?)));
+        let mut timeline: Vec<_> = reached.collect();
+        timeline.sort_by_key(|(_, at)| *at);
+        timeline
     }
 
     /// The task that waits.
@@ -129,7 +151,7 @@ impl Question {
         )
     }
 
-    /// What the agent has to be told about it and, as far as we know, was not.
+    /// The outcome that the agent must still be told: it has not confirmed it.
     pub fn untold(&self) -> Option<QuestionOutcome<'_>> {
         match &self.state {
             QuestionState::Answered { answer } => Some(QuestionOutcome::Answered(answer)),
@@ -138,7 +160,7 @@ impl Question {
         }
     }
 
-    /// What an agent that is told of it now has heard.
+    /// What an agent knows after it is told the current outcome.
     pub fn heard(&self) -> DeliveredOutcome {
         DeliveredOutcome {
             question: self.id,
@@ -146,7 +168,7 @@ impl Question {
         }
     }
 
-    /// What came of it, once something did.
+    /// The outcome, once there is one.
     pub fn reply(&self) -> Option<QuestionOutcome<'_>> {
         match &self.state {
             QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
@@ -170,27 +192,28 @@ impl Question {
     }
 }
 
-/// What an agent hears about its question.
+/// The outcome of a question, as its agent receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuestionOutcome<'a> {
     /// A person decided.
     Answered(&'a Answer),
-    /// Nobody answered in time, which is no refusal.
+    /// Nobody answered in time, which is not a refusal.
     Nobody,
 }
 
-/// What an agent has heard of its question. An answer that comes while it hears that there is none
-/// is another thing.
+/// Which outcome of its question an agent has received. An answer that arrives while the agent is
+/// told that there is none is a different outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveredOutcome {
     /// Which question.
     pub question: QuestionId,
-    /// The answer, by its key; `None` when it heard that nobody answered.
+    /// The answer's key; `None` if it was told that nobody answered.
     pub answer: Option<Uuid>,
 }
 
-/// What is asked, in the shape its kind needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// What is asked, in the shape of its kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Ask {
     /// One to four clarifying questions, asked together.
@@ -206,11 +229,11 @@ pub enum Ask {
         what: String,
         /// Why the agent wants it, in its own words; may be empty.
         why: String,
-        /// What allowing it for the session covers, as the agent's rules: `Bash(npm test *)`.
+        /// What allowing it for the session covers, in the agent's rule syntax: `Bash(npm test *)`.
         #[serde(default)]
         rules: Vec<String>,
     },
-    /// Is this plan good?
+    /// Should the agent carry out this plan?
     Plan {
         /// The plan, in Markdown.
         plan: String,
@@ -218,14 +241,15 @@ pub enum Ask {
 }
 
 /// One clarifying question.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Item {
     /// The question itself.
     pub question: String,
     /// A word or two for a heading; may be empty.
     #[serde(default)]
     pub header: String,
-    /// Choices; none means that any words will do.
+    /// The choices; if empty, any text is an answer.
     #[serde(default)]
     pub options: Vec<Choice>,
     /// Several choices may be made.
@@ -234,21 +258,22 @@ pub struct Item {
 }
 
 /// One choice of a clarifying question.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Choice {
     /// What is chosen.
     pub label: String,
     /// What choosing it means; may be empty.
     #[serde(default)]
     pub description: String,
-    /// How it would look, as text of several lines; may be empty.
+    /// A preview of the result, as multi-line text; may be empty.
     #[serde(default)]
     pub preview: String,
 }
 
 impl Ask {
-    /// The same where each choice can be seen: one without a label is called by what it means, or
-    /// by its place. No platform shows an empty button.
+    /// The same with a visible label on each choice: an empty one is replaced by the description or
+    /// the choice's number. No platform shows an empty button.
     pub fn labelled(mut self) -> Self {
         if let Self::Clarify { items } = &mut self {
             for item in items {
@@ -276,14 +301,14 @@ impl Ask {
         }
     }
 
-    /// The same without what has the form of a secret. What people are to allow is kept as it is,
-    /// since what cannot be seen whole cannot be approved: only its readers are few.
+    /// The same without anything that looks like a secret. The stored text stays unchanged, since
+    /// people can only approve what they can see completely; fewer people may read it.
     pub fn masked(&self) -> Self {
         secrets::without_any(self.clone()).0
     }
 
-    /// It is to be allowed, and holds what has the form of a secret: it is decided where it can be
-    /// shown whole to those alone who may.
+    /// Whether this is a permission that contains what looks like a secret. It is decided only
+    /// where it can be shown completely, and only to those who may decide it.
     pub fn is_secret(&self) -> bool {
         matches!(self, Self::Permission { what, .. } if secrets::are_in(what))
     }
@@ -306,11 +331,12 @@ impl Ask {
     }
 }
 
-/// What a person decided, and who, when and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// What a person decided; who, when and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Answer {
-    /// Made where the answer came in, so that answering twice is answering once; also the uuid
-    /// under which words enter a session, which drops a second copy.
+    /// Made where the answer was received, so that answering twice has the same effect as answering
+    /// once. It is also the uuid under which the text enters a session, which drops a second copy.
     pub key: Uuid,
     /// The decision.
     pub decision: Decision,
@@ -318,14 +344,15 @@ pub struct Answer {
     pub by: UserId,
     /// That person's name.
     pub name: String,
-    /// Where the answer was given: `console`, `api`, later a platform.
+    /// Where the answer was given: a platform, `console` or `api`.
     pub via: String,
     /// When.
     pub at: Timestamp,
 }
 
-/// A decision, in the shape its question needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// A decision, in the shape of its question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "decision")]
 pub enum Decision {
     /// Clarify: for each item the chosen labels, in the order of the items.
@@ -333,17 +360,17 @@ pub enum Decision {
         /// As many entries as the question has items, none empty.
         labels: Vec<Vec<String>>,
     },
-    /// Clarify: own words, for all items together.
+    /// Clarify: free text for all items together.
     Words {
         /// Not empty.
         text: String,
     },
     /// Permission: do it.
     Allow {
-        /// Also the next ones of this kind, while the session lives.
+        /// Also allow further calls of this kind during the session.
         session: bool,
     },
-    /// Permission: do not, because.
+    /// Permission: do not do it.
     Deny {
         /// Read by the agent; may be empty.
         reason: String,
@@ -363,7 +390,7 @@ impl Decision {
         self.whole().chars().take(300).collect()
     }
 
-    /// The decision with every word of it.
+    /// The complete decision.
     pub fn whole(&self) -> String {
         match self {
             Self::Chosen { labels } => labels
@@ -382,22 +409,22 @@ impl Decision {
     }
 }
 
-/// What an open question has done so far to be heard.
+/// The reminders that an open question has sent so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReminderState {
-    /// How often it reminded.
+    /// How many reminders were sent.
     pub reminders: u32,
-    /// Whether it called for more people.
+    /// Whether it was escalated.
     pub escalated: bool,
 }
 
-/// Stations on a question's way that others note.
+/// Milestones of a question that are recorded elsewhere.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Milestones {
     /// When a platform first had it.
     pub posted: Option<Timestamp>,
-    /// When somebody who may answer first looked at it.
+    /// When someone who may answer first looked at it.
     pub seen: Option<Timestamp>,
-    /// When the attempt began that went on with the answer, if the one that asked had ended.
+    /// When the attempt began that continued with the answer, if the one that asked had ended.
     pub resumed: Option<Timestamp>,
 }

@@ -1,17 +1,15 @@
-//! Lanes and the order inside and between them.
+//! Lanes, and the order within and between them.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::{clock::Timestamp, ids::TaskId, invalid::Invalid};
 
-/// A queue of work orders. A lane is served only while the ones before it are empty, except for
-/// orders that have waited so long that they count as one lane higher ([`AGEING`]).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
-)]
+/// A queue of work orders. A lane is served only while the lanes before it are empty, except that
+/// orders move up one lane after a long wait ([`AGEING`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
     /// Urgent.
@@ -22,12 +20,12 @@ pub enum Lane {
     Low,
 }
 
-/// An order rises by one lane for each full span of this length that it has waited, so `low` work
-/// starts after at most two of them ahead of everything that came later.
+/// An order moves up one lane for each full span of this length that it has waited. So after at
+/// most two spans, `low` work goes ahead of everything that came later.
 pub const AGEING: Duration = Duration::from_secs(10 * 60);
 
 impl Lane {
-    /// All lanes, first served first.
+    /// All lanes, in the order in which they are served.
     pub const ALL: [Self; 3] = [Self::High, Self::Default, Self::Low];
 
     /// The word people type.
@@ -39,7 +37,7 @@ impl Lane {
         }
     }
 
-    /// The name of the lane's queue in listings, as the plan calls it.
+    /// The name of the lane's queue in listings.
     pub fn queue_name(self) -> &'static str {
         match self {
             Self::High => "high_priority",
@@ -75,7 +73,7 @@ impl std::str::FromStr for Lane {
     }
 }
 
-/// The head of a lane, as far as choosing between lanes goes.
+/// The order at the head of a lane, with what decides between lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaneHead {
     /// The order's task.
@@ -84,12 +82,12 @@ pub struct LaneHead {
     pub lane: Lane,
     /// When it became ready to run.
     pub due: Timestamp,
-    /// It carries an answer for a task that was already under way; such orders go before new work
-    /// of every lane.
+    /// It carries an answer for a task that has already started; such orders go ahead of new work
+    /// in every lane.
     pub resumes: bool,
 }
 
-/// Sorts `orders` into the order in which they are to be claimed at `now`.
+/// Sorts `orders` by when they are to be claimed at `now`.
 pub fn serve_order(orders: &mut [LaneHead], now: Timestamp) {
     orders.sort_by_key(|order| {
         let waited = now.since(order.due).as_millis() / AGEING.as_millis();
@@ -102,23 +100,37 @@ pub fn serve_order(orders: &mut [LaneHead], now: Timestamp) {
     });
 }
 
-/// Depths of everything that queues.
+/// The depth of each queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct QueueDepths {
-    /// Orders ready or waiting for their time, per lane in the order of [`Lane::ALL`].
+    /// Orders that are ready or not yet due, per lane in the order of [`Lane::ALL`].
     pub lanes: [u64; 3],
     /// Questions that wait for a person.
     pub open_questions: u64,
     /// Answers that have not reached their agent.
     pub undelivered_answers: u64,
-    /// Tasks set aside.
+    /// Dead letters.
     pub dead: u64,
     /// Messages not yet posted.
     pub outbox: u64,
-    /// Workers that are enrolled.
+    /// Enrolled workers.
     pub workers: u64,
-    /// Nothing is claimed anywhere.
+    /// Whether claiming is paused everywhere.
     pub paused: bool,
+}
+
+impl QueueDepths {
+    /// The queues under their names, each with its depth.
+    pub fn named(&self) -> Vec<(&'static str, u64)> {
+        let lanes = Lane::ALL.iter().zip(self.lanes);
+        let lanes = lanes.map(|(lane, depth)| (lane.queue_name(), depth));
+        let rest = [
+            ("worker_requests", self.open_questions),
+            ("controller_responses", self.undelivered_answers),
+            ("dead", self.dead),
+        ];
+        lanes.chain(rest).collect()
+    }
 }
 
 #[cfg(test)]

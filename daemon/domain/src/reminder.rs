@@ -1,8 +1,8 @@
-//! Patience: when an open question pings people again, whom, and when it is given up.
+//! When an open question reminds people, whom, and when it expires.
 //!
-//! A reminder comes after [`ReminderPolicy::remind`] and then each time the wait has doubled; an
-//! escalation once, to more people; expiry ends the wait. Quiet hours put pings off to their end.
-//! Expiry is a record, not a ping: it keeps its time.
+//! A reminder is sent after [`ReminderPolicy::remind`] and then each time the wait has doubled. An
+//! escalation is sent once, to more people. Expiry ends the wait. Quiet hours postpone reminders
+//! and escalations to their end, but not expiry, which is only recorded.
 
 use std::time::Duration;
 
@@ -16,22 +16,22 @@ use crate::{
     question::{Ask, Question},
 };
 
-/// All settings of time for open questions.
+/// All time settings for open questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReminderPolicy {
     /// The first reminder, this long after the question.
     pub remind: Duration,
-    /// The call for more people, this long after the question.
+    /// The escalation, this long after the question.
     pub escalate: Duration,
-    /// Who is called then: a role, or a person's name.
+    /// Whom the escalation mentions: a role, or a person's name.
     pub escalate_to: String,
-    /// When clarifying questions and plans are given up.
+    /// When clarifying questions and plans expire.
     pub expire: Duration,
-    /// When permissions are given up: what was right to allow yesterday may be wrong today.
+    /// When permissions expire: what was right to allow yesterday may be wrong today.
     pub expire_permission: Duration,
-    /// When nobody is to be pinged.
+    /// When nobody is reminded.
     pub quiet: Option<QuietHours>,
-    /// With this many questions open in a room, one digest stands for all reminders.
+    /// With at least this many open questions in a room, one digest replaces all reminders.
     pub digest: usize,
 }
 
@@ -50,27 +50,27 @@ impl Default for ReminderPolicy {
     }
 }
 
-/// A span of each day, in the time of one zone; over midnight when it ends before it begins.
+/// A span of each day, in one time zone; it crosses midnight if it ends before it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuietHours {
-    /// It begins.
+    /// When it begins.
     pub from: Time,
-    /// It ends.
+    /// When it ends.
     pub until: Time,
-    /// Whose clocks count.
+    /// The time zone.
     pub zone: TimeZone,
 }
 
-/// What is to happen with an open question.
+/// What is due for an open question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReminderStep {
     /// Nothing yet.
     Nothing,
     /// Remind those who may answer.
     Remind,
-    /// Call for more people.
+    /// Mention more people.
     Escalate,
-    /// Give up waiting.
+    /// Stop waiting.
     Expire,
 }
 
@@ -87,8 +87,7 @@ impl ReminderPolicy {
         }
     }
 
-    /// When to look at an open question again. Always later than `now` once what was due has been
-    /// done.
+    /// When to check an open question again. Always later than `now` once what was due is done.
     pub fn alarm(&self, question: &Question, now: Timestamp) -> Timestamp {
         let after = |span| question.asked_at.plus(span);
         let escalation = (!question.pings.escalated).then(|| after(self.escalate));
@@ -101,14 +100,13 @@ impl ReminderPolicy {
         ping.min(after(self.expiry(&question.ask)))
     }
 
-    /// A digest that lists the question stands for its next reminder, unless that is still far
-    /// away.
+    /// Whether a digest that lists the question replaces its next reminder, which it does unless
+    /// that is still far away.
     pub fn covers(&self, question: &Question, now: Timestamp) -> bool {
         now.since(question.asked_at) * 2 >= self.reminder(question.pings.reminders)
     }
 
-    /// How many reminders have their time behind them after `waited`: several at once when the
-    /// daemon was away.
+    /// How many reminders are due after `waited`; several at once if the daemon was away.
     pub fn reminders_by(&self, waited: Duration) -> u32 {
         (0..32)
             .take_while(|count| waited >= self.reminder(*count))
@@ -117,7 +115,7 @@ impl ReminderPolicy {
             .unwrap_or(32)
     }
 
-    /// How long such a question may wait.
+    /// How long a question of this kind may wait.
     pub fn expiry(&self, ask: &Ask) -> Duration {
         match ask {
             Ask::Permission { .. } => self.expire_permission,
@@ -129,7 +127,7 @@ impl ReminderPolicy {
         self.remind.saturating_mul(1 << count.min(31))
     }
 
-    /// Whether nobody is to be pinged at `now`.
+    /// Whether nobody is reminded at `now`.
     pub fn is_quiet(&self, now: Timestamp) -> bool {
         self.quiet_until(now).is_some()
     }
@@ -191,7 +189,7 @@ mod tests {
             ("2026-11-24T21:00:00Z", Some("2026-11-25T06:00:00Z")),
             ("2026-11-25T05:59:00Z", Some("2026-11-25T06:00:00Z")),
             ("2026-11-25T06:00:00Z", None),
-            // Summer time begins in this night, so the morning comes an hour earlier in UTC.
+            // Summer time begins this night, so the morning comes an hour earlier in UTC.
             ("2027-03-27T22:30:00Z", Some("2027-03-28T05:00:00Z")),
         ] {
             assert_eq!(quiet.end(at(now)), end.map(at), "{now}");

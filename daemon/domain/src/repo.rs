@@ -3,7 +3,6 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::{
     guard::Guard,
@@ -12,7 +11,8 @@ use crate::{
 };
 
 /// A repository and how its tasks start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Repo {
     /// Its short name, unique.
     pub name: Slug,
@@ -20,30 +20,32 @@ pub struct Repo {
     pub source: Source,
     /// The branch that new tasks start from.
     pub base: Branch,
-    /// Nothing of it is claimed while set.
+    /// While set, none of its tasks are claimed.
     pub paused: bool,
-    /// Its own agent settings, hooks and MCP servers are loaded only when an admin has said so.
+    /// Its own agent settings, hooks and MCP servers are loaded only if an admin set this.
     pub trusted: bool,
-    /// Rooms that are made for it are end-to-end encrypted, where the platform can.
+    /// Rooms that are created for it are end-to-end encrypted, if the platform supports that.
     pub encrypted: bool,
-    /// What of tasks' work is pushed to it unasked.
+    /// Which work of its tasks is pushed without asking.
     #[serde(default)]
     pub push: Push,
-    /// What its agents may do unasked, what they reach, and what must stand around them.
+    /// What its agents may do without asking, what they may reach, and which wall they require.
     #[serde(default)]
     pub guard: Guard,
 }
 
-/// What of tasks' work workers push unasked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Which work of tasks workers push without asking.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Push {
     /// Finished work to its branch, unfinished work to `refs/vine/T-7`.
     #[default]
     All,
-    /// The same, but unfinished work to the branch `vine-kept/T-7`: for remotes that refuse other refs.
+    /// The same, but unfinished work goes to the branch `vine-kept/T-7`, for remotes that refuse
+    /// other refs.
     Branches,
-    /// Finished work alone.
+    /// Only finished work.
     Done,
     /// Nothing.
     Never,
@@ -64,7 +66,7 @@ impl Push {
         named.map_or("all", |(word, _)| word)
     }
 
-    /// Unfinished work is pushed too.
+    /// Whether unfinished work is pushed too.
     pub fn is_of_unfinished(self) -> bool {
         matches!(self, Self::All | Self::Branches)
     }
@@ -95,21 +97,21 @@ impl FromStr for Push {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Source {
-    /// A folder; worktrees are made from it directly, commits land in it.
+    /// A folder; worktrees are created from it directly, and commits go into it.
     Path(String),
     /// A remote; workers keep a bare copy and push work branches.
     Url(String),
 }
 
 impl Source {
-    /// The text git is given.
+    /// The text that git receives.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Path(text) | Self::Url(text) => text,
         }
     }
 
-    /// The same for people: an address without who logs in there and how.
+    /// The same for people: an address without its login.
     pub fn shown(&self) -> String {
         match (self, self.login()) {
             (Self::Url(text), Some(login)) => text.replacen(&format!("{login}@"), "", 1),
@@ -117,7 +119,7 @@ impl Source {
         }
     }
 
-    /// What an address says before its host, if it does.
+    /// The login before the host of an address, if there is one.
     fn login(&self) -> Option<&str> {
         let Self::Url(text) = self else { return None };
         let (_, rest) = text.split_once("://")?;
@@ -125,8 +127,8 @@ impl Source {
         host.rsplit_once('@').map(|(login, _)| login)
     }
 
-    /// A new repository's address holds nothing that is secret: it stands in rooms, lists and logs.
-    /// A user without a password is none, but for `https`, where a token can stand there.
+    /// Refuses secrets in a new repository's address, since it appears in rooms, lists and logs. A
+    /// user name alone is not a secret, except with `https`, where it can be a token.
     pub fn without_secrets(self) -> Result<Self, Invalid> {
         let is_secret = self
             .login()
@@ -152,7 +154,7 @@ impl From<Source> for String {
 impl TryFrom<String> for Source {
     type Error = Invalid;
 
-    /// Only transports that cannot run a program are accepted: git's `ext::` and friends would.
+    /// Accepts only transports that cannot run a program, unlike git's `ext::`.
     fn try_from(text: String) -> Result<Self, Invalid> {
         let refuse = |why: &str| {
             Err(Invalid::new(
@@ -182,8 +184,8 @@ impl TryFrom<String> for Source {
     }
 }
 
-/// `git@host:org/repo.git`: what forges offer for copying. Nothing in it can be an option or a helper
-/// of git's (`ext::`).
+/// `git@host:org/repo.git`, as forges offer it. No part of it can be a git option or a helper
+/// (`ext::`).
 fn is_scp_like(text: &str) -> bool {
     let Some((login, path)) = text.split_once(':') else {
         return false;

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-/// The bounds of a place. `None` is for ever.
+/// The retention limits. `None` means forever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Agents' log lines.
     pub log: Option<Duration>,
-    /// What belongs to a task that is over: its thread, notes, sessions and attempts; the task itself, its
-    /// questions and their answers stay. Also what was said outside of tasks, and what platforms sent.
+    /// The thread, notes, sessions and attempts of tasks that are over (the task itself, its
+    /// questions and their answers stay), messages outside of tasks, and inbound events.
     pub history: Option<Duration>,
     /// Decisions in the audit.
     pub audit: Option<Duration>,
-    /// How large the database may become, in bytes. The oldest log lines go first, then what belongs to the
-    /// tasks that were over first.
+    /// The maximum size of the database, in bytes. The oldest log lines are removed first, then the
+    /// history of the tasks that ended first.
     pub size: Option<u64>,
     /// How much of one attempt's log is kept.
     pub attempt: LogCap,
@@ -22,9 +22,9 @@ pub struct Retention {
 /// How much of one attempt's log is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogCap {
-    /// At most so many lines.
+    /// Maximum lines.
     pub lines: u64,
-    /// At most so many bytes.
+    /// Maximum bytes.
     pub bytes: u64,
 }
 
@@ -51,8 +51,8 @@ impl Default for LogCap {
 }
 
 impl LogCap {
-    /// The lines that are kept of an attempt that has written `lines` lines of `bytes` bytes before; at the
-    /// end of what is kept a sentence says so, once.
+    /// The lines to store of an attempt that has already written `before` (lines, bytes). One final
+    /// line states that the rest is dropped.
     pub fn of<'a>(&self, before: (u64, u64), new: &'a [String]) -> Vec<std::borrow::Cow<'a, str>> {
         let (mut lines, mut bytes) = before;
         let mut kept = Vec::new();

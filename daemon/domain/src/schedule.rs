@@ -1,4 +1,4 @@
-//! Who gets which order.
+//! Which worker gets which order.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -9,14 +9,14 @@ use crate::{
     queue::{LaneHead, serve_order},
 };
 
-/// An order at the head of its lane, the worker it is kept for, and what it is similar to.
+/// An order at the head of its lane, with the worker it is reserved for and its similarity key.
 #[derive(Debug, Clone)]
 pub struct LaneCandidate {
     /// The order.
     pub order: LaneHead,
     /// Only this worker may have it.
     pub kept_for: Option<WorkerId>,
-    /// It was never claimed before, so it has no session of its own.
+    /// Whether it was never claimed before, so that it has no session.
     pub fresh: bool,
     /// What it is similar to.
     pub like: SimilarityKey,
@@ -36,19 +36,19 @@ pub struct WarmSession {
     pub like: SimilarityKey,
 }
 
-/// An order that was handed out.
+/// An order that was given to a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Assigned {
     /// Which.
     pub order: LaneHead,
     /// To this worker.
     pub worker: WorkerId,
-    /// The session that it is begun in.
+    /// The warm session in which it starts.
     pub warm: Option<SessionId>,
 }
 
-/// Who gets what: orders in the order in which they are to be served, each to a worker that still
-/// has room. New work goes to a worker with a warm session for it, else to the roomiest one.
+/// Assigns orders, in the order in which they are served, to workers with free slots. New work goes
+/// to a worker with a warm session for it, otherwise to the one with the most free slots.
 pub fn schedule(
     heads: Vec<LaneCandidate>,
     mut warm: Vec<WarmSession>,
@@ -64,10 +64,10 @@ pub fn schedule(
     let mut room: Vec<(WorkerId, u32)> =
         wants.iter().map(|want| (want.worker, want.slots)).collect();
     let takes = |worker: WorkerId, repo: &str| {
-        let ill = |want: &ClaimRequest| {
+        let is_unhealthy = |want: &ClaimRequest| {
             want.worker == worker && want.without.iter().any(|one| one.as_str() == repo)
         };
-        !wants.iter().any(ill)
+        !wants.iter().any(is_unhealthy)
     };
     let mut taken: Vec<Assigned> = Vec::new();
     for order in orders {
@@ -90,8 +90,8 @@ pub fn schedule(
         let cold = |worker: &WorkerId| !warm.iter().any(|session| session.worker == *worker);
         let given =
             |worker: &WorkerId| taken.iter().filter(|other| other.worker == *worker).count();
-        // The roomiest worker first, then one whose sessions are not for others, then the one with
-        // the fewest: that spreads work over machines.
+        // Prefers the worker with the most free slots, then one without warm sessions for other
+        // tasks, then the one with the fewest new orders: this spreads work over machines.
         let free = room
             .iter_mut()
             .filter(|(worker, slots)| *slots > 0 && wanted.is_none_or(|wanted| wanted == *worker))
@@ -110,19 +110,19 @@ pub fn schedule(
     taken
 }
 
-/// A worker's wish for work.
+/// A worker's request for work.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest {
     /// Who.
     pub worker: WorkerId,
     /// At most this many.
     pub slots: u32,
-    /// None of these repositories, which are ill there.
+    /// Not of these repositories, which are unhealthy on this worker.
     pub without: Vec<Slug>,
 }
 
 impl ClaimRequest {
-    /// A wish for any work.
+    /// A request for any work.
     pub fn of(worker: WorkerId, slots: u32) -> Self {
         Self {
             worker,

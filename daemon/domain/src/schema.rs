@@ -1,5 +1,4 @@
-//! How values that are one text or number look in the API's document. Shapes with fields derive
-//! theirs.
+//! The OpenAPI schemas of values that are a single text or number. Types with fields derive theirs.
 
 use std::borrow::Cow;
 

@@ -1,9 +1,9 @@
-//! Takes secrets out of what agents say, before it is cut, stored, logged or posted: a thread is
-//! read by more people than a key is for.
+//! Removes secrets from agents' output before it is shortened, stored, logged or posted: more
+//! people read a thread than may have a key.
 //!
-//! Two kinds are found: values that are known, since we put them into the agent's environment
-//! ([`KnownSecrets`]); and what has the form of a secret ([`without`]), by the forms that their makers
-//! publish for secret scanners, also in base64 and with percent signs.
+//! Finds two kinds: known values, which we put into the agent's environment ([`KnownSecrets`]); and
+//! text in the form of a secret ([`without`]), by the forms that vendors publish for secret
+//! scanners, also in base64 and percent-encoded.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -11,10 +11,10 @@ use regex::{Captures, Regex};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// Stands where a secret stood.
+/// Replaces a secret.
 pub const REMOVED: &str = "[secret removed]";
 
-/// Ours, and those of the services that agents meet most.
+/// The forms of our own secrets and of those of services that agents commonly use.
 const FORMS: [&str; 34] = [
     r"\bav[ewulb]_[0-9a-f]{64}\b",
     r"\bsk-ant-[A-Za-z0-9_-]{20,}",
@@ -48,25 +48,25 @@ const FORMS: [&str; 34] = [
     r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{32,}",
     r"\bkey-[0-9a-f]{32}\b",
     r"\bcrates_io_[A-Za-z0-9]{30,}|\bcio[A-Za-z0-9]{32}\b",
-    // User and password of an address; what they belong to stays readable.
+    // User and password of an address; the rest of the address stays readable.
     r"(?P<scheme>\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@:'\x22`]*:[^\s/@'\x22`]+@",
-    // Whole, or as far as lines of a key go: what only speaks of one keeps the words that follow.
+    // A whole key, or as many lines as look like one; text after a mere mention of a key stays.
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[A-Za-z0-9+/=\s\\]*?-----END [A-Z ]*PRIVATE KEY-----|(?:\s*[A-Za-z0-9+/=]{32,})*)",
 ];
 
 static SECRETS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(&FORMS.join("|")).expect("forms of ours"));
 
-/// What may be a text in base64.
+/// What may be base64.
 static ENCODED: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"[A-Za-z0-9+/_-]{24,}={0,2}").expect("a form of ours"));
 
-/// A word with percent signs.
+/// A percent-encoded word.
 static ESCAPED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"[^\s'\x22`]*%[0-9A-Fa-f]{2}[^\s'\x22`]*").expect("a form of ours")
 });
 
-/// Whether a file holds secrets by what people call it, with its path; an example of such a file does
+/// Whether a file's name and path suggest that it holds secrets; an example of such a file does
 /// not.
 pub fn is_named_like_one(name: &str) -> bool {
     let base = name.rsplit('/').next().unwrap_or(name).to_lowercase();
@@ -111,7 +111,7 @@ pub fn is_named_like_one(name: &str) -> bool {
             || ends.iter().any(|end| base.ends_with(end)))
 }
 
-/// Whether a text holds something with the form of a secret.
+/// Whether a text contains something in the form of a secret.
 pub fn are_in(text: &str) -> bool {
     without(text.to_owned()).1 > 0
 }
@@ -226,16 +226,16 @@ fn from_percent(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-/// Values that we put into an agent's environment ourselves, by their names.
+/// Values that we put into an agent's environment, with their names.
 #[derive(Debug, Clone, Default)]
 pub struct KnownSecrets(Vec<(String, String)>);
 
-/// A shorter value is a word like any other: `true`, a port, a name.
+/// A shorter value is an ordinary word: `true`, a port, a name.
 const SHORTEST: usize = 8;
-/// A value of so many characters that mixes letters and digits was made by no person.
+/// A value of at least this many characters that mixes letters and digits was generated.
 const RANDOM: usize = 16;
 
-/// The name of a variable says that its value is secret.
+/// Whether a variable's name suggests that its value is secret.
 fn tells(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     ["KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL", "AUTH"]
@@ -249,8 +249,8 @@ fn is_random(value: &str) -> bool {
 }
 
 impl KnownSecrets {
-    /// Those that may be secret: by their names, or long and made of letters and digits. A path, an
-    /// address, a number and a word such as `production` stay readable.
+    /// The values that may be secret: by their names, or long and made of letters and digits.
+    /// Paths, addresses, numbers and words such as `production` stay readable.
     pub fn of(environment: &BTreeMap<String, String>) -> Self {
         let is_plain = |value: &str| {
             value.starts_with(['/', '.'])
@@ -263,19 +263,19 @@ impl KnownSecrets {
             .filter(|(name, value)| tells(name) || is_random(value) || are_in(value))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        // The longest first: one may hold another.
+        // Longest first: one may contain another.
         known.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
         Self(known)
     }
 
-    /// Whether a text holds one of them.
+    /// Whether a text contains one of them.
     pub fn is_in(&self, text: &str) -> bool {
         self.0
             .iter()
             .any(|(_, value)| text.contains(value.as_str()))
     }
 
-    /// The text with the names in place of the values: `$GITHUB_TOKEN`.
+    /// The text with names instead of values: `$GITHUB_TOKEN`.
     pub fn named(&self, text: String) -> String {
         if !self.is_in(&text) {
             return text;
@@ -321,7 +321,7 @@ mod tests {
         }
     }
 
-    /// One of each form; put together here, so that no scanner takes them for lost ones.
+    /// One of each form; composed here so that no scanner reports them as leaked.
     fn samples() -> Vec<String> {
         let x = |count: usize| "aB3".repeat(count)[..count].to_owned();
         vec![

@@ -1,4 +1,4 @@
-//! Sessions: the agent's memory of a task, and where it lives.
+//! Sessions: the agent's memory of a task, and where it is stored.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     ids::{SessionId, TaskId, WorkerId},
 };
 
-/// An agent's session with everything needed to go back into it.
+/// An agent's session, with everything needed to resume it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// For Claude Code the id that `--resume` takes.
@@ -20,7 +20,7 @@ pub struct Session {
     pub worker: WorkerId,
     /// The worktree, a path on that worker's machine.
     pub worktree: String,
-    /// Which agent and version wrote it: `claude 2.1.330`.
+    /// The agent and version that wrote it: `claude 2.1.330`.
     pub agent: String,
     /// Where it is in its life.
     pub state: SessionState,
@@ -28,17 +28,17 @@ pub struct Session {
     pub started: Timestamp,
     /// When the worker last reported activity.
     pub active: Timestamp,
-    /// How much of the model's context it fills, in percent; `None` until the agent said so.
+    /// How much of the model's context it fills, in percent; `None` until the agent reports it.
     pub context: Option<u8>,
-    /// An operator asked to keep it; no policy ends it.
+    /// Whether an operator asked to keep it; then no policy ends it.
     pub kept: bool,
-    /// How many further tasks were begun in it.
+    /// How many further tasks started in it.
     pub reused: u32,
 }
 
 impl Session {
-    /// When the policy ends it, if nobody uses it before; `None` while its task goes on, when
-    /// somebody asked to keep it, and once it has ended.
+    /// When the policy ends it unless it is used before; `None` while its task is open, if someone
+    /// asked to keep it, and once it has ended.
     pub fn ends(&self, policy: &SessionPolicy) -> Option<Timestamp> {
         let by_itself = self.state == SessionState::Warm && !self.kept;
         by_itself.then(|| {
@@ -49,18 +49,18 @@ impl Session {
     }
 }
 
-/// When a session is worth keeping, and for how long.
+/// Which sessions are kept, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionPolicy {
-    /// A session may be used for further tasks of the same repository and base branch.
+    /// Whether a session may be used for further tasks of the same repository and base branch.
     pub reuse: bool,
-    /// Not when it is older than this: what it remembers of the repository grows stale.
+    /// Sessions are not reused when older than this: their memory of the repository becomes stale.
     pub max_age: Duration,
-    /// Not when nobody used it for this long.
+    /// Sessions are not reused when unused for this long.
     pub max_idle: Duration,
-    /// Not when it fills more of the model's context than this, in percent.
+    /// Sessions are not reused when they fill more of the model's context than this, in percent.
     pub max_context: u8,
-    /// How long an answered task is kept for the worker that holds its session.
+    /// How long an answered task is reserved for the worker that holds its session.
     pub affinity: Duration,
 }
 
@@ -81,11 +81,11 @@ impl Default for SessionPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum SessionState {
-    /// Its task is under way or waits for a person.
+    /// Its task is running or waits for a person.
     Active,
-    /// Its task is done, and the next one of its repository may be begun in it.
+    /// Its task is done, and the next similar task may start in it.
     Warm,
-    /// Over; its files may be gone.
+    /// It has ended; its files may be gone.
     Ended {
         /// When.
         at: Timestamp,
@@ -105,8 +105,8 @@ impl SessionState {
     }
 }
 
-/// Why sessions end: their task is over (three words), a person said so, their worker is gone,
-/// nobody used them, they grew too old, or too full.
+/// Why sessions end: their task is over (three words), a person ended them, their worker is gone,
+/// they were unused, too old, or too full.
 pub const ENDINGS: [&str; 8] = [
     "completed",
     "failed",
@@ -118,18 +118,18 @@ pub const ENDINGS: [&str; 8] = [
     "context",
 ];
 
-/// Numbers of all sessions so far.
+/// Statistics of all sessions so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionStats {
     /// With a task.
     pub active: u64,
     /// Kept for the next one.
     pub warm: u64,
-    /// Over, by reason: one of [`crate::session::ENDINGS`].
+    /// Ended, by reason: one of [`crate::session::ENDINGS`].
     pub ended: Vec<(String, u64)>,
-    /// How long those lived, added up.
+    /// The total lifetime of the ended ones.
     pub lived: Duration,
-    /// Tasks that were begun in a session of an earlier one.
+    /// Tasks that started in a session of an earlier one.
     pub reused: u64,
 }
 

@@ -1,7 +1,6 @@
-//! Tasks: what a person asked for, and where it is.
+//! Tasks: what a person asked for, and its current state.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::{
     attempt::{Attempt, Usage},
@@ -17,79 +16,80 @@ use crate::{
 /// What a person asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
-    /// What people call it.
+    /// Its id, as people use it.
     pub id: TaskId,
-    /// One line.
+    /// One line that names it.
     pub title: Title,
-    /// What the agent is asked to do.
+    /// What the agent should do.
     pub prompt: Prompt,
-    /// Where.
+    /// The repository.
     pub repo: Slug,
     /// The branch it starts from.
     pub base: Branch,
     /// The branch it commits to.
     pub branch: Branch,
-    /// How urgent.
+    /// Its lane.
     pub lane: Lane,
-    /// The name of the person who asked.
+    /// The requester's name.
     pub requester: String,
     /// When it was created.
     pub created: Timestamp,
     /// When it last changed.
     pub updated: Timestamp,
-    /// The latest attempt; 0 before the first.
+    /// The number of the latest attempt; 0 before the first.
     pub epoch: Epoch,
     /// Attempts that failed since it was created or last retried by a person.
     pub failures: u32,
-    /// What happened to places under it, latest last, since it was created or last retried.
+    /// Workers that were lost or became unhealthy while running it, latest last, since it was
+    /// created or last retried by a person.
     pub losses: Vec<Loss>,
-    /// Where it is.
+    /// Its state.
     pub state: TaskState,
-    /// Counts changes; the store refuses a change that was decided on an older count.
+    /// Counts changes; the store refuses a change that is based on an older count.
     pub version: u64,
 }
 
-/// Where a task is. Each state owns exactly what is true in it.
+/// The state of a task. Each state holds exactly the data that applies to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum TaskState {
-    /// Has a work order and waits for a slot.
+    /// It has a work order and waits for a slot.
     Queued {
-        /// Not before this moment.
+        /// It can start no earlier than this.
         due: Timestamp,
-        /// It was answered while parked and goes ahead of new work.
+        /// Whether it was answered while parked, so that it goes ahead of new work.
         resumes: bool,
     },
-    /// An agent works on it.
+    /// An agent is working on it.
     Running {
-        /// The right to do so.
+        /// The worker's right to do so.
         lease: Lease,
     },
     /// At least one of its questions is open.
     Waiting {
-        /// Held while the agent is alive; `None` when parked.
+        /// Held while the agent runs; `None` while parked.
         lease: Option<Lease>,
     },
     /// Finished.
     Done {
-        /// What came of it.
+        /// The result.
         report: Report,
     },
-    /// Set aside after a failure; listed by `queue dead` until replayed or discarded.
+    /// It failed for good; `queue dead` lists it until it is replayed or discarded.
     Failed {
         /// What went wrong.
         failure: Failure,
-        /// No longer listed as dead.
+        /// Whether it is no longer listed as a dead letter.
         discarded: bool,
     },
-    /// Called off.
+    /// Cancelled.
     Cancelled {
         /// By whom.
         by: String,
     },
 }
 
-/// A place was lost or fell ill while it ran a task.
+/// A worker that was lost or became unhealthy while it ran a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "StoredLoss")]
 pub struct Loss {
@@ -97,13 +97,13 @@ pub struct Loss {
     pub at: Timestamp,
     /// Which worker.
     pub by: Option<WorkerId>,
-    /// Of what it fell ill; `None` when it was lost without a word.
+    /// Why it became unhealthy; `None` if contact was lost.
     pub of: Option<FailureKind>,
-    /// It was well before the agent began.
+    /// Whether it was healthy before the agent began.
     pub during: bool,
 }
 
-/// As it is stored; before places could fall ill it was the moment alone.
+/// The stored form; older rows hold only the time.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum StoredLoss {
@@ -130,17 +130,18 @@ impl From<StoredLoss> for Loss {
     }
 }
 
-/// What came of a finished attempt.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// The result of a finished attempt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Report {
-    /// The agent's last words.
+    /// The agent's final message.
     pub summary: String,
-    /// What it wanted to do and was not allowed to, a line each.
+    /// What it wanted to do but was not allowed to, one line each.
     #[serde(default)]
     pub denied: Vec<String>,
     /// The commit that holds the work; `None` when nothing changed.
     pub commit: Option<String>,
-    /// The branch that holds it; not the wanted one when that was taken meanwhile.
+    /// The branch that holds it; a different one if the requested branch was taken meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<Branch>,
     /// `git diff --stat` from the base; empty when nothing changed.
@@ -172,7 +173,7 @@ impl TaskState {
         "cancelled",
     ];
 
-    /// One of [`TaskState::WORDS`], or what is wrong with it.
+    /// Checks that a text is one of [`TaskState::WORDS`].
     pub fn word(text: &str) -> Result<String, Invalid> {
         let is_none = || {
             Invalid::new(
@@ -189,7 +190,7 @@ impl TaskState {
 }
 
 impl Task {
-    /// The attempt under way.
+    /// The current or latest attempt.
     pub fn attempt(&self) -> Attempt {
         Attempt {
             task: self.id,
@@ -197,7 +198,7 @@ impl Task {
         }
     }
 
-    /// The lease, while an attempt is under way.
+    /// The lease of the current attempt, while there is one.
     pub fn lease(&self) -> Option<&Lease> {
         match &self.state {
             TaskState::Running { lease } | TaskState::Waiting { lease: Some(lease) } => Some(lease),
@@ -205,7 +206,7 @@ impl Task {
         }
     }
 
-    /// Nothing more will happen to it by itself.
+    /// Whether nothing more will happen unless a person acts.
     pub fn is_over(&self) -> bool {
         matches!(
             self.state,

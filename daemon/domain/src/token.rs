@@ -1,4 +1,4 @@
-//! Secrets that prove who calls. Only their hash is ever stored.
+//! Secrets that prove who calls. Only their hashes are stored.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::{Ids, Timestamp};
 
-/// What a token is good for. Its prefix lets people and secret scanners tell tokens apart.
+/// What a token is for. Its prefix lets people and secret scanners distinguish tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenKind {
     /// Turns a machine into a worker, once.
     Enrolment,
-    /// Lets an enrolled worker speak.
+    /// Authenticates an enrolled worker.
     Worker,
     /// Lets a person's programs act with that person's role.
     User,
@@ -39,41 +39,41 @@ impl TokenKind {
             .expect("every kind has a row")
     }
 
-    /// The kind that the store keeps under this word.
+    /// The kind that the store calls by this word.
     pub fn from_word(word: &str) -> Option<Self> {
         let row = Self::ALL.iter().find(|row| row.1 == word);
         row.map(|row| row.0)
     }
 
-    /// The word under which the store keeps this kind.
+    /// The store's word for this kind.
     pub fn as_str(self) -> &'static str {
         self.row().1
     }
 }
 
-/// What can be known of a token without the token.
+/// What can be known about a token without the token itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenInfo {
-    /// The begin of its hash, which names it.
+    /// The beginning of its hash, which identifies it.
     pub id: String,
-    /// What it is good for.
+    /// What it is for.
     pub kind: TokenKind,
     /// Whose it is: a person's or a worker's name.
     pub owner: String,
-    /// Since when; `None` when it is older than these records.
+    /// When it was created; `None` if it is older than these records.
     pub made: Option<Timestamp>,
-    /// Until when.
+    /// When it expires.
     pub expires: Timestamp,
     /// When it was last used, to the minute.
     pub used: Option<Timestamp>,
 }
 
 impl TokenInfo {
-    /// So much of a hash names a token.
+    /// How many characters of the hash identify a token.
     pub const ID: usize = 12;
 }
 
-/// A secret in clear. It shows nothing of itself in logs; call [`Token::reveal`] to hand it over.
+/// A secret in plain text. It never shows in logs; call [`Token::reveal`] to get it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Token(String);

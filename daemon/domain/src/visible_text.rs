@@ -1,20 +1,20 @@
-//! What cannot be seen, made visible: characters that turn text around, hide in it or steer what
-//! shows it. Nobody approves what they cannot see.
+//! Makes invisible characters visible: those that reverse text, hide in it or control how it is
+//! displayed. Nobody can approve what they cannot see.
 //!
 //! Sources: Unicode 16, UAX #9 (bidirectional controls), the categories Cc and Cf, UTS #51 (joiners
 //! and variation selectors in emoji); "Trojan Source", CVE-2021-42574.
 
-/// Whatever starts a new line somewhere.
+/// All characters that start a new line anywhere.
 pub const BREAKS: [char; 7] = [
     '\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}',
 ];
 
-/// Commands, paths, names and rules: every character that cannot be seen stands as `⟨U+202E⟩`.
+/// For commands, paths, names and rules: shows every invisible character as `⟨U+202E⟩`.
 pub fn exact(text: &str) -> String {
     visible(text, |_, _| false)
 }
 
-/// Prose: the same, but for joiners in emoji and in scripts that use them.
+/// For prose: the same, except joiners in emoji and in scripts that use them.
 pub fn prose(text: &str) -> String {
     visible(text, joins)
 }
@@ -26,7 +26,7 @@ fn visible(text: &str, keep: impl Fn(&[char], usize) -> bool) -> String {
     let characters: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
     for (at, c) in characters.iter().enumerate() {
-        // A line of a file from elsewhere may end in both.
+        // Lines of Windows files end in both.
         let ends_line = *c == '\r' && characters.get(at + 1) == Some(&'\n');
         if ends_line {
         } else if is_hidden(*c) && !keep(&characters, at) {
@@ -38,7 +38,7 @@ fn visible(text: &str, keep: impl Fn(&[char], usize) -> bool) -> String {
     out
 }
 
-/// A page: as [`exact`] in `pre` and `code`, as [`prose`] elsewhere.
+/// For a page: like [`exact`] in `pre` and `code`, like [`prose`] elsewhere.
 pub fn html(page: &str) -> String {
     if !page.chars().any(is_hidden) {
         return page.to_owned();
@@ -67,7 +67,7 @@ pub fn html(page: &str) -> String {
     out + &prose(rest)
 }
 
-/// It cannot be seen, or changes how what is beside it is seen.
+/// Whether it is invisible, or changes how its neighbours are displayed.
 pub fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
@@ -78,14 +78,14 @@ pub fn is_hidden(c: char) -> bool {
         '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' => true,
         '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' => true,
         '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}' => true,
-        // Private use: what a font makes of it nobody knows.
+        // Private use: each font shows them differently.
         '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' => true,
         other => other.is_control(),
     }
 }
 
-/// A joiner or a selector where it belongs: beside an emoji, or inside a word of a script that
-/// joins letters.
+/// Whether it is a joiner or selector in its proper place: next to an emoji, or inside a word of a
+/// script that joins letters.
 fn joins(text: &[char], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| text.get(at)).copied();
     let after = text.get(at + 1).copied();
@@ -123,14 +123,14 @@ fn joins_letters(c: char) -> bool {
     matches!(c, '\u{600}'..='\u{8ff}' | '\u{900}'..='\u{dff}' | '\u{f00}'..='\u{109f}' | '\u{1780}'..='\u{18af}' | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}')
 }
 
-/// Whether there is nothing in it that can be seen.
+/// Whether the text contains nothing visible.
 pub fn is_nothing(text: &str) -> bool {
     !text.contains(DASHES) && is_blank(text)
 }
 
 const DASHES: [char; 3] = ['-', '–', '—'];
 
-/// Nothing that can be seen but dashes.
+/// Whether the text contains nothing visible except dashes.
 pub fn is_blank(text: &str) -> bool {
     let is_nothing = |c: char| {
         c.is_whitespace()

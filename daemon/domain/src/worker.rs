@@ -1,7 +1,6 @@
 //! Workers.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{clock::Timestamp, guard::WorkerIsolation, ids::WorkerId, input::Slug, lease::LEASE};
@@ -11,48 +10,49 @@ use crate::{clock::Timestamp, guard::WorkerIsolation, ids::WorkerId, input::Slug
 pub struct Worker {
     /// Given at enrolment.
     pub id: WorkerId,
-    /// What people call it, unique.
+    /// Its unique name, as people use it.
     pub name: String,
     /// How many agents it runs at once.
     pub slots: u32,
     /// Program and version: `vine 0.1.0`.
     pub version: String,
-    /// Takes no new work; `worker resume` ends it.
+    /// It takes no new work until `worker resume`.
     pub draining: bool,
-    /// What keeps it from working, in its own words.
+    /// Why it cannot work, as the worker reports it.
     pub trouble: Option<String>,
-    /// Repositories of which it takes no tasks now, each with the reason in its own words.
+    /// Repositories whose tasks it cannot take now, each with the reason that the worker reports.
     #[serde(default)]
     pub without: Vec<(Slug, String)>,
-    /// Made at each start of its process; another one means that its agents are gone.
+    /// Created at each start of its process; a different one means that its agents are gone.
     pub boot: Option<Uuid>,
-    /// When it was last heard of.
+    /// When it was last seen.
     pub seen: Timestamp,
-    /// What its worktrees take on its disk, as it last said.
+    /// The disk space of its worktrees, as last reported.
     #[serde(default)]
     pub worktree_bytes: u64,
-    /// What an administrator lets it do.
+    /// The limits that an administrator set.
     #[serde(default)]
     pub limits: WorkerLimits,
-    /// When it said goodbye, or lost its leases since its connection closed; `None` while it is there.
+    /// When it signed off, or lost its leases because its connection closed; `None` while it is
+    /// present.
     #[serde(default)]
     pub gone: Option<Timestamp>,
-    /// What stands around its agents, as it last said.
+    /// The wall around its agents, as last reported.
     #[serde(default)]
     pub standing: Option<WorkerIsolation>,
 }
 
-/// What an administrator lets a worker do.
+/// The limits that an administrator set for a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerLimits {
-    /// So many agents at once at most, whatever it says.
+    /// At most this many agents at once, whatever the worker offers.
     pub slots: Option<u32>,
-    /// Tasks of these repositories alone.
+    /// Only tasks of these repositories.
     pub repos: Option<Vec<Slug>>,
 }
 
 impl WorkerLimits {
-    /// In words, behind the number of slots; empty without limits.
+    /// As text to append to the number of slots; empty without limits.
     pub fn said(&self) -> String {
         let slots = self.slots.map(|slots| format!(", at most {slots}"));
         let repos = self.repos.as_ref().map(|repos| {
@@ -63,24 +63,25 @@ impl WorkerLimits {
     }
 }
 
-/// The plan's five words for what a worker is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+/// The five states of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum WorkerState {
-    /// Free for work.
+    /// It has no agents and can take work.
     Idle,
     /// At least one agent runs.
     Busy,
     /// All its agents wait for people.
     Waiting,
-    /// It said that it cannot work.
+    /// It reported that it cannot work.
     Error,
-    /// It said goodbye, lost its leases, or was not heard of for longer than one lasts.
+    /// It signed off, lost its leases, or was not seen for longer than a lease lasts.
     Offline,
 }
 
 impl WorkerState {
-    /// The plan's word.
+    /// The word for this state.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Idle => "IDLE",
@@ -93,7 +94,7 @@ impl WorkerState {
 }
 
 impl Worker {
-    /// What is ill there, a sentence each.
+    /// What is wrong with the worker, one phrase each.
     pub fn troubles(&self) -> impl Iterator<Item = String> {
         let repos = self.without.iter();
         let repos = repos.map(|(repo, why)| format!("takes no tasks of `{repo}`: {why}"));

@@ -206,7 +206,7 @@ mod tests {
             "two  spaces",
             "say \"hello\" to 'them'",
             "\"one\" and \"two\"",
-            "--repos is no option",
+            "--repos is not an option",
             "close #12 -- and #13",
             "-",
             "$HOME `id`",

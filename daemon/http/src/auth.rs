@@ -8,6 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
+use vine_api::{WIRE, WIRE_HEADER};
 use vine_app::{AppError, Caller, metrics::RefusalCause};
 use vine_domain::{
     WorkerId,
@@ -108,11 +109,29 @@ impl FromRequestParts<HttpState> for WorkerCaller {
         parts: &mut Parts,
         shared: &HttpState,
     ) -> Result<Self, ErrorResponse> {
+        same_wire(&parts.headers)?;
         let token = bearer(shared, &parts.headers)?;
         let worker = shared.app.worker_of(&token).await?;
         is_known(parts);
         Ok(Self(worker))
     }
+}
+
+/// Refuses a worker that uses another version of the worker protocol, before anything changes.
+pub fn same_wire(headers: &HeaderMap) -> Result<(), ErrorResponse> {
+    let named = headers.get(WIRE_HEADER);
+    let theirs = named.and_then(|value| value.to_str().ok()).unwrap_or("1");
+    if theirs == WIRE {
+        return Ok(());
+    }
+    Err(ErrorResponse::new(
+        StatusCode::UPGRADE_REQUIRED,
+        "other_wire",
+        format!(
+            "this worker uses version {theirs} of the worker protocol, this daemon version {WIRE}"
+        ),
+        "update the older one, daemons before workers",
+    ))
 }
 
 /// The browser session of a request.

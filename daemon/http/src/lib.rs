@@ -18,7 +18,7 @@ pub use axum::Router;
 use axum::{
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, header},
-    middleware::map_response_with_state,
+    middleware::{map_response, map_response_with_state},
     response::Response,
     routing::any,
 };
@@ -26,6 +26,7 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use vine_api::{WIRE, WIRE_HEADER};
 use vine_app::App;
 
 use crate::page::Issuer;
@@ -90,6 +91,14 @@ pub async fn serve(
     accept::serve(listener, front.shuns, router, closing).await;
 }
 
+/// Every answer names the version of the worker protocol.
+async fn name_wire(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(WIRE_HEADER, HeaderValue::from_static(WIRE));
+    response
+}
+
 /// While the daemon stops, each connection ends with its next answer, so that none is closed during
 /// a request.
 async fn farewell(State(shared): State<HttpState>, mut response: Response) -> Response {
@@ -109,5 +118,6 @@ fn router(shared: HttpState) -> Router {
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(map_response(name_wire))
         .with_state(shared)
 }

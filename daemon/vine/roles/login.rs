@@ -92,7 +92,7 @@ async fn list(globals: &Globals, endpoint: &Endpoint, all: bool) -> Result<()> {
         return Ok(());
     }
     for one in &found.items {
-        let used = one.used.map_or_else(
+        let used = one.last_used_at.map_or_else(
             || "never used".into(),
             |at| format!("last used {}", at.to_minute()),
         );
@@ -101,7 +101,7 @@ async fn list(globals: &Globals, endpoint: &Endpoint, all: bool) -> Result<()> {
             one.id,
             one.kind,
             one.owner,
-            one.expires.to_minute()
+            one.expires_at.to_minute()
         );
     }
     Ok(())

@@ -72,7 +72,7 @@ async fn empty(worker: WorkerClient, left: Arc<AtomicUsize>) -> Result<Vec<Durat
         .claim(&Claim {
             slots: 1,
             wait: 0.0,
-            without: Vec::new(),
+            except_repos: Vec::new(),
         })
         .await?
         .assignments;

@@ -62,7 +62,7 @@ async fn idle(place: &Place) -> Result<()> {
                         .claim(&Claim {
                             slots: 1,
                             wait: 30.0,
-                            without: Vec::new(),
+                            except_repos: Vec::new(),
                         })
                         .await;
                 }

@@ -178,7 +178,7 @@ async fn slot(worker: &WorkerClient, out: &Out) -> Result<()> {
                 .claim(&Claim {
                     slots: 1,
                     wait: 30.0,
-                    without: Vec::new(),
+                    except_repos: Vec::new(),
                 })
                 .await?
                 .assignments;
@@ -200,7 +200,7 @@ async fn host(worker: &WorkerClient, batch: u32, out: &Out) -> Result<()> {
                 .claim(&Claim {
                     slots: batch,
                     wait: 30.0,
-                    without: Vec::new(),
+                    except_repos: Vec::new(),
                 })
                 .await?
                 .assignments;

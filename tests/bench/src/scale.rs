@@ -61,7 +61,7 @@ async fn fleet(place: &Place, count: usize) -> Result<()> {
                     .claim(&Claim {
                         slots: 1,
                         wait: 30.0,
-                        without: Vec::new(),
+                        except_repos: Vec::new(),
                     })
                     .await
                 else {

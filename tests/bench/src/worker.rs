@@ -85,7 +85,7 @@ impl WorkerClient {
             .claim(&Claim {
                 slots: 1,
                 wait: 30.0,
-                without: Vec::new(),
+                except_repos: Vec::new(),
             })
             .await?;
         let at = Instant::now();
@@ -140,9 +140,9 @@ impl WorkerClient {
             noting: vec![],
             pushing: Vec::new(),
             trouble: None,
-            without: Vec::new(),
+            paused_repos: Vec::new(),
             worktree_bytes: 0,
-            standing: None,
+            isolation: None,
             wait: 10.0,
         }
     }
@@ -176,7 +176,7 @@ impl WorkerClient {
                     continue;
                 };
                 let at = Instant::now();
-                for delivery in beaten.deliveries {
+                for delivery in beaten.messages {
                     if let WorkerMessage::Answer { question } = delivery {
                         handling.push(question.id);
                         let _nobody_listens = told.send((at, question.heard().answer));

@@ -1,4 +1,4 @@
-//! A day in which everything is said that we say in threads and rooms. A scene is a task with its
+//! A day with every message that threads and rooms can show. A scene is a task with its
 //! thread; each ends with nothing queued and nothing held, unless it says otherwise.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What stands in Discord: messages as they were posted and edited last, with their components.
+//! Messages in Discord as they were posted and edited last, with their components.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -153,7 +153,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-1** Plant a hedge
-        `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
+        `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
         Done · https://vine.example.org/tasks/T-1
       flags: 4
     - author: vine
@@ -180,7 +180,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-2** Decide everything
-        `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+        `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
         Done · https://vine.example.org/tasks/T-2
       flags: 4
     - author: vine
@@ -204,7 +204,7 @@ async fn frozen_discord_threads() {
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
         > Tools: Which tools may be bought?
-        Several may be chosen:
+        Choose all that apply:
         1. **Spade**
         2. **Rake**
         3. **Shears**
@@ -216,7 +216,7 @@ async fn frozen_discord_threads() {
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
         > Tools: Which tools may be bought?
-        Several may be chosen:
+        Choose all that apply:
         1. **Spade**
         2. **Rake**
         3. **Shears**
@@ -224,49 +224,49 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **Q-6** Ann answered in discord at 2027-01-15 08:00 UTC: allowed once
-        May it use **Bash**?
+        Allow **Bash**?
         ```
         npm test -- --watch=false
         ```
-        Why, as the agent says:
+        The agent's reason:
         > To see whether the beds are dry.
       flags: 4
     - author: vine
       content: |
         **Q-7** Ann answered in discord at 2027-01-15 08:00 UTC: allowed for this session
-        May it use **Bash**?
+        Allow **Bash**?
         ```
         npm test -- --watch=false
         ```
-        Why, as the agent says:
+        The agent's reason:
         > To see whether the beds are dry.
         “Allow for this session” also allows, until this task is over:
-        - every command that begins with “npm test”, on whatever files and addresses follow it
+        - every command that begins with “npm test”, with any files and addresses after it
       flags: 4
     - author: vine
       content: |
         **Q-8** Ann answered in discord at 2027-01-15 08:00 UTC: denied
-        May it use **Bash**?
+        Allow **Bash**?
         ```
         npm test -- --watch=false
         ```
-        Why, as the agent says:
+        The agent's reason:
         > To see whether the beds are dry.
       flags: 4
     - author: vine
       content: |
         **Q-9** Ann answered in discord at 2027-01-15 08:00 UTC: denied: use the script
-        May it use **Bash**?
+        Allow **Bash**?
         ```
         npm test -- --watch=false
         ```
-        Why, as the agent says:
+        The agent's reason:
         > To see whether the beds are dry.
       flags: 4
     - author: vine
       content: |
         **Q-10** Ann answered in discord at 2027-01-15 08:00 UTC: approved
-        Is this plan good?
+        Approve this plan?
         > \## Plan
         > 1. Dig
         > 2. Plant **two** rows
@@ -277,7 +277,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **Q-11** Ann answered in discord at 2027-01-15 08:00 UTC: sent back: Water it first
-        Is this plan good?
+        Approve this plan?
         > \## Plan
         > 1. Dig
         > 2. Plant **two** rows
@@ -287,7 +287,7 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-12** needs no answer any more: the agent asks no more.
+        **Q-12** no longer needs an answer: the agent asks no more.
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
@@ -296,7 +296,7 @@ async fn frozen_discord_threads() {
       content: |
         <@snowflake-1> **T-2 ended without changes.**
         > The hedge is planted.
-        Nothing was changed; `vine/T-2-decide-everything` is as it was.
+        No changes; `vine/T-2-decide-everything` is untouched.
         - not allowed: Bash: rm -rf beds
         3 turns, 12345 tokens in, 678 out, about $0.12
       flags: 4
@@ -306,7 +306,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-3** Wait for somebody
-        `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
+        `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
         Cancelled by Ann · https://vine.example.org/tasks/T-3
       flags: 4
     - author: vine
@@ -318,18 +318,18 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        <@snowflake-1> **Q-13** still waits, since 30 min · for Ann: Which plant should the hedge be of?
+        <@snowflake-1> **Q-13** still waiting (30 min) · for Ann: Which plant should the hedge be of?
       flags: 4
     - author: vine
       content: |
-        <@snowflake-1> **Q-13** waits since 4 h · calling **operator**: Which plant should the hedge be of?
+        <@snowflake-1> **Q-13** has been waiting for 4 h · calling **operator**: Which plant should the hedge be of?
       flags: 4
     - author: vine
       content: |
-        **Nobody answered Q-13 within 7 days.** The agent is told so, and that this is no refusal; it goes on without.
-        An answer still counts: reply to the question, or say `Q-13 …`.
+        **Nobody answered Q-13 within 7 days.** The agent was told that no answer came (this is not a “no”) and continues without one.
+        You can still answer: reply to the question, or type `Q-13 your answer`.
       flags: 4
-    - { author: vine, content: The agent gets the late answer to Q-13., flags: 4 }
+    - { author: vine, content: The agent receives the late answer to Q-13., flags: 4 }
     - { author: vine, content: **T-3 was cancelled** by Ann., flags: 4 }
     ");
     let task = day.failures().await;
@@ -337,28 +337,28 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-4** Fail again and again
-        `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
+        `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
         Cancelled by Ann · https://vine.example.org/tasks/T-4
       flags: 4
     - { author: vine, content: The session is gone; starting afresh., flags: 4 }
     - author: vine
       content: |
         **An attempt failed.** the agent ended with exit code 1: out of paper
-        It is tried again in 25 s.
+        Retrying in 25 s.
       flags: 4
     - { author: vine, content: The session is gone; starting afresh., flags: 4 }
     - author: vine
       content: |
         **An attempt failed.** the agent ended with exit code 1: out of paper
-        It is tried again in 48 s.
+        Retrying in 48 s.
       flags: 4
     - { author: vine, content: The session is gone; starting afresh., flags: 4 }
     - author: vine
       content: |
         <@snowflake-1> **T-4 failed.** the agent ended with exit code 1: out of paper
-        See `task log` for its last words, then `task retry`.
+        Check the end of `task log`, then run `task retry`.
       flags: 4
-    - { author: vine, content: Ann starts T-4 again., flags: 4 }
+    - { author: vine, content: Ann retried T-4., flags: 4 }
     - { author: vine, content: **T-4 was cancelled** by Ann., flags: 4 }
     ");
     let task = day.losses().await;
@@ -366,25 +366,25 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-5** Lose the worker
-        `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
+        `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
         Cancelled by Ann · https://vine.example.org/tasks/T-5
       flags: 4
     - author: vine
       content: |
-        **An attempt was lost:** nothing was heard of its worker for a whole lease.
-        It starts again in 5 s.
+        **An attempt was lost:** lost contact with the worker for a whole lease.
+        Restarting in 5 s.
       flags: 4
     - author: vine
       content: |
-        **Q-14** needs no answer any more: the task was cancelled.
+        **Q-14** no longer needs an answer: the task was cancelled.
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
-        **The agent is gone:** nothing was heard of its worker for a whole lease.
-        The open questions stay open; their answers go into the same session.
+        **The agent was lost:** lost contact with the worker for a whole lease.
+        Open questions stay open; an answer resumes the same session.
       flags: 4
     - { author: vine, content: **T-5 was cancelled** by Ann., flags: 4 }
     ");
@@ -393,21 +393,21 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-6** Hand it back
-        `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
+        `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
         Cancelled by Ann · https://vine.example.org/tasks/T-6
       flags: 4
     - author: vine
-      content: The worker handed the task back unharmed; it starts again at the next free slot.
+      content: The worker handed the task back without a failure; it restarts in the next free slot.
       flags: 4
     - author: vine
       content: |
-        **Q-15** needs no answer any more: the task was cancelled.
+        **Q-15** no longer needs an answer: the task was cancelled.
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
-      content: The agent has ended. The open questions stay open; their answers go into the same session.
+      content: The agent has ended. Open questions stay open; an answer resumes the same session.
       flags: 4
     - { author: vine, content: **T-6 was cancelled** by Ann., flags: 4 }
     ");
@@ -416,21 +416,21 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-7** Say a lot
-        `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
+        `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
         Done · https://vine.example.org/tasks/T-7
       flags: 4
     - author: vine
       content: |
         **Q-16** Ann answered in discord at 2027-01-22 16:02 UTC: denied
-        May it use **Bash**?
+        Allow **Bash**?
         ```
         echo a line of a long script
         echo a line of a long script
         echo a line of a long script
-        echo a line of a long s [… 1814 characters in all …] echo a line of a long script
+        echo a line of a long script [… 1843 characters in all …] a line of a long script
         echo a line of a long script
         ```
-        … shortened; the page shows all of it.
+        … shortened; the page shows the whole text.
       flags: 4
     - attachments:
         - content_type: text/markdown
@@ -438,7 +438,7 @@ async fn frozen_discord_threads() {
           id: snowflake-1
           proxy_url: |
             http://LOOPBACK/attachments/snowflake-1/question-uuid-1.md
-          size: 58349
+          size: 58341
           url: |
             http://LOOPBACK/attachments/snowflake-1/question-uuid-1.md
       author: vine
@@ -471,7 +471,7 @@ async fn frozen_discord_talk() {
     - author: vine
       content: |
         **T-1** Talk
-        `site` · from `main` to `vine/T-1-talk` · asked by Ann
+        `site` · from `main` to `vine/T-1-talk` · requested by Ann
         Done · https://vine.example.org/tasks/T-1
       flags: 4
     - author: ann
@@ -499,11 +499,11 @@ async fn frozen_discord_talk() {
     - author: vine
       content: |
         **Q-2** Ann answered in discord at 2027-01-15 08:00 UTC: allowed once
-        May it use **Bash**?
+        Allow **Bash**?
         ```
         npm test -- --watch=false
         ```
-        Why, as the agent says:
+        The agent's reason:
         > To see whether the beds are dry.
       flags: 4
     - author: ann
@@ -519,19 +519,19 @@ async fn frozen_discord_talk() {
     - author: vine
       content: |
         there is no question Q-99
-        `question list` shows those that wait
+        `question list` shows the open questions
       flags: 4
     - { author: vic, content: 1 }
     - author: vine
       content: |
-        Vic may not answer here: that needs the role `answerer`.
-        People and roles stand in the configuration, under `[[people]]`. You are `snowflake-1` there.
+        Vic is not allowed to do this; `answer` requires role `answerer`.
+        An admin manages access in the configuration, under `[[people]]`. Your id is `snowflake-1`.
       flags: 4
     - { author: vic, content: 2 }
     - author: vine
       content: |
-        Vic may not answer here: that needs the role `answerer`.
-        People and roles stand in the configuration, under `[[people]]`. You are `snowflake-1` there.
+        Vic is not allowed to do this; `answer` requires role `answerer`.
+        An admin manages access in the configuration, under `[[people]]`. Your id is `snowflake-1`.
       flags: 4
     - author: ann
       content: perhaps
@@ -547,9 +547,9 @@ async fn frozen_discord_talk() {
     - author: vine
       content: |
         T-1    running    default  site Talk
-        from main to vine/T-1-talk, asked by Ann
+        from main to vine/T-1-talk, requested by Ann
         Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
-        Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
+        Q-2    T-1    permission Allow Bash: npm test -- --watch=false (Ann: allowed once)
       flags: 4
     - { author: ann, content: !vine task shwo }
     - author: vine
@@ -557,7 +557,7 @@ async fn frozen_discord_talk() {
         error: unrecognized subcommand 'shwo'
           tip: a similar subcommand exists: 'show'
         Usage: task \<COMMAND>
-        say `help` for how to say things
+        type `help` for the commands
       flags: 4
     - author: vine
       content: |
@@ -574,8 +574,8 @@ async fn frozen_discord_talk() {
     - { author: ann, content: One more thing }
     - author: vine
       content: |
-        T-1 is done: no agent reads this any more
-        `task new` starts a task that builds on it
+        T-1 is done, so no agent will read this
+        create a follow-up task with `task new`
       flags: 4
     ");
     let told = |one: &Value| {
@@ -583,24 +583,7 @@ async fn frozen_discord_talk() {
             .as_str()
             .is_some_and(|text| text.contains("You are"))
     };
-    assert_snapshot!(scene.those(told).await, @"
-    - { author: vine, content: You are Ann (operator), speaking through discord., flags: 4 }
-    - author: vine
-      content: |
-        a stranger may not see here: that needs the role `viewer`.
-        People and roles stand in the configuration, under `[[people]]`. You are `snowflake-1` there.
-      flags: 4
-    - author: vine
-      content: |
-        Vic may not answer here: that needs the role `answerer`.
-        People and roles stand in the configuration, under `[[people]]`. You are `snowflake-2` there.
-      flags: 4
-    - author: vine
-      content: |
-        Vic may not answer here: that needs the role `answerer`.
-        People and roles stand in the configuration, under `[[people]]`. You are `snowflake-2` there.
-      flags: 4
-    ");
+    assert_snapshot!(scene.those(told).await, @"[{ author: vine, content: You are Ann (operator), via discord., flags: 4 }]");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -612,8 +595,8 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-1** Choose one
-        `site` · from `main` to `vine/T-1-choose-one` · asked by Ann
-        Waits for an answer · https://vine.example.org/tasks/T-1
+        `site` · from `main` to `vine/T-1-choose-one` · requested by Ann
+        Waiting for an answer · https://vine.example.org/tasks/T-1
       flags: 4
     - author: vine
       components:
@@ -627,7 +610,7 @@ async fn frozen_discord_questions_that_are_open() {
         <@snowflake-1> **Q-1** for Ann · Choose one · `site` · `vine/T-1-choose-one`
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
-        2. **Hornbeam** — Quick, loses its  [… 408 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+        2. **Hornbeam** — Quick, loses its  [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
       flags: 4
     ");
     let task = day.open("Choose several", tools()).await;
@@ -635,8 +618,8 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-2** Choose several
-        `site` · from `main` to `vine/T-2-choose-several` · asked by Ann
-        Waits for an answer · https://vine.example.org/tasks/T-2
+        `site` · from `main` to `vine/T-2-choose-several` · requested by Ann
+        Waiting for an answer · https://vine.example.org/tasks/T-2
       flags: 4
     - author: vine
       components:
@@ -646,11 +629,11 @@ async fn frozen_discord_questions_that_are_open() {
       content: |
         <@snowflake-1> **Q-2** for Ann · Choose several · `site` · `vine/T-2-choose-several`
         > Tools: Which tools may be bought?
-        Several may be chosen:
+        Choose all that apply:
         1. **Spade**
         2. **Rake**
         3. **Shears**
-        Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
       flags: 4
     ");
     let task = day.open("Answer twice", several()).await;
@@ -658,8 +641,8 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-3** Answer twice
-        `site` · from `main` to `vine/T-3-answer-twice` · asked by Ann
-        Waits for an answer · https://vine.example.org/tasks/T-3
+        `site` · from `main` to `vine/T-3-answer-twice` · requested by Ann
+        Waiting for an answer · https://vine.example.org/tasks/T-3
       flags: 4
     - author: vine
       components:
@@ -670,7 +653,7 @@ async fn frozen_discord_questions_that_are_open() {
         <@snowflake-1> **Q-3** for Ann · Answer twice · `site` · `vine/T-3-answer-twice`
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
-        2. **Hornbeam** — Quick, loses  [… 539 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
+        2. **Hornbeam** — Quick, loses  [… 540 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-3
       flags: 4
     ");
     let task = day.open("Name it", name()).await;
@@ -678,8 +661,8 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-4** Name it
-        `site` · from `main` to `vine/T-4-name-it` · asked by Ann
-        Waits for an answer · https://vine.example.org/tasks/T-4
+        `site` · from `main` to `vine/T-4-name-it` · requested by Ann
+        Waiting for an answer · https://vine.example.org/tasks/T-4
       flags: 4
     - author: vine
       components:
@@ -689,7 +672,7 @@ async fn frozen_discord_questions_that_are_open() {
       content: |
         <@snowflake-1> **Q-4** for Ann · Name it · `site` · `vine/T-4-name-it`
         > What should the cat be called?
-        Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-4
+        Or reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-4
       flags: 4
     ");
     let task = day.open("Allow it", permission()).await;
@@ -697,8 +680,8 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-5** Allow it
-        `site` · from `main` to `vine/T-5-allow-it` · asked by Ann
-        Waits for an answer · https://vine.example.org/tasks/T-5
+        `site` · from `main` to `vine/T-5-allow-it` · requested by Ann
+        Waiting for an answer · https://vine.example.org/tasks/T-5
       flags: 4
     - author: vine
       components:
@@ -711,13 +694,13 @@ async fn frozen_discord_questions_that_are_open() {
           type: 1
       content: |
         <@snowflake-1> **Q-5** for Ann · Allow it · `site` · `vine/T-5-allow-it`
-        May it use **Bash**?
+        Allow **Bash**?
         ```
         npm test -- --watch=false
         ```
-        Why, as the agent says:
+        The agent's reason:
         > To see whether the beds are dry.
-        “Allo [… 549 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-5
+        “Allow for thi [… 537 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-5
       flags: 4
     ");
     let task = day.open("Approve it", plan()).await;
@@ -725,8 +708,8 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-6** Approve it
-        `site` · from `main` to `vine/T-6-approve-it` · asked by Ann
-        Waits for an answer · https://vine.example.org/tasks/T-6
+        `site` · from `main` to `vine/T-6-approve-it` · requested by Ann
+        Waiting for an answer · https://vine.example.org/tasks/T-6
       flags: 4
     - author: vine
       components:
@@ -737,14 +720,14 @@ async fn frozen_discord_questions_that_are_open() {
           type: 1
       content: |
         <@snowflake-1> **Q-6** for Ann · Approve it · `site` · `vine/T-6-approve-it`
-        Is this plan good?
+        Approve this plan?
         > \## Plan
         > 1. Dig
         > 2. Plant **two** rows
         > ```
         > make water
         > ```
-        Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-6
+        Or reply `approve`, or desc [… 402 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-6
       flags: 4
     ");
 
@@ -754,15 +737,7 @@ async fn frozen_discord_questions_that_are_open() {
             .as_str()
             .is_some_and(|text| text.contains("for people"))
     };
-    assert_snapshot!(scene.those(digest).await, @"
-    - author: vine
-      content: |
-        **6 questions wait for people** in `site`:
-        - **Q-1** since 30 min: Which plant should the hedge be of? · https://vine.example.org/tasks/T-1
-        - **Q-2** since 30 min: Which tools may be bought? · https:/ [… 608 characters in all …] rg/tasks/T-5
-        - **Q-6** since 30 min: Is this plan good: ## Plan · https://vine.example.org/tasks/T-6
-      flags: 4
-    ");
+    assert_snapshot!(scene.those(digest).await, @"[]");
 
     let state = scene.server.state().await;
     let question = of_bot(&state).find(|one| one["components"].to_string().contains("v1:write"));
@@ -779,7 +754,7 @@ async fn frozen_discord_questions_that_are_open() {
               <@snowflake-4> **Q-1** for Ann · Choose one · `site` · `vine/T-1-choose-one`
               > Plant: Which plant should the hedge be of?
               1. **Yew** — Green in winter, slow
-              2. **Hornbeam** — Quick, loses its  [… 408 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+              2. **Hornbeam** — Quick, loses its  [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
             type: 10
           - components:
               [{ custom_id: text, label: Answer, max_length: 4000, required: true, style: 2, type: 4 }]
@@ -792,29 +767,29 @@ async fn frozen_discord_questions_that_are_open() {
     assert_snapshot!(Names::default().redact(&menu), @r#"
     - application_id: snowflake-1
       default_member_permissions: null
-      description: Give tasks to agents, answer their questions
+      description: Give tasks to agents and answer their questions
       guild_id: snowflake-2
       id: snowflake-3
       name: vine
       nsfw: false
       options:
-        - description: All about tasks
+        - description: Commands for tasks
           name: task
           options:
-            - description: Create a task; in chat, further lines are the prompt
+            - description: Create a task; in chat, the lines that follow are the prompt
               name: new
               options:
-                - description: What the task is called; also the prompt when none is given
+                - description: The task's title; also the prompt if none is given
                   name: title
                   required: true
                   type: 3
-                - { description: What the agent is asked to do, name: prompt, required: false, type: 3 }
+                - { description: What the agent should do, name: prompt, required: false, type: 3 }
                 - autocomplete: true
-                  description: The repository; may be left out when there is only one
+                  description: The repository; optional if there is only one
                   name: repo
                   required: false
                   type: 3
-                - description: The branch to start from (default: the repository's)
+                - description: The branch to start from (default: the repository's base branch)
                   name: base
                   required: false
                   type: 3
@@ -822,8 +797,11 @@ async fn frozen_discord_questions_that_are_open() {
                   name: branch
                   required: false
                   type: 3
-                - { description: high, default or low, name: priority, required: false, type: 3 }
-                - description: Creating again with the same key gives the first task
+                - description: The lane: high, default or low
+                  name: priority
+                  required: false
+                  type: 3
+                - description: Idempotency key: creating again with the same key returns the first task
                   name: key
                   required: false
                   type: 3
@@ -838,80 +816,109 @@ async fn frozen_discord_questions_that_are_open() {
                     - { name: done, value: done }
                     - { name: failed, value: failed }
                     - { name: cancelled, value: cancelled }
-                  description: Only this state
+                  description: Show only tasks in this state
                   name: state
                   required: false
                   type: 3
                 - autocomplete: true
-                  description: Only this repository
+                  description: Show only tasks of this repository
                   name: repo
                   required: false
                   type: 3
-                - { description: Show at most this many, name: limit, required: false, type: 3 }
+                - { description: Show at most this many entries, name: limit, required: false, type: 3 }
               type: 1
-            - description: Show one task
+            - description: Show a task
               name: show
               options:
                 - autocomplete: true
-                  description: Like T-142; inside a task's thread it may be left out
+                  description: The task, like T-142; optional inside its thread
                   name: task
                   required: false
                   type: 3
               type: 1
-            - description: Call a task off
+            - description: Cancel a task
               name: cancel
               options:
-                [{ autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }]
+                - autocomplete: true
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
               type: 1
             - description: Run a failed or cancelled task again, or a queued one now
               name: retry
               options:
-                [{ autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }]
+                - autocomplete: true
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
               type: 1
             - description: Move a task to another lane
               name: priority
               options:
-                - { description: high, default or low, name: lane, required: true, type: 3 }
-                - { autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }
+                - { description: The lane: high, default or low, name: lane, required: true, type: 3 }
+                - autocomplete: true
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
               type: 1
-            - description: Show what happened, and the agent's own words
+            - description: Show a task's log: what happened, and the agent's output
               name: log
               options:
-                - { autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }
-                - { description: Show at most this many, name: limit, required: false, type: 3 }
+                - autocomplete: true
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
+                - { description: Show at most this many entries, name: limit, required: false, type: 3 }
               type: 1
             - description: Show what a task changed
               name: diff
               options:
-                [{ autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }]
+                - autocomplete: true
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
               type: 1
-            - description: Push what a worker keeps of a task and did not push by itself
+            - description: Push work that a worker kept instead of pushing it
               name: push
               options:
-                - { autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }
-                - description: Leave it with its worker instead, and ask nobody any more
+                - autocomplete: true
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
+                - description: Leave the work on its worker instead, and stop asking about it
                   name: leave
                   required: false
                   type: 5
               type: 1
-            - description: Why a task is where it is, and what happens next
+            - description: Explain a task's state and what happens next
               name: explain
               options:
-                [{ autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }]
+                - autocomplete: true
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
               type: 1
           type: 2
-        - description: All about questions
+        - description: Commands for questions
           name: question
           options:
             - description: List open questions, oldest first
               name: list
-              options: [{ description: Show at most this many, name: limit, required: false, type: 3 }]
+              options:
+                [{ description: Show at most this many entries, name: limit, required: false, type: 3 }]
               type: 1
-            - description: Show one question whole
+            - description: Show a question
               name: show
               options:
                 - autocomplete: true
-                  description: Like Q-17
+                  description: The question, like Q-17
                   name: question
                   required: true
                   type: 3
@@ -920,92 +927,125 @@ async fn frozen_discord_questions_that_are_open() {
               name: answer
               options:
                 - autocomplete: true
-                  description: Like Q-17
+                  description: The question, like Q-17
                   name: question
                   required: true
                   type: 3
-                - description: A number, a label or your own words (in a shell: `-` or `--file FILE` reads them)
+                - description: A number, a label or your own words (in a shell, `-` or `--file FILE` reads them)
                   name: text
                   required: true
                   type: 3
               type: 1
           type: 2
-        - description: All about sessions
+        - description: Commands for sessions
           name: session
           options:
             - description: List live sessions
               name: list
               options:
-                - { description: Ended ones too, name: all, required: false, type: 5 }
-                - { description: Show at most this many, name: limit, required: false, type: 3 }
+                - { description: Include ended sessions, name: all, required: false, type: 5 }
+                - { description: Show at most this many entries, name: limit, required: false, type: 3 }
               type: 1
-            - description: Show one session
+            - description: Show a session
               name: show
               options:
-                [{ autocomplete: true, description: Its UUID, name: session, required: true, type: 3 }]
+                - autocomplete: true
+                  description: The session's UUID
+                  name: session
+                  required: true
+                  type: 3
               type: 1
-            - description: End a session; its task starts afresh if it runs again
+            - description: End a session; if its task runs again, it starts a new one
               name: end
               options:
-                [{ autocomplete: true, description: Its UUID, name: session, required: true, type: 3 }]
+                - autocomplete: true
+                  description: The session's UUID
+                  name: session
+                  required: true
+                  type: 3
               type: 1
-            - description: Keep a session, whatever the policies say
+            - description: Keep a session, regardless of the session policies
               name: keep
               options:
-                [{ autocomplete: true, description: Its UUID, name: session, required: true, type: 3 }]
+                - autocomplete: true
+                  description: The session's UUID
+                  name: session
+                  required: true
+                  type: 3
               type: 1
           type: 2
-        - description: All about workers
+        - description: Commands for workers
           name: worker
           options:
             - { description: List workers, name: list, options: [], type: 1 }
-            - description: Show one worker
+            - description: Show a worker
               name: show
               options:
-                [{ autocomplete: true, description: Its name, name: worker, required: true, type: 3 }]
+                - autocomplete: true
+                  description: The worker's name
+                  name: worker
+                  required: true
+                  type: 3
               type: 1
-            - description: Let a worker finish what it has, and give it nothing new
+            - description: Let a worker finish its tasks, and give it no new ones
               name: drain
               options:
-                [{ autocomplete: true, description: Its name, name: worker, required: true, type: 3 }]
+                - autocomplete: true
+                  description: The worker's name
+                  name: worker
+                  required: true
+                  type: 3
               type: 1
-            - description: Give a drained worker new work again
+            - description: Give a drained worker new tasks again
               name: resume
               options:
-                [{ autocomplete: true, description: Its name, name: worker, required: true, type: 3 }]
+                - autocomplete: true
+                  description: The worker's name
+                  name: worker
+                  required: true
+                  type: 3
               type: 1
-            - description: |
-                Bound a worker: how many agents at once, of which repositories; without options, lift the bounds
+            - description: Limit a worker's agents or repositories; without options, remove the limits
               name: limit
               options:
-                - { autocomplete: true, description: Its name, name: worker, required: true, type: 3 }
-                - { description: So many agents at once at most, name: slots, required: false, type: 3 }
                 - autocomplete: true
-                  description: Only tasks of this repository; may be said several times
+                  description: The worker's name
+                  name: worker
+                  required: true
+                  type: 3
+                - description: Run at most this many agents at once
+                  name: slots
+                  required: false
+                  type: 3
+                - autocomplete: true
+                  description: Run only tasks of this repository; repeatable
                   name: repo
                   required: false
                   type: 3
               type: 1
-            - description: Forget workers and their tokens
+            - description: Remove workers and their tokens
               name: remove
               options:
                 - autocomplete: true
-                  description: Their names
+                  description: The workers' names
                   name: worker
                   required: false
                   type: 3
-                - { description: All that are gone, name: offline, required: false, type: 5 }
-                - description: How many those are; the first call tells, and changes nothing
+                - description: Remove all workers that are offline
+                  name: offline
+                  required: false
+                  type: 5
+                - description: The number of workers to remove; without it, they are only counted
                   name: confirm
                   required: false
                   type: 3
               type: 1
           type: 2
-        - description: All about queues
+        - description: Commands for queues
           name: queue
           options:
-            - { description: How deep each queue is, name: status, options: [], type: 1 }
-            - description: Start nothing new, everywhere or in one repository
+            - { description: Show the depth of each queue, name: status, options: [], type: 1 }
+            - description: Start no new tasks, everywhere or in one repository
               name: pause
               options:
                 - autocomplete: true
@@ -1014,7 +1054,7 @@ async fn frozen_discord_questions_that_are_open() {
                   required: false
                   type: 3
               type: 1
-            - description: Start new work again
+            - description: Start new tasks again
               name: resume
               options:
                 - autocomplete: true
@@ -1023,57 +1063,72 @@ async fn frozen_discord_questions_that_are_open() {
                   required: false
                   type: 3
               type: 1
-            - description: List tasks that were set aside after failing
+            - description: List dead letters: tasks that failed for good
               name: dead
-              options: [{ description: Show at most this many, name: limit, required: false, type: 3 }]
+              options:
+                [{ description: Show at most this many entries, name: limit, required: false, type: 3 }]
               type: 1
-            - description: Run a dead task again, or many of them
+            - description: Run a dead letter again, or many of them
               name: replay
               options:
-                - { autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }
-                - { description: All that the other filters leave, name: all, required: false, type: 5 }
                 - autocomplete: true
-                  description: Only those of this repository
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
+                - description: Select all dead letters that match the other filters
+                  name: all
+                  required: false
+                  type: 5
+                - autocomplete: true
+                  description: Select only those of this repository
                   name: repo
                   required: false
                   type: 3
-                - description: Only those that failed in this way, like git
+                - description: Select only those with this kind of failure, like git
                   name: kind
                   required: false
                   type: 3
-                - description: How many there are; the first call tells, and changes nothing
+                - description: The number of tasks to change; without it, they are only counted
                   name: confirm
                   required: false
                   type: 3
               type: 1
-            - description: Take a task off the list of dead ones, or many of them
+            - description: Discard a dead letter, or many of them
               name: discard
               options:
-                - { autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }
-                - { description: All that the other filters leave, name: all, required: false, type: 5 }
                 - autocomplete: true
-                  description: Only those of this repository
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
+                - description: Select all dead letters that match the other filters
+                  name: all
+                  required: false
+                  type: 5
+                - autocomplete: true
+                  description: Select only those of this repository
                   name: repo
                   required: false
                   type: 3
-                - description: Only those that failed in this way, like git
+                - description: Select only those with this kind of failure, like git
                   name: kind
                   required: false
                   type: 3
-                - description: How many there are; the first call tells, and changes nothing
+                - description: The number of tasks to change; without it, they are only counted
                   name: confirm
                   required: false
                   type: 3
               type: 1
           type: 2
-        - description: All about repos
+        - description: Commands for repos
           name: repo
           options:
-            - description: Add a repository, or correct the one of that name
+            - description: Add a repository, or update the one with this name
               name: add
               options:
                 - autocomplete: true
-                  description: Its short name
+                  description: The repository's short name
                   name: name
                   required: true
                   type: 3
@@ -1081,7 +1136,7 @@ async fn frozen_discord_questions_that_are_open() {
                   name: source
                   required: true
                   type: 3
-                - description: The branch that tasks start from (default: the one that the repository itself names)
+                - description: The branch that tasks start from (default: the repository's default branch)
                   name: base
                   required: false
                   type: 3
@@ -1089,85 +1144,89 @@ async fn frozen_discord_questions_that_are_open() {
                   name: trusted
                   required: false
                   type: 5
-                - description: Encrypt the rooms that are made for it, end to end; this cannot be undone
+                - description: Create its rooms with end-to-end encryption; this cannot be undone
                   name: encrypted
                   required: false
                   type: 5
                 - description: |
-                    What workers push unasked: all, branches (unfinished work to branches too), done or never (default:
+                    Push automatically: all, branches (unfinished as branches), done or never (default: all)
                   name: push
                   required: false
                   type: 3
               type: 1
-            - description: Show where a repository is talked about, or choose the room
+            - description: Show the rooms of a repository, or choose one
               name: room
               options:
                 - autocomplete: true
-                  description: Its short name
+                  description: The repository's short name
                   name: name
                   required: true
                   type: 3
-                - description: The room to use from now on, as the platform names it
+                - description: The room to use, as the platform names it
                   name: room
                   required: false
                   type: 3
-                - description: The platform of that room; left out, the one this is said on, or the only one
+                - description: The room's platform (default: the one this is sent on, or the only one)
                   name: platform
                   required: false
                   type: 3
               type: 1
-            - description: Set what its agents may do unasked, which hosts they reach, and which wall must stand
+            - description: |
+                Set what agents may do without asking, which hosts they may reach and which wall they need
               name: set
               options:
                 - autocomplete: true
-                  description: Its short name
+                  description: The repository's short name
                   name: name
                   required: true
                   type: 3
-                - description: read, edit, test, open, auto (Anthropic's classifier allows), or default
+                - description: The preset: read, edit, test, open, auto (Anthropic's classifier decides) or default
                   name: preset
                   required: false
                   type: 3
-                - description: Hosts that agents reach: off, list (registries and those allowed) or open
+                - description: Hosts that agents may reach: off, list (registries and allowed hosts) or open
                   name: egress
                   required: false
                   type: 3
-                - description: A host that they may reach too, like example.org; may be said several times
+                - description: A host to add to the list, like example.org; repeatable
                   name: allow
                   required: false
                   type: 3
-                - description: A host of the list that they may not reach any more
+                - description: A host to remove from the list; repeatable
                   name: refuse
                   required: false
                   type: 3
-                - description: The least wall: bubblewrap, container, user, plain, or default
+                - description: The minimum wall: bubblewrap, container, user, plain or default
                   name: wall
                   required: false
                   type: 3
               type: 1
-            - description: Forget a repository that has no open tasks; what was done in it stays
+            - description: Remove a repository that has no open tasks; its history stays
               name: remove
               options:
                 - autocomplete: true
-                  description: Its short name
+                  description: The repository's short name
                   name: name
                   required: true
                   type: 3
               type: 1
             - { description: List repositories, name: list, options: [], type: 1 }
-            - description: Show one repository
+            - description: Show a repository
               name: show
               options:
                 - autocomplete: true
-                  description: Its short name
+                  description: The repository's short name
                   name: name
                   required: true
                   type: 3
               type: 1
           type: 2
-        - { description: Who waits for whom, in a few lines, name: status, options: [], type: 1 }
-        - { description: Who you are here and what you may do, name: whoami, options: [], type: 1 }
-        - { description: How to say things, name: help, options: [], type: 1 }
+        - { description: Show what needs you, at a glance, name: status, options: [], type: 1 }
+        - description: Show who you are here and what you are allowed to do
+          name: whoami
+          options: []
+          type: 1
+        - { description: Show the commands and how to answer, name: help, options: [], type: 1 }
       type: 1
       version: snowflake-3
     - application_id: snowflake-1

@@ -81,91 +81,91 @@ fn frozen_refusals() {
         .map(|error| format!("{}: {}", error.code(), error.told()));
     assert_snapshot!(lines.collect::<Vec<_>>().join("\n\n"), @"
     not_found: there is no task T-7
-    `task list` shows what there is
+    `task list` shows all tasks
 
     not_found: there is no question Q-17
-    `question list` shows those that wait
+    `question list` shows the open questions
 
     not_found: there is no session 00000000-0000-7000-8000-000000000001
-    `session list --all` shows what there is
+    `session list --all` shows all sessions
 
     not_found: there is no worker w-1
-    `worker list` shows what there is
+    `worker list` shows all workers
 
     not_found: there is no repository site
-    `repo list` shows what there is
+    `repo list` shows all repositories
 
     not_found: there is no person Zoe
-    people are named under `[[people]]` in the configuration
+    people are listed in the configuration, under `[[people]]`
 
     not_found: there is no matrix here
-    platforms are named in the configuration; `doctor` says how they do
+    platforms are set up in the configuration; `vine doctor` checks them
 
-    not_found: there is no message m-1 that could be changed
-    say it anew
+    not_found: there is no message m-1 that can be changed
+    send it again
 
-    unauthenticated: this needs a valid token
+    unauthenticated: this requires a valid token
     log in with `vine login`, or send `Authorization: Bearer …`
 
-    denied: Vic may not see here: that needs the role `viewer`
-    ask somebody with the role `admin` to give you `viewer`
+    denied: Vic is not allowed to do this; `see` requires role `viewer`
+    ask someone with role `admin` to give you role `viewer`
 
-    denied: Vic may not answer here: that needs the role `answerer`
-    ask somebody with the role `admin` to give you `answerer`
+    denied: Vic is not allowed to do this; `answer` requires role `answerer`
+    ask someone with role `admin` to give you role `answerer`
 
-    denied: Vic may not approve here: that needs the role `operator`
-    ask somebody with the role `admin` to give you `operator`
+    denied: Vic is not allowed to do this; `approve` requires role `operator`
+    ask someone with role `admin` to give you role `operator`
 
-    denied: Vic may not operate here: that needs the role `operator`
-    ask somebody with the role `admin` to give you `operator`
+    denied: Vic is not allowed to do this; `operate` requires role `operator`
+    ask someone with role `admin` to give you role `operator`
 
-    denied: Vic may not inspect here: that needs the role `admin`
-    ask somebody with the role `admin` to give you `admin`
+    denied: Vic is not allowed to do this; `inspect` requires role `admin`
+    ask someone with role `admin` to give you role `admin`
 
-    denied: Vic may not administer here: that needs the role `admin`
-    ask somebody with the role `admin` to give you `admin`
+    denied: Vic is not allowed to do this; `administer` requires role `admin`
+    ask someone with role `admin` to give you role `admin`
 
-    stale: attempt 2 of T-7 is no longer under way; stop its agent
-    claim again; nothing of this attempt was changed
+    stale: attempt 2 of T-7 is no longer running; stop its agent
+    claim again; this attempt changed nothing
 
-    answered_before: Q-17 was answered before: Ann said “Red”
-    your words are kept in the thread as a note
+    answered_before: Ann already answered Q-17: “Red”
+    your message is kept in the thread as a note
 
-    withdrawn: Q-17 needs no answer any more: the task was cancelled
-    see `task show` for where the task is now
+    withdrawn: Q-17 no longer needs an answer: the task was cancelled
+    `task show` shows the task's current state
 
-    not_found: there is no question Q-17 here
-    `question list` shows what is open
+    not_found: question Q-17 not found
+    `question list` shows the open questions
 
-    nobody_reads: T-7 is done: no agent reads this any more
-    `task new` starts a task that builds on it
+    nobody_reads: T-7 is done, so no agent will read this
+    create a follow-up task with `task new`
 
-    not_now: T-7 is running: it cannot be retried
+    not_now: T-7 is running and cannot be retried
     see `task explain T-7`
 
     invalid: this command takes one line
-    say `help` for how to say things
+    type `help` for the commands
 
-    too_often: that was tried too often
+    too_often: too many attempts
     try again in 5 s
 
-    early: it is not known yet what this is about
+    early: it is not yet known what this refers to
     try again in a moment
 
     stopping: the daemon is stopping
     try again in a moment
 
-    taken: `w-1` exists already
+    taken: `w-1` already exists
     choose another name
 
-    conflict: changed by somebody else in the meantime
-    look at it again and repeat
+    conflict: changed by someone else in the meantime
+    reload it and try again
 
     unavailable: the store cannot serve: the disk is full
-    try again; if it stays, look at the daemon's log
+    try again; if it keeps failing, check the daemon's log
 
     unavailable: a stored row cannot be read: a task without a state
-    try again; if it stays, look at the daemon's log
+    try again; if it keeps failing, check the daemon's log
     ");
 }
 
@@ -193,27 +193,27 @@ fn frozen_advice_on_failures() {
     ];
     let lines = kinds.map(|kind| format!("{kind:?}: {}", Failure::new(kind, "").advice()));
     assert_snapshot!(lines.join("\n"), @"
-    AgentCrashed: See `task log` for its last words, then `task retry`.
-    StoppedEarly: See `task log` for how far it came; make the prompt more exact, then `task retry`.
-    AgentHung: See `task log` for its last step; a command that waits for input is the usual cause. Then `task retry`.
-    AgentMissing: Install the agent on the worker or set `agents.claude.command`; the worker looks again by itself.
-    DiskFull: Make room on the worker's disk; it looks again by itself.
-    Overloaded: Nothing is wrong with the task; the workers look again by themselves.
-    UsageLimit: It starts again by itself when the limit is reset.
-    BadCredentials: Log the agent in on the worker, or set its key in `agents.claude.env`; the worker looks again by itself.
-    ContextTooLong: Split the task into smaller ones, or `task retry` to start it in a fresh session.
-    ApiRefused: Read what the service said; change the prompt or the model, then `task retry`.
-    RepositoryMissing: Put the repository back, or correct it with `repo add`; the worker looks again by itself.
-    RemoteAway: See that the worker reaches the remote with its key or token; it looks again by itself.
-    BaseMissing: Create the branch, or make a new task with `--base`.
-    BranchTaken: Free the branch, or make a new task with another `--branch`.
-    Git: See `task log` for what git said, then `task retry`.
-    WorkersLost: Look at the workers' memory and logs first: this task may be what ends them. Then `task retry`.
-    MakesIll: Look at what the agent did there (`task log`), give it another way or more room, then `task retry`.
+    AgentCrashed: Check the end of `task log`, then run `task retry`.
+    StoppedEarly: Check in `task log` how far it got, make the prompt more precise, then run `task retry`.
+    AgentHung: Check its last step in `task log`; the usual cause is a command that waits for input. Then run `task retry`.
+    AgentMissing: Install the agent on the worker or set `agents.claude.command`. The worker checks again automatically.
+    DiskFull: Free disk space on the worker. It checks again automatically.
+    Overloaded: Nothing is wrong with the task. The workers check again automatically.
+    UsageLimit: It starts again automatically when the limit resets.
+    BadCredentials: Log the agent in on the worker, or set its key in `agents.claude.env`. The worker checks again automatically.
+    ContextTooLong: Split the task into smaller ones, or run `task retry` to start it in a new session.
+    ApiRefused: Read the service's message, change the prompt or the model, then run `task retry`.
+    RepositoryMissing: Restore the repository, or correct its source with `repo add`. The worker checks again automatically.
+    RemoteAway: Make sure the worker can reach the remote with its key or token. It checks again automatically.
+    BaseMissing: Create the branch, or create a new task with `--base`.
+    BranchTaken: Free the branch, or create a new task with another `--branch`.
+    Git: Check git's output in `task log`, then run `task retry`.
+    WorkersLost: First check the workers' memory and logs: this task may be what stops them. Then run `task retry`.
+    MakesIll: Check what the agent did there (`task log`), give it another approach or more room, then run `task retry`.
     ");
 }
 
-/// What is said in threads and rooms of words that were taken back or could not be read.
+/// Messages in threads and rooms about deleted or unreadable messages.
 #[test]
 fn frozen_notices() {
     let id = MessageId(
@@ -229,9 +229,9 @@ fn frozen_notices() {
         missed,
     ];
     assert_snapshot!(all.join("\n"), @"
-    Ann deleted the message that was the answer to Q-17. What was done with it stands.
-    The message that was the answer to Q-17 was deleted. What was done with it stands.
-    discord did not let us read all that was said here while nobody listened. If you answered a question and see no ✅ on your answer, say it again.
+    Ann deleted the message that was the answer to Q-17. It still counts.
+    The message that was the answer to Q-17 was deleted. It still counts.
+    discord did not let AgentVine read every message that was posted here while it was disconnected. If you answered a question and see no ✅ on your answer, send it again.
     ");
 }
 
@@ -273,47 +273,47 @@ async fn frozen_errors_of_the_shell() {
     assert_snapshot!(text.trim_end(), @"
     $ vine task show T-99
     vine: there is no task T-99
-    `task list` shows what there is
+    `task list` shows all tasks
     exit code 3
 
     $ vine question show Q-99
     vine: there is no question Q-99
-    `question list` shows those that wait
+    `question list` shows the open questions
     exit code 3
 
     $ vine question answer Q-99 yes
     vine: there is no question Q-99
-    `question list` shows those that wait
+    `question list` shows the open questions
     exit code 3
 
     $ vine session show 00000000-0000-7000-8000-000000000001
     vine: there is no session uuid-1
-    `session list --all` shows what there is
+    `session list --all` shows all sessions
     exit code 3
 
     $ vine worker show nobody
     vine: there is no worker nobody
-    `worker list` shows what there is
+    `worker list` shows all workers
     exit code 3
 
     $ vine repo show nothing
     vine: there is no repository nothing
-    `repo list` shows what there is
+    `repo list` shows all repositories
     exit code 3
 
     $ vine repo add Up /srv/up
-    error: invalid value 'Up' for '<NAME>': this repository name cannot be used: `Up`; use lower-case letters, digits, `-`, `_` and `.`, at most 64
+    error: invalid value 'Up' for '<NAME>': invalid repository name: `Up`; use at most 64 lower-case letters, digits, `-`, `_` and `.`
 
     For more information, try '--help'.
     exit code 2
 
     $ vine repo add up relative/path
-    vine: this repository source cannot be used: `relative/path` is neither
-    give an absolute path, git@host:org/repo.git, or a URL that starts with https://, ssh:// or file://
+    vine: invalid repository source: `relative/path` is neither an absolute path nor a supported URL
+    use an absolute path, git@host:org/repo.git, or a URL that starts with https://, ssh:// or file://
     exit code 2
 
     $ vine task show X-1
-    error: invalid value 'X-1' for '[TASK]': this task id cannot be used: `X-1` is not one; write it like T-7
+    error: invalid value 'X-1' for '[TASK]': invalid task id: `X-1`; write it like T-7
 
     For more information, try '--help'.
     exit code 2
@@ -328,23 +328,23 @@ async fn frozen_errors_of_the_shell() {
     exit code 2
 
     $ vine task new Title
-    vine: this task cannot be used: there are 2 repositories
+    vine: invalid task: there are 2 repositories
     name one with --repo: shop, site
     exit code 2
 
     $ vine task new Title --repo nothing
     vine: there is no repository nothing
-    `repo list` shows what there is
+    `repo list` shows all repositories
     exit code 3
 
     $ vine task new Title --repo site --base a..b
-    error: invalid value 'a..b' for '--base <BASE>': this branch name cannot be used: `a..b`: git refuses `..`, `@{` and a dot at the end; use a name like `feature/login`
+    error: invalid value 'a..b' for '--base <BASE>': invalid branch name: `a..b` contains `..` or `@{`, or ends with a dot; use a name like `feature/login`
 
     For more information, try '--help'.
     exit code 2
 
     $ vine task new Title --repo site --priority urgent
-    error: invalid value 'urgent' for '--priority <LANE>': this priority cannot be used: `urgent` is no lane; use high, default or low
+    error: invalid value 'urgent' for '--priority <LANE>': invalid priority: `urgent`; use high, default or low
 
     For more information, try '--help'.
     exit code 2
@@ -384,15 +384,15 @@ async fn frozen_errors_of_the_shell() {
 
     $ vine queue replay T-99
     vine: there is no task T-99
-    `task list` shows what there is
+    `task list` shows all tasks
     exit code 3
 
     $ vine config check --config missing.toml
-    vine: the configuration missing.toml cannot be read: No such file or directory (os error 2)
+    vine: could not read the configuration missing.toml: No such file or directory (os error 2)
     exit code 1
 
     $ vine ask Which?
-    vine: this works only inside a task
+    vine: this only works inside a task
     exit code 1
 
     $ vine export
@@ -405,7 +405,7 @@ async fn frozen_errors_of_the_shell() {
     exit code 2
 
     $ vine up
-    vine: FOLDER is in no git repository; go into one, make one with `git init`, or try `vine up --demo`
+    vine: FOLDER is not in a git repository; change to one, create one with `git init`, or try `vine up --demo`
     exit code 1
     ");
 }
@@ -440,7 +440,7 @@ async fn frozen_errors_of_the_configuration() {
 
     [daemon]
     listen = "here"
-    => vine: the configuration is wrong: invalid socket address syntax
+    => vine: the configuration is not valid: invalid socket address syntax
     exit code 1
 
     [questions]
@@ -451,19 +451,19 @@ async fn frozen_errors_of_the_configuration() {
     [[people]]
     name = "Ann"
     role = "boss"
-    => vine: the configuration is wrong: unknown variant `boss`, expected one of `viewer`, `answerer`, `operator`, `admin`
+    => vine: the configuration is not valid: unknown variant `boss`, expected one of `viewer`, `answerer`, `operator`, `admin`
     exit code 1
 
     [[people]]
     name = "Ann"
     role = "operator"
     slack = "ann"
-    => vine: people: `ann` of Ann is no member id of Slack; copy it from their profile, it looks like U024BE7LH, and T02ABC3DE:U024BE7LH for somebody of another workspace
+    => vine: people: `ann` of Ann is not a Slack member id; copy it from their profile. It looks like U024BE7LH, or T02ABC3DE:U024BE7LH for people of another workspace
     exit code 1
 
     [chat.slack]
     bot_token = "xoxp-1"
-    => vine: chat.slack has no app_token; set `app_token_file` (or `app_token`) for Socket Mode, or `signing_secret_file` if Slack is to send requests to this daemon
+    => vine: chat.slack has no app_token; set `app_token_file` (or `app_token`) for Socket Mode, or `signing_secret_file` if Slack sends requests to this daemon
     exit code 1
 
     [chat.discord]
@@ -473,15 +473,15 @@ async fn frozen_errors_of_the_configuration() {
 
     [database]
     url = "mysql://here"
-    => vine: database.url does not begin with postgres://; leave it out for a file in the state folder (SQLite)
+    => vine: database.url does not begin with postgres://; remove it to use a file in the state folder (SQLite)
     exit code 1
 
     [agents.claude]
     command = []
-    => vine: agents.claude.command is empty; name the program, like ["claude"]
+    => vine: agents.claude.command is empty; set it to the program, like ["claude"]
     exit code 1
 
-    not toml=> vine: vine.toml is no TOML: TOML parse error at line 1, column 5
+    not toml=> vine: vine.toml is not valid TOML: TOML parse error at line 1, column 5
       |
     1 | not toml
       |     ^
@@ -507,7 +507,7 @@ async fn frozen_errors_of_a_shell_without_a_daemon() {
     };
     let nobody = served.run(alone(&["status"], &[])).await;
     assert_snapshot!(nobody, @"
-    vine: no daemon of yours runs on this machine; start one with `vine up`, or set VINE_DAEMON and VINE_TOKEN
+    vine: you have no daemon running on this machine; start one with `vine up`, or set VINE_DAEMON and VINE_TOKEN
     exit code 5
     ");
     let away = [
@@ -523,13 +523,13 @@ async fn frozen_errors_of_a_shell_without_a_daemon() {
         ("VINE_TOKEN", "wrong"),
     ];
     assert_snapshot!(served.run(alone(&["status"], &wrong)).await, @"
-    vine: this needs a valid token
+    vine: this requires a valid token
     log in with `vine login`, or send `Authorization: Bearer …`
     exit code 4
     ");
     let no_worker = served.run(alone(&["worker"], &[])).await;
     assert_snapshot!(no_worker, @"
-    vine: no daemon is named; use --daemon URL: no daemon of yours runs on this machine; start one with `vine up`, or set VINE_DAEMON and VINE_TOKEN
+    vine: no daemon was given; use --daemon URL: you have no daemon running on this machine; start one with `vine up`, or set VINE_DAEMON and VINE_TOKEN
     exit code 5
     ");
 }

@@ -8,7 +8,7 @@ use super::served::Served;
 fn listed(help: &str) -> Vec<String> {
     let commands = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
     let lines = commands.lines().take_while(|line| line.starts_with("  "));
-    // Lines that go on an explanation stand further right.
+    // Continued explanations are indented further.
     let names = lines.filter(|line| !line.starts_with("   "));
     names
         .filter_map(|line| line.split_whitespace().next())
@@ -41,61 +41,61 @@ async fn frozen_help() {
     let served = Served::begin().await;
     assert_snapshot!(served.help(&[]).await, @r#"
     $ vine --help
-    Many headless Claude Code workers; their questions answered where the team already talks
+    Run many headless Claude Code workers and answer their questions where your team already talks
 
     Usage: vine <COMMAND>
 
     Commands:
-      up           Start everything here, on this git repository: daemon, page and local workers
+      up           Start the daemon, the page and local workers for this git repository
       daemon       Run the daemon
-      worker       Run a worker; with a verb, look at and manage workers
-      migrate      Bring the database up to date and stop
-      export       Write everything to a file, to be taken in by another database
-      import       Take in what `vine export` wrote, into an empty database
-      backup       Copy the database while the daemon goes on (SQLite)
+      worker       Run a worker, or view and manage workers
+      migrate      Migrate the database and exit
+      export       Export everything to a file, for import into another database
+      import       Import a file from `vine export` into an empty database
+      backup       Copy the SQLite database while the daemon keeps running
       doctor       Check this machine and its configuration
-      config       Show or check the configuration
-      login        Print a link that opens the page, once
-      token        Make, list and revoke secrets: for programs of yours, and for new workers
-      audit        Print who decided and answered what, and check that it is as it was written
-      ask          Inside a task: ask people, print the answer
-      note         Inside a task: say something in its thread
-      progress     Inside a task: say what you are at, in its log
-      show         Inside a task: show a text file of its folder in the thread
-      finish       Inside a task: say what your last words are; the task ends when your program does
-      manifest     Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create New App"
-      completions  Print completions for a shell
-      task         Create, look at and steer tasks
-      question     Look at what agents ask, and answer
-      session      Look at and end agents' sessions
-      queue        Look at and control the queues
-      repo         Add and look at repositories
-      status       Who waits for whom, in a few lines
-      whoami       Who you are here and what you may do
-      help         How to say things in chat
+      config       Show or validate the configuration
+      login        Print a one-time login link to the page
+      token        Create, list and revoke API tokens and worker enrolment codes
+      audit        Print all decisions and answers, and verify that they are unchanged
+      ask          Inside a task: ask people a question and print the answer
+      note         Inside a task: post a message in its thread
+      progress     Inside a task: report progress in its log
+      show         Inside a task: post a text file from its folder in the thread
+      finish       Inside a task: set the final message; the task ends when your program does
+      manifest     Print the Slack app manifest, to paste into "Create New App"
+      completions  Print shell completions
+      task         Create, view and manage tasks
+      question     View and answer agents' questions
+      session      View, keep and end agents' sessions
+      queue        View and control the queues
+      repo         Add, view and configure repositories
+      status       Show what needs you, at a glance
+      whoami       Show who you are here and what you are allowed to do
+      help         Show the chat commands and how to answer
 
     Options:
       -h, --help     Print help
       -V, --version  Print version
 
-    Everywhere: --json prints data instead of text, --config FILE names the configuration.
+    Global options: --json prints JSON instead of text, --config FILE selects the configuration.
 
-    Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 no such thing, 4 not allowed, 5 daemon not reached,
-        6 nobody answered `vine ask` in time.
+    Exit codes: 0 success, 1 failed or refused, 2 usage error, 3 not found, 4 not allowed, 5 daemon not reachable,
+        6 no answer to `vine ask` in time.
 
     $ vine up --help
-    Start everything here, on this git repository: daemon, page and local workers
+    Start the daemon, the page and local workers for this git repository
 
     Usage: vine up [OPTIONS]
 
     Options:
-          --demo               Work on a scratch repository with three tasks that ask questions
-          --workers <WORKERS>  How many local workers [default: 3]
-          --state <STATE>      Where state lives (default: a folder for this repository under the user's state folder) [env: VINE_STATE=]
-          --listen <LISTEN>    Where to serve (default: LOOPBACK, or any free port)
-          --insecure           Serve others without https: for a network that is yours alone
-          --agent <AGENT>      claude or script (default: claude when it is found) [possible values: claude, script]
-          --wall <WALL>        What stands around agents: bubblewrap, container, user or plain (default: the best that can)
+          --demo               Use a scratch repository with three tasks that ask questions
+          --workers <WORKERS>  Number of local workers [default: 3]
+          --state <STATE>      State folder (default: one for this repository under the user's state folder) [env: VINE_STATE=]
+          --listen <LISTEN>    Address to serve on (default: LOOPBACK, or any free port)
+          --insecure           Serve other machines without https, on a network that is yours alone
+          --agent <AGENT>      Agent: claude or script (default: claude if it is found) [possible values: claude, script]
+          --wall <WALL>        Wall around agents: bubblewrap, container, user or plain (default: the strongest available)
       -h, --help               Print help
 
     $ vine daemon --help
@@ -104,33 +104,33 @@ async fn frozen_help() {
     Usage: vine daemon [OPTIONS]
 
     Options:
-          --state <STATE>    Where state lives [env: VINE_STATE=]
-          --listen <LISTEN>  Where to serve
-          --insecure         Serve others without https: for a network that is yours alone
+          --state <STATE>    State folder [env: VINE_STATE=]
+          --listen <LISTEN>  Address to serve on
+          --insecure         Serve other machines without https, on a network that is yours alone
       -h, --help             Print help
 
     $ vine worker --help
-    Run a worker; with a verb, look at and manage workers
+    Run a worker, or view and manage workers
 
     Usage: vine worker [OPTIONS]
            vine worker <COMMAND>
 
     Commands:
       list    List workers
-      show    Show one worker
-      drain   Let a worker finish what it has, and give it nothing new
-      resume  Give a drained worker new work again
-      limit   Bound a worker: how many agents at once, of which repositories; without options, lift the bounds
-      remove  Forget workers and their tokens
+      show    Show a worker
+      drain   Let a worker finish its tasks, and give it no new ones
+      resume  Give a drained worker new tasks again
+      limit   Limit a worker's agents or repositories; without options, remove the limits
+      remove  Remove workers and their tokens
 
     Options:
-          --daemon <DAEMON>  The daemon's address [env: VINE_DAEMON=http://LOOPBACK]
-          --enrol <ENROL>    The one-time code of `vine token enrolment`; needed once [env: VINE_ENROL]
-          --name <NAME>      What people call it (default: the host's name)
-          --slots <SLOTS>    How many agents at once
-          --state <STATE>    Where identity and worktrees live [env: VINE_STATE=]
-          --agent <AGENT>    claude or script (default: claude when it is found) [possible values: claude, script]
-          --wall <WALL>      What stands around agents: bubblewrap, container, user or plain (default: the best that can)
+          --daemon <DAEMON>  Address of the daemon [env: VINE_DAEMON=http://LOOPBACK]
+          --enrol <ENROL>    One-time code from `vine token enrolment`, for the first start [env: VINE_ENROL]
+          --name <NAME>      Name of the worker (default: the host name)
+          --slots <SLOTS>    Number of agents to run at once
+          --state <STATE>    Folder for identity and worktrees [env: VINE_STATE=]
+          --agent <AGENT>    Agent: claude or script (default: claude if it is found) [possible values: claude, script]
+          --wall <WALL>      Wall around agents: bubblewrap, container, user or plain (default: the strongest available)
       -h, --help             Print help
 
     $ vine worker list --help
@@ -142,66 +142,66 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine worker show --help
-    Show one worker
+    Show a worker
 
     Usage: vine worker show <WORKER>
 
     Arguments:
-      <WORKER>  Its name
+      <WORKER>  The worker's name
 
     Options:
       -h, --help  Print help
 
     $ vine worker drain --help
-    Let a worker finish what it has, and give it nothing new
+    Let a worker finish its tasks, and give it no new ones
 
     Usage: vine worker drain <WORKER>
 
     Arguments:
-      <WORKER>  Its name
+      <WORKER>  The worker's name
 
     Options:
       -h, --help  Print help
 
     $ vine worker resume --help
-    Give a drained worker new work again
+    Give a drained worker new tasks again
 
     Usage: vine worker resume <WORKER>
 
     Arguments:
-      <WORKER>  Its name
+      <WORKER>  The worker's name
 
     Options:
       -h, --help  Print help
 
     $ vine worker limit --help
-    Bound a worker: how many agents at once, of which repositories; without options, lift the bounds
+    Limit a worker's agents or repositories; without options, remove the limits
 
     Usage: vine worker limit [OPTIONS] <WORKER>
 
     Arguments:
-      <WORKER>  Its name
+      <WORKER>  The worker's name
 
     Options:
-          --slots <SLOTS>  So many agents at once at most
-          --repo <REPO>    Only tasks of this repository; may be said several times
+          --slots <SLOTS>  Run at most this many agents at once
+          --repo <REPO>    Run only tasks of this repository; repeatable
       -h, --help           Print help
 
     $ vine worker remove --help
-    Forget workers and their tokens
+    Remove workers and their tokens
 
     Usage: vine worker remove [OPTIONS] [WORKER]...
 
     Arguments:
-      [WORKER]...  Their names
+      [WORKER]...  The workers' names
 
     Options:
-          --offline            All that are gone
-          --confirm <CONFIRM>  How many those are; the first call tells, and changes nothing
+          --offline            Remove all workers that are offline
+          --confirm <CONFIRM>  The number of workers to remove; without it, they are only counted
       -h, --help               Print help
 
     $ vine migrate --help
-    Bring the database up to date and stop
+    Migrate the database and exit
 
     Usage: vine migrate
 
@@ -209,34 +209,34 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine export --help
-    Write everything to a file, to be taken in by another database
+    Export everything to a file, for import into another database
 
     Usage: vine export <FILE>
 
     Arguments:
-      <FILE>  A new file
+      <FILE>  The file to create
 
     Options:
       -h, --help  Print help
 
     $ vine import --help
-    Take in what `vine export` wrote, into an empty database
+    Import a file from `vine export` into an empty database
 
     Usage: vine import <FILE>
 
     Arguments:
-      <FILE>  The file
+      <FILE>  The file to import
 
     Options:
       -h, --help  Print help
 
     $ vine backup --help
-    Copy the database while the daemon goes on (SQLite)
+    Copy the SQLite database while the daemon keeps running
 
     Usage: vine backup <FILE>
 
     Arguments:
-      <FILE>  A new file
+      <FILE>  The file to create
 
     Options:
       -h, --help  Print help
@@ -250,20 +250,20 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine config --help
-    Show or check the configuration
+    Show or validate the configuration
 
     Usage: vine config <COMMAND>
 
     Commands:
-      example  Print the commented example
-      check    Check the configuration and explain what is wrong with it
-      show     Print the configuration as it is in force, without secrets
+      example  Print the example configuration with comments
+      check    Validate the configuration and explain what is wrong with it
+      show     Print the configuration in effect, without secrets
 
     Options:
       -h, --help  Print help
 
     $ vine config example --help
-    Print the commented example
+    Print the example configuration with comments
 
     Usage: vine config example
 
@@ -271,7 +271,7 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine config check --help
-    Check the configuration and explain what is wrong with it
+    Validate the configuration and explain what is wrong with it
 
     Usage: vine config check
 
@@ -279,7 +279,7 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine config show --help
-    Print the configuration as it is in force, without secrets
+    Print the configuration in effect, without secrets
 
     Usage: vine config show
 
@@ -287,79 +287,79 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine login --help
-    Print a link that opens the page, once
+    Print a one-time login link to the page
 
     Usage: vine login [OPTIONS]
 
     Options:
-          --for <NAME>    For this person of the configuration instead of you
-          --new-password  Also forget the password, so that a new one can be set, and log the browsers out; for administrators
+          --for <NAME>    Person in the configuration (default: you)
+          --new-password  Also clear the password, so a new one can be set, and log out all browsers (admins only)
       -h, --help          Print help
 
     $ vine token --help
-    Make, list and revoke secrets: for programs of yours, and for new workers
+    Create, list and revoke API tokens and worker enrolment codes
 
     Usage: vine token <COMMAND>
 
     Commands:
-      user       Make one for a program that acts as you
-      enrolment  Make one that turns a machine into a worker, once, within ten minutes
-      list       Show those that are valid, with their last use
-      revoke     End one or several at once
+      user       Create an API token for a program that acts as you
+      enrolment  Create a one-time code to enrol a worker, valid for ten minutes
+      list       List valid tokens with their last use
+      revoke     Revoke one or more tokens
 
     Options:
       -h, --help  Print help
 
     $ vine token user --help
-    Make one for a program that acts as you
+    Create an API token for a program that acts as you
 
     Usage: vine token user [OPTIONS]
 
     Options:
-          --for <NAME>   For this person of the configuration instead of you
-          --days <DAYS>  How long it is good for (default: 7)
+          --for <NAME>   Person in the configuration (default: you)
+          --days <DAYS>  Days until it expires (default: 7)
       -h, --help         Print help
 
     $ vine token enrolment --help
-    Make one that turns a machine into a worker, once, within ten minutes
+    Create a one-time code to enrol a worker, valid for ten minutes
 
     Usage: vine token enrolment [OPTIONS]
 
     Options:
-          --for <NAME>  For this person of the configuration instead of you
+          --for <NAME>  Person in the configuration (default: you)
       -h, --help        Print help
 
     $ vine token list --help
-    Show those that are valid, with their last use
+    List valid tokens with their last use
 
     Usage: vine token list [OPTIONS]
 
     Options:
-          --all   Those of everybody; for administrators
+          --all   Include everyone's tokens (admins only)
       -h, --help  Print help
 
     $ vine token revoke --help
-    End one or several at once
+    Revoke one or more tokens
 
     Usage: vine token revoke <ID>...
 
     Arguments:
-      <ID>...  As `vine token list` names them
+      <ID>...  Ids from `vine token list`
 
     Options:
       -h, --help  Print help
 
     $ vine audit --help
-    Print who decided and answered what, and check that it is as it was written
+    Print all decisions and answers, and verify that they are unchanged
 
     Usage: vine audit [OPTIONS]
 
     Options:
-          --since <TIME>  Only since then: 2026-11-28, or 2026-11-28T18:19:00Z
+          --since <TIME>  Start time, like 2026-11-28 or 2026-11-28T18:19:00Z
       -h, --help          Print help
 
     $ vine ask --help
-    Inside a task: ask people, print the answer
+    Inside a task: ask people a question and print the answer
 
     Usage: vine ask [OPTIONS] <QUESTION>...
 
@@ -367,62 +367,62 @@ async fn frozen_help() {
       <QUESTION>...  The question
 
     Options:
-          --option <OPTION>  A choice; any words may be answered all the same
-          --multi            Several choices may be made
+          --option <OPTION>  A choice to offer; people may also answer in their own words
+          --multi            Allow several choices
       -h, --help             Print help
 
     $ vine note --help
-    Inside a task: say something in its thread
+    Inside a task: post a message in its thread
 
     Usage: vine note <WORDS>...
 
     Arguments:
-      <WORDS>...  The words
+      <WORDS>...  The text
 
     Options:
       -h, --help  Print help
 
     $ vine progress --help
-    Inside a task: say what you are at, in its log
+    Inside a task: report progress in its log
 
     Usage: vine progress <WORDS>...
 
     Arguments:
-      <WORDS>...  The words
+      <WORDS>...  The text
 
     Options:
       -h, --help  Print help
 
     $ vine show --help
-    Inside a task: show a text file of its folder in the thread
+    Inside a task: post a text file from its folder in the thread
 
     Usage: vine show <FILE>
 
     Arguments:
-      <FILE>  The file
+      <FILE>  The file to post
 
     Options:
       -h, --help  Print help
 
     $ vine finish --help
-    Inside a task: say what your last words are; the task ends when your program does
+    Inside a task: set the final message; the task ends when your program does
 
     Usage: vine finish <WORDS>...
 
     Arguments:
-      <WORDS>...  The words
+      <WORDS>...  The text
 
     Options:
       -h, --help  Print help
 
     $ vine manifest --help
-    Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create New App"
+    Print the Slack app manifest, to paste into "Create New App"
 
     Usage: vine manifest <PLATFORM>
 
     Arguments:
       <PLATFORM>
-              Which platform
+              The platform
 
               Possible values:
               - slack: api.slack.com/apps
@@ -432,51 +432,51 @@ async fn frozen_help() {
               Print help (see a summary with '-h')
 
     $ vine completions --help
-    Print completions for a shell
+    Print shell completions
 
     Usage: vine completions <SHELL>
 
     Arguments:
-      <SHELL>  Which one [possible values: bash, elvish, fish, powershell, zsh]
+      <SHELL>  The shell [possible values: bash, elvish, fish, powershell, zsh]
 
     Options:
       -h, --help  Print help
 
     $ vine task --help
-    Create, look at and steer tasks
+    Create, view and manage tasks
 
     Usage: vine task <COMMAND>
 
     Commands:
-      new       Create a task; in chat, further lines are the prompt
+      new       Create a task; in chat, the lines that follow are the prompt
       list      List tasks, newest first
-      show      Show one task
-      cancel    Call a task off
+      show      Show a task
+      cancel    Cancel a task
       retry     Run a failed or cancelled task again, or a queued one now
       priority  Move a task to another lane
-      log       Show what happened, and the agent's own words
+      log       Show a task's log: what happened, and the agent's output
       diff      Show what a task changed
-      push      Push what a worker keeps of a task and did not push by itself
-      explain   Why a task is where it is, and what happens next
+      push      Push work that a worker kept instead of pushing it
+      explain   Explain a task's state and what happens next
 
     Options:
       -h, --help  Print help
 
     $ vine task new --help
-    Create a task; in chat, further lines are the prompt
+    Create a task; in chat, the lines that follow are the prompt
 
     Usage: vine task new [OPTIONS] <TITLE>...
 
     Arguments:
-      <TITLE>...  What the task is called; also the prompt when none is given
+      <TITLE>...  The task's title; also the prompt if none is given
 
     Options:
-          --prompt <PROMPT>  What the agent is asked to do
-          --repo <REPO>      The repository; may be left out when there is only one
-          --base <BASE>      The branch to start from (default: the repository's)
+          --prompt <PROMPT>  What the agent should do
+          --repo <REPO>      The repository; optional if there is only one
+          --base <BASE>      The branch to start from (default: the repository's base branch)
           --branch <BRANCH>  The branch to commit to (default: `vine/T-<number>-<title>`)
-          --priority <LANE>  high, default or low [default: default]
-          --key <TEXT>       Creating again with the same key gives the first task
+          --priority <LANE>  The lane: high, default or low [default: default]
+          --key <TEXT>       Idempotency key: creating again with the same key returns the first task
       -h, --help             Print help
 
     $ vine task list --help
@@ -485,29 +485,29 @@ async fn frozen_help() {
     Usage: vine task list [OPTIONS]
 
     Options:
-          --state <STATE>  Only this state [possible values: queued, running, waiting, done, failed, cancelled]
-          --repo <REPO>    Only this repository
-          --limit <LIMIT>  Show at most this many [default: 50]
+          --state <STATE>  Show only tasks in this state [possible values: queued, running, waiting, done, failed, cancelled]
+          --repo <REPO>    Show only tasks of this repository
+          --limit <LIMIT>  Show at most this many entries [default: 50]
       -h, --help           Print help
 
     $ vine task show --help
-    Show one task
+    Show a task
 
     Usage: vine task show [TASK]
 
     Arguments:
-      [TASK]  Like T-142; inside a task's thread it may be left out
+      [TASK]  The task, like T-142; optional inside its thread
 
     Options:
       -h, --help  Print help
 
     $ vine task cancel --help
-    Call a task off
+    Cancel a task
 
     Usage: vine task cancel [TASK]
 
     Arguments:
-      [TASK]  Like T-142
+      [TASK]  The task, like T-142
 
     Options:
       -h, --help  Print help
@@ -518,7 +518,7 @@ async fn frozen_help() {
     Usage: vine task retry [TASK]
 
     Arguments:
-      [TASK]  Like T-142
+      [TASK]  The task, like T-142
 
     Options:
       -h, --help  Print help
@@ -529,22 +529,22 @@ async fn frozen_help() {
     Usage: vine task priority <LANE> [TASK]
 
     Arguments:
-      <LANE>  high, default or low
-      [TASK]  Like T-142
+      <LANE>  The lane: high, default or low
+      [TASK]  The task, like T-142
 
     Options:
       -h, --help  Print help
 
     $ vine task log --help
-    Show what happened, and the agent's own words
+    Show a task's log: what happened, and the agent's output
 
     Usage: vine task log [OPTIONS] [TASK]
 
     Arguments:
-      [TASK]  Like T-142
+      [TASK]  The task, like T-142
 
     Options:
-          --limit <LIMIT>  Show at most this many [default: 50]
+          --limit <LIMIT>  Show at most this many entries [default: 50]
       -h, --help           Print help
 
     $ vine task diff --help
@@ -553,42 +553,42 @@ async fn frozen_help() {
     Usage: vine task diff [TASK]
 
     Arguments:
-      [TASK]  Like T-142
+      [TASK]  The task, like T-142
 
     Options:
       -h, --help  Print help
 
     $ vine task push --help
-    Push what a worker keeps of a task and did not push by itself
+    Push work that a worker kept instead of pushing it
 
     Usage: vine task push [OPTIONS] [TASK]
 
     Arguments:
-      [TASK]  Like T-142
+      [TASK]  The task, like T-142
 
     Options:
-          --leave  Leave it with its worker instead, and ask nobody any more
+          --leave  Leave the work on its worker instead, and stop asking about it
       -h, --help   Print help
 
     $ vine task explain --help
-    Why a task is where it is, and what happens next
+    Explain a task's state and what happens next
 
     Usage: vine task explain [TASK]
 
     Arguments:
-      [TASK]  Like T-142
+      [TASK]  The task, like T-142
 
     Options:
       -h, --help  Print help
 
     $ vine question --help
-    Look at what agents ask, and answer
+    View and answer agents' questions
 
     Usage: vine question <COMMAND>
 
     Commands:
       list    List open questions, oldest first
-      show    Show one question whole
+      show    Show a question
       answer  Answer a question
 
     Options:
@@ -600,16 +600,16 @@ async fn frozen_help() {
     Usage: vine question list [OPTIONS]
 
     Options:
-          --limit <LIMIT>  Show at most this many [default: 50]
+          --limit <LIMIT>  Show at most this many entries [default: 50]
       -h, --help           Print help
 
     $ vine question show --help
-    Show one question whole
+    Show a question
 
     Usage: vine question show <QUESTION>
 
     Arguments:
-      <QUESTION>  Like Q-17
+      <QUESTION>  The question, like Q-17
 
     Options:
       -h, --help  Print help
@@ -620,22 +620,22 @@ async fn frozen_help() {
     Usage: vine question answer <QUESTION> <TEXT>...
 
     Arguments:
-      <QUESTION>  Like Q-17
-      <TEXT>...   A number, a label or your own words (in a shell: `-` or `--file FILE` reads them)
+      <QUESTION>  The question, like Q-17
+      <TEXT>...   A number, a label or your own words (in a shell, `-` or `--file FILE` reads them)
 
     Options:
       -h, --help  Print help
 
     $ vine session --help
-    Look at and end agents' sessions
+    View, keep and end agents' sessions
 
     Usage: vine session <COMMAND>
 
     Commands:
       list  List live sessions
-      show  Show one session
-      end   End a session; its task starts afresh if it runs again
-      keep  Keep a session, whatever the policies say
+      show  Show a session
+      end   End a session; if its task runs again, it starts a new one
+      keep  Keep a session, regardless of the session policies
 
     Options:
       -h, --help  Print help
@@ -646,61 +646,61 @@ async fn frozen_help() {
     Usage: vine session list [OPTIONS]
 
     Options:
-          --all            Ended ones too
-          --limit <LIMIT>  Show at most this many [default: 50]
+          --all            Include ended sessions
+          --limit <LIMIT>  Show at most this many entries [default: 50]
       -h, --help           Print help
 
     $ vine session show --help
-    Show one session
+    Show a session
 
     Usage: vine session show <SESSION>
 
     Arguments:
-      <SESSION>  Its UUID
+      <SESSION>  The session's UUID
 
     Options:
       -h, --help  Print help
 
     $ vine session end --help
-    End a session; its task starts afresh if it runs again
+    End a session; if its task runs again, it starts a new one
 
     Usage: vine session end <SESSION>
 
     Arguments:
-      <SESSION>  Its UUID
+      <SESSION>  The session's UUID
 
     Options:
       -h, --help  Print help
 
     $ vine session keep --help
-    Keep a session, whatever the policies say
+    Keep a session, regardless of the session policies
 
     Usage: vine session keep <SESSION>
 
     Arguments:
-      <SESSION>  Its UUID
+      <SESSION>  The session's UUID
 
     Options:
       -h, --help  Print help
 
     $ vine queue --help
-    Look at and control the queues
+    View and control the queues
 
     Usage: vine queue <COMMAND>
 
     Commands:
-      status   How deep each queue is
-      pause    Start nothing new, everywhere or in one repository
-      resume   Start new work again
-      dead     List tasks that were set aside after failing
-      replay   Run a dead task again, or many of them
-      discard  Take a task off the list of dead ones, or many of them
+      status   Show the depth of each queue
+      pause    Start no new tasks, everywhere or in one repository
+      resume   Start new tasks again
+      dead     List dead letters: tasks that failed for good
+      replay   Run a dead letter again, or many of them
+      discard  Discard a dead letter, or many of them
 
     Options:
       -h, --help  Print help
 
     $ vine queue status --help
-    How deep each queue is
+    Show the depth of each queue
 
     Usage: vine queue status
 
@@ -708,7 +708,7 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine queue pause --help
-    Start nothing new, everywhere or in one repository
+    Start no new tasks, everywhere or in one repository
 
     Usage: vine queue pause [OPTIONS]
 
@@ -717,7 +717,7 @@ async fn frozen_help() {
       -h, --help         Print help
 
     $ vine queue resume --help
-    Start new work again
+    Start new tasks again
 
     Usage: vine queue resume [OPTIONS]
 
@@ -726,112 +726,112 @@ async fn frozen_help() {
       -h, --help         Print help
 
     $ vine queue dead --help
-    List tasks that were set aside after failing
+    List dead letters: tasks that failed for good
 
     Usage: vine queue dead [OPTIONS]
 
     Options:
-          --limit <LIMIT>  Show at most this many [default: 50]
+          --limit <LIMIT>  Show at most this many entries [default: 50]
       -h, --help           Print help
 
     $ vine queue replay --help
-    Run a dead task again, or many of them
+    Run a dead letter again, or many of them
 
     Usage: vine queue replay [OPTIONS] [TASK]
 
     Arguments:
-      [TASK]  Like T-142
+      [TASK]  The task, like T-142
 
     Options:
-          --all                All that the other filters leave
-          --repo <REPO>        Only those of this repository
-          --kind <KIND>        Only those that failed in this way, like git
-          --confirm <CONFIRM>  How many there are; the first call tells, and changes nothing
+          --all                Select all dead letters that match the other filters
+          --repo <REPO>        Select only those of this repository
+          --kind <KIND>        Select only those with this kind of failure, like git
+          --confirm <CONFIRM>  The number of tasks to change; without it, they are only counted
       -h, --help               Print help
 
     $ vine queue discard --help
-    Take a task off the list of dead ones, or many of them
+    Discard a dead letter, or many of them
 
     Usage: vine queue discard [OPTIONS] [TASK]
 
     Arguments:
-      [TASK]  Like T-142
+      [TASK]  The task, like T-142
 
     Options:
-          --all                All that the other filters leave
-          --repo <REPO>        Only those of this repository
-          --kind <KIND>        Only those that failed in this way, like git
-          --confirm <CONFIRM>  How many there are; the first call tells, and changes nothing
+          --all                Select all dead letters that match the other filters
+          --repo <REPO>        Select only those of this repository
+          --kind <KIND>        Select only those with this kind of failure, like git
+          --confirm <CONFIRM>  The number of tasks to change; without it, they are only counted
       -h, --help               Print help
 
     $ vine repo --help
-    Add and look at repositories
+    Add, view and configure repositories
 
     Usage: vine repo <COMMAND>
 
     Commands:
-      add     Add a repository, or correct the one of that name
-      room    Show where a repository is talked about, or choose the room
-      set     Set what its agents may do unasked, which hosts they reach, and which wall must stand
-      remove  Forget a repository that has no open tasks; what was done in it stays
+      add     Add a repository, or update the one with this name
+      room    Show the rooms of a repository, or choose one
+      set     Set what agents may do without asking, which hosts they may reach and which wall they need
+      remove  Remove a repository that has no open tasks; its history stays
       list    List repositories
-      show    Show one repository
+      show    Show a repository
 
     Options:
       -h, --help  Print help
 
     $ vine repo add --help
-    Add a repository, or correct the one of that name
+    Add a repository, or update the one with this name
 
     Usage: vine repo add [OPTIONS] <NAME> <SOURCE>
 
     Arguments:
-      <NAME>    Its short name
+      <NAME>    The repository's short name
       <SOURCE>  An absolute path on the workers' machines, or a URL
 
     Options:
-          --base <BASE>  The branch that tasks start from (default: the one that the repository itself names)
+          --base <BASE>  The branch that tasks start from (default: the repository's default branch)
           --trusted      Let the repository's own agent settings, hooks and MCP servers run
-          --encrypted    Encrypt the rooms that are made for it, end to end; this cannot be undone
-          --push <RULE>  What workers push unasked: all, branches (unfinished work to branches too), done or never (default: all)
+          --encrypted    Create its rooms with end-to-end encryption; this cannot be undone
+          --push <RULE>  Push automatically: all, branches (unfinished as branches), done or never (default: all)
       -h, --help         Print help
 
     $ vine repo room --help
-    Show where a repository is talked about, or choose the room
+    Show the rooms of a repository, or choose one
 
     Usage: vine repo room [OPTIONS] <NAME>
 
     Arguments:
-      <NAME>  Its short name
+      <NAME>  The repository's short name
 
     Options:
-          --room <ROOM>          The room to use from now on, as the platform names it
-          --platform <PLATFORM>  The platform of that room; left out, the one this is said on, or the only one
+          --room <ROOM>          The room to use, as the platform names it
+          --platform <PLATFORM>  The room's platform (default: the one this is sent on, or the only one)
       -h, --help                 Print help
 
     $ vine repo set --help
-    Set what its agents may do unasked, which hosts they reach, and which wall must stand
+    Set what agents may do without asking, which hosts they may reach and which wall they need
 
     Usage: vine repo set [OPTIONS] <NAME>
 
     Arguments:
-      <NAME>  Its short name
+      <NAME>  The repository's short name
 
     Options:
-          --preset <PRESET>  read, edit, test, open, auto (Anthropic's classifier allows), or default
-          --egress <RULE>    Hosts that agents reach: off, list (registries and those allowed) or open
-          --allow <HOST>     A host that they may reach too, like example.org; may be said several times
-          --refuse <HOST>    A host of the list that they may not reach any more
-          --wall <WALL>      The least wall: bubblewrap, container, user, plain, or default
+          --preset <PRESET>  The preset: read, edit, test, open, auto (Anthropic's classifier decides) or default
+          --egress <RULE>    Hosts that agents may reach: off, list (registries and allowed hosts) or open
+          --allow <HOST>     A host to add to the list, like example.org; repeatable
+          --refuse <HOST>    A host to remove from the list; repeatable
+          --wall <WALL>      The minimum wall: bubblewrap, container, user, plain or default
       -h, --help             Print help
 
     $ vine repo remove --help
-    Forget a repository that has no open tasks; what was done in it stays
+    Remove a repository that has no open tasks; its history stays
 
     Usage: vine repo remove <NAME>
 
     Arguments:
-      <NAME>  Its short name
+      <NAME>  The repository's short name
 
     Options:
       -h, --help  Print help
@@ -845,18 +845,18 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine repo show --help
-    Show one repository
+    Show a repository
 
     Usage: vine repo show <NAME>
 
     Arguments:
-      <NAME>  Its short name
+      <NAME>  The repository's short name
 
     Options:
       -h, --help  Print help
 
     $ vine status --help
-    Who waits for whom, in a few lines
+    Show what needs you, at a glance
 
     Usage: vine status
 
@@ -864,7 +864,7 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine whoami --help
-    Who you are here and what you may do
+    Show who you are here and what you are allowed to do
 
     Usage: vine whoami
 
@@ -872,47 +872,47 @@ async fn frozen_help() {
       -h, --help  Print help
     "#);
     assert_snapshot!(served.shell(&["help"]).await, @"
-    Say `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:
+    Type `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:
 
-    task new           Create a task; in chat, further lines are the prompt
+    task new           Create a task; in chat, the lines that follow are the prompt
     task list          List tasks, newest first
-    task show          Show one task
-    task cancel        Call a task off
+    task show          Show a task
+    task cancel        Cancel a task
     task retry         Run a failed or cancelled task again, or a queued one now
     task priority      Move a task to another lane
-    task log           Show what happened, and the agent's own words
+    task log           Show a task's log: what happened, and the agent's output
     task diff          Show what a task changed
-    task push          Push what a worker keeps of a task and did not push by itself
-    task explain       Why a task is where it is, and what happens next
+    task push          Push work that a worker kept instead of pushing it
+    task explain       Explain a task's state and what happens next
     question list      List open questions, oldest first
-    question show      Show one question whole
+    question show      Show a question
     question answer    Answer a question
     session list       List live sessions
-    session show       Show one session
-    session end        End a session; its task starts afresh if it runs again
-    session keep       Keep a session, whatever the policies say
+    session show       Show a session
+    session end        End a session; if its task runs again, it starts a new one
+    session keep       Keep a session, regardless of the session policies
     worker list        List workers
-    worker show        Show one worker
-    worker drain       Let a worker finish what it has, and give it nothing new
-    worker resume      Give a drained worker new work again
-    worker limit       Bound a worker: how many agents at once, of which repositories; without options, lift the bounds
-    worker remove      Forget workers and their tokens
-    queue status       How deep each queue is
-    queue pause        Start nothing new, everywhere or in one repository
-    queue resume       Start new work again
-    queue dead         List tasks that were set aside after failing
-    queue replay       Run a dead task again, or many of them
-    queue discard      Take a task off the list of dead ones, or many of them
-    repo add           Add a repository, or correct the one of that name
-    repo room          Show where a repository is talked about, or choose the room
-    repo set           Set what its agents may do unasked, which hosts they reach, and which wall must stand
-    repo remove        Forget a repository that has no open tasks; what was done in it stays
+    worker show        Show a worker
+    worker drain       Let a worker finish its tasks, and give it no new ones
+    worker resume      Give a drained worker new tasks again
+    worker limit       Limit a worker's agents or repositories; without options, remove the limits
+    worker remove      Remove workers and their tokens
+    queue status       Show the depth of each queue
+    queue pause        Start no new tasks, everywhere or in one repository
+    queue resume       Start new tasks again
+    queue dead         List dead letters: tasks that failed for good
+    queue replay       Run a dead letter again, or many of them
+    queue discard      Discard a dead letter, or many of them
+    repo add           Add a repository, or update the one with this name
+    repo room          Show the rooms of a repository, or choose one
+    repo set           Set what agents may do without asking, which hosts they may reach and which wall they need
+    repo remove        Remove a repository that has no open tasks; its history stays
     repo list          List repositories
-    repo show          Show one repository
-    status             Who waits for whom, in a few lines
-    whoami             Who you are here and what you may do
-    help               How to say things
+    repo show          Show a repository
+    status             Show what needs you, at a glance
+    whoami             Show who you are here and what you are allowed to do
+    help               Show the commands and how to answer
 
-    Inside a task's thread the task's id may be left out; Slack has no `/vine` there, say `@vine …`. Reply to a question with a number, a label or your own words.
+    Inside a task's thread you can leave out the task's id; Slack has no `/vine` in threads, type `@vine …` there. Reply to a question with a number, a label or your own words.
     ");
 }

@@ -1,4 +1,4 @@
-//! What stands in Matrix rooms: the events that we sent, in their order, edits and reactions too.
+//! The events that we sent to Matrix rooms, in order, with edits and reactions.
 
 use std::collections::HashSet;
 
@@ -143,11 +143,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-1** Plant a hedge
-          `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
           Queued · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -162,10 +162,10 @@ async fn frozen_matrix_threads() {
 
           > Plant: Which plant should the hedge be of?
 
-          1. **Yew** — Green  [… 460 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+          1. **Yew** — Green  [… 461 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Plant a hedge · <code>site</code> · <code>vine/T-1-plant-a-hedge</code></p><blockquote><p>The garden has n [… 723 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Plant a hedge · <code>site</code> · <code>vine/T-1-plant-a-hedge</code></p><blockquote><p>The garden has n [… 724 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -194,11 +194,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-1** Plant a hedge
-            `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-1
+            `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -227,11 +227,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-1** Plant a hedge
-            `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
+            `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
             Running · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -269,11 +269,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-1** Plant a hedge
-            `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
+            `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
             Done · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · requested by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -286,11 +286,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-2** Decide everything
-          `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+          `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
           Queued · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -303,10 +303,10 @@ async fn frozen_matrix_threads() {
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its le [… 407 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its le [… 408 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 641 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 642 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -335,11 +335,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -368,11 +368,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -386,10 +386,10 @@ async fn frozen_matrix_threads() {
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its le [… 407 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its le [… 408 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 641 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 642 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -418,11 +418,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -451,11 +451,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -469,10 +469,10 @@ async fn frozen_matrix_threads() {
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its le [… 537 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its le [… 538 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 866 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 867 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -487,11 +487,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -510,7 +510,7 @@ async fn frozen_matrix_threads() {
 
             > Tools: Which tools may be bought?
 
-            Several may be chosen:
+            Choose all that apply:
 
             1. **Spade**
             2. **Rake**
@@ -528,11 +528,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -546,10 +546,10 @@ async fn frozen_matrix_threads() {
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its le [… 537 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its le [… 538 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 866 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 867 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -564,11 +564,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -587,7 +587,7 @@ async fn frozen_matrix_threads() {
 
             > Tools: Which tools may be bought?
 
-            Several may be chosen:
+            Choose all that apply:
 
             1. **Spade**
             2. **Rake**
@@ -605,11 +605,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -620,18 +620,18 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-6** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
-          May it use **Bash**?
+          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
 
-          Why, as the agent says:
+          The agent's reason:
           > To see whether the beds are dry.
 
-          “A [… 553 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          “Allow for  [… 541 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>May it use <strong>B [… 836 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Allow <strong>Bash</ [… 824 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -656,11 +656,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -672,17 +672,17 @@ async fn frozen_matrix_threads() {
           body: |
             **Q-6** Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once
 
-            May it use **Bash**?
+            Allow **Bash**?
             ```
             npm test -- --watch=false
             ```
 
-            Why, as the agent says:
+            The agent's reason:
             > To see whether the beds are dry.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-6</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
-            </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
+            <p><strong>Q-6</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            </code></pre><p>The agent's reason:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-6, rel_type: m.replace }
@@ -693,11 +693,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -708,18 +708,18 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-7** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
-          May it use **Bash**?
+          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
 
-          Why, as the agent says:
+          The agent's reason:
           > To see whether the beds are dry.
 
-          “A [… 553 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          “Allow for  [… 541 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>May it use <strong>B [… 836 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Allow <strong>Bash</ [… 824 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -744,11 +744,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -760,20 +760,20 @@ async fn frozen_matrix_threads() {
           body: |
             **Q-7** Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session
 
-            May it use **Bash**?
+            Allow **Bash**?
             ```
             npm test -- --watch=false
             ```
 
-            Why, as the agent says:
+            The agent's reason:
             > To see whether the beds are dry.
 
             “Allow for this session” also allows, until this task is over:
-            - every command that begins with “npm test”, on whatever files and addresses follow it
+            - every command that begins with “npm test”, with any files and addresses after it
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-7</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
-            </code></pre><p>Why, as [… 455 characters in all …] l><li>every command that begins with “npm test”, on whatever files and addresses follow it</li></ul>
+            <p><strong>Q-7</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            </code></pre><p>The agent's  [… 442 characters in all …] p><ul><li>every command that begins with “npm test”, with any files and addresses after it</li></ul>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-7, rel_type: m.replace }
@@ -784,11 +784,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -799,18 +799,18 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-8** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
-          May it use **Bash**?
+          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
 
-          Why, as the agent says:
+          The agent's reason:
           > To see whether the beds are dry.
 
-          “A [… 553 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          “Allow for  [… 541 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>May it use <strong>B [… 836 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Allow <strong>Bash</ [… 824 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -835,11 +835,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -851,17 +851,17 @@ async fn frozen_matrix_threads() {
           body: |
             **Q-8** Ann answered in matrix at 2027-01-15 08:00 UTC: denied
 
-            May it use **Bash**?
+            Allow **Bash**?
             ```
             npm test -- --watch=false
             ```
 
-            Why, as the agent says:
+            The agent's reason:
             > To see whether the beds are dry.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-8</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: denied</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
-            </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
+            <p><strong>Q-8</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: denied</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            </code></pre><p>The agent's reason:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-8, rel_type: m.replace }
@@ -872,11 +872,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -887,18 +887,18 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-9** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
-          May it use **Bash**?
+          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
 
-          Why, as the agent says:
+          The agent's reason:
           > To see whether the beds are dry.
 
-          “A [… 553 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          “Allow for  [… 541 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-9</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>May it use <strong>B [… 836 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-9</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Allow <strong>Bash</ [… 824 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -923,11 +923,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -939,17 +939,17 @@ async fn frozen_matrix_threads() {
           body: |
             **Q-9** Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script
 
-            May it use **Bash**?
+            Allow **Bash**?
             ```
             npm test -- --watch=false
             ```
 
-            Why, as the agent says:
+            The agent's reason:
             > To see whether the beds are dry.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-9</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
-            </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
+            <p><strong>Q-9</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            </code></pre><p>The agent's reason:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-9, rel_type: m.replace }
@@ -960,11 +960,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -975,7 +975,7 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-10** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
-          Is this plan good?
+          Approve this plan?
 
           > ## Plan
           >
@@ -986,10 +986,10 @@ async fn frozen_matrix_threads() {
           > make water
           > ```
 
-          Or reply `approve`,  [… 403 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          Or reply `approve`,  [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-10</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Is this plan good?< [… 650 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-10</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Approve this plan?< [… 656 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1009,11 +1009,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1025,7 +1025,7 @@ async fn frozen_matrix_threads() {
           body: |
             **Q-10** Ann answered in matrix at 2027-01-15 08:00 UTC: approved
 
-            Is this plan good?
+            Approve this plan?
 
             > ## Plan
             >
@@ -1037,7 +1037,7 @@ async fn frozen_matrix_threads() {
             > ```
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-10</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: approved</p><p>Is this plan good?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
+            <p><strong>Q-10</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: approved</p><p>Approve this plan?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
             </code></pre></blockquote>
           m.mentions: {  }
           msgtype: m.text
@@ -1049,11 +1049,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1064,7 +1064,7 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-11** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
-          Is this plan good?
+          Approve this plan?
 
           > ## Plan
           >
@@ -1075,10 +1075,10 @@ async fn frozen_matrix_threads() {
           > make water
           > ```
 
-          Or reply `approve`,  [… 403 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          Or reply `approve`,  [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-11</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Is this plan good?< [… 650 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-11</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Approve this plan?< [… 656 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1098,11 +1098,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1114,7 +1114,7 @@ async fn frozen_matrix_threads() {
           body: |
             **Q-11** Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first
 
-            Is this plan good?
+            Approve this plan?
 
             > ## Plan
             >
@@ -1126,7 +1126,7 @@ async fn frozen_matrix_threads() {
             > ```
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-11</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first</p><p>Is this plan good?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
+            <p><strong>Q-11</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first</p><p>Approve this plan?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
             </code></pre></blockquote>
           m.mentions: {  }
           msgtype: m.text
@@ -1138,11 +1138,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1156,10 +1156,10 @@ async fn frozen_matrix_threads() {
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its l [… 408 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its l [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-12</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant:  [… 642 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-12</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant:  [… 643 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1188,11 +1188,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1202,7 +1202,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-12** needs no answer any more: the agent asks no more.
+            **Q-12** no longer needs an answer: the agent asks no more.
 
             > Plant: Which plant should the hedge be of?
 
@@ -1210,7 +1210,7 @@ async fn frozen_matrix_threads() {
             2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-12</strong> needs no answer any more: the agent asks no more.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
+            <p><strong>Q-12</strong> no longer needs an answer: the agent asks no more.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-12, rel_type: m.replace }
@@ -1221,11 +1221,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1238,12 +1238,12 @@ async fn frozen_matrix_threads() {
 
           > The hedge is planted.
 
-          Nothing was changed; `vine/T-2-decide-everything` is as it was.
+          No changes; `vine/T-2-decide-everything` is untouched.
           - not allowed: Bash: rm -rf beds
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-2 ended without changes.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Nothing was changed; <code>vine/T-2-decide-everything</code> is as it was.</p><ul><li>not allowed: Bash: rm -rf beds</li></ul><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-2 ended without changes.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>No changes; <code>vine/T-2-decide-everything</code> is untouched.</p><ul><li>not allowed: Bash: rm -rf beds</li></ul><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1258,11 +1258,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
             Done · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Done · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1275,11 +1275,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-3** Wait for somebody
-          `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
+          `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
           Queued · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -1292,10 +1292,10 @@ async fn frozen_matrix_threads() {
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its l [… 408 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
+          2. **Hornbeam** — Quick, loses its l [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> for Ann · Wait for somebody · <code>shop</code> · <code>vine/T-3-wait-for-somebody</code></p><blockquote><p>Plant:  [… 642 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> for Ann · Wait for somebody · <code>shop</code> · <code>vine/T-3-wait-for-somebody</code></p><blockquote><p>Plant:  [… 643 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1324,11 +1324,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-3** Wait for somebody
-            `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-3
+            `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1336,10 +1336,10 @@ async fn frozen_matrix_threads() {
       sender: @vine:vine.test
       type: m.room.message
     - content:
-        body: Ann: **Q-13** still waits, since 30 min · for Ann: Which plant should the hedge be of?
+        body: Ann: **Q-13** still waiting (30 min) · for Ann: Which plant should the hedge be of?
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> still waits, since 30 min · for Ann: Which plant should the hedge be of?</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> still waiting (30 min) · for Ann: Which plant should the hedge be of?</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1351,10 +1351,11 @@ async fn frozen_matrix_threads() {
       sender: @vine:vine.test
       type: m.room.message
     - content:
-        body: Ann: **Q-13** waits since 4 h · calling **operator**: Which plant should the hedge be of?
+        body: |
+          Ann: **Q-13** has been waiting for 4 h · calling **operator**: Which plant should the hedge be of?
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> waits since 4 h · calling <strong>operator</strong>: Which plant should the hedge be of?</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> has been waiting for 4 h · calling <strong>operator</strong>: Which plant should the hedge be of?</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1368,7 +1369,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-13** Nobody answered in time. An answer still counts.
+            **Q-13** Nobody answered in time. You can still answer.
 
             > Plant: Which plant should the hedge be of?
 
@@ -1376,7 +1377,7 @@ async fn frozen_matrix_threads() {
             2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-13</strong> Nobody answered in time. An answer still counts.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
+            <p><strong>Q-13</strong> Nobody answered in time. You can still answer.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-2, rel_type: m.replace }
@@ -1385,11 +1386,11 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          **Nobody answered Q-13 within 7 days.** The agent is told so, and that this is no refusal; it goes on without.
-          An answer still counts: reply to the question, or say `Q-13 …`.
+          **Nobody answered Q-13 within 7 days.** The agent was told that no answer came (this is not a “no”) and continues without one.
+          You can still answer: reply to the question, or type `Q-13 your answer`.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>Nobody answered Q-13 within 7 days.</strong> The agent is told so, and that this is no refusal; it goes on without.<br>An answer still counts: reply to the question, or say <code>Q-13 …</code>.</p>
+          <p><strong>Nobody answered Q-13 within 7 days.</strong> The agent was told that no answer came (this is not a “no”) and continues without one.<br>You can still answer: reply to the question, or type <code>Q-13 your answer</code>.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1404,11 +1405,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-3** Wait for somebody
-            `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
+            `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
             Running · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1434,9 +1435,9 @@ async fn frozen_matrix_threads() {
       sender: @vine:vine.test
       type: m.room.message
     - content:
-        body: The agent gets the late answer to Q-13.
+        body: The agent receives the late answer to Q-13.
         format: org.matrix.custom.html
-        formatted_body: <p>The agent gets the late answer to Q-13.</p>
+        formatted_body: <p>The agent receives the late answer to Q-13.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1465,11 +1466,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-3** Wait for somebody
-            `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
+            `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
             Cancelled by Ann · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · requested by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1482,11 +1483,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-4** Fail again and again
-          `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
+          `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
           Queued · https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -1509,10 +1510,10 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **An attempt failed.** the agent ended with exit code 1: out of paper
-          It is tried again in 25 s.
+          Retrying in 25 s.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>An attempt failed.</strong> the agent ended with exit code 1: out of paper<br>It is tried again in 25 s.</p>
+          <p><strong>An attempt failed.</strong> the agent ended with exit code 1: out of paper<br>Retrying in 25 s.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1527,11 +1528,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
             Queued, starts in 25 s · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Queued, starts in 25 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Queued, starts in 25 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1555,10 +1556,10 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **An attempt failed.** the agent ended with exit code 1: out of paper
-          It is tried again in 48 s.
+          Retrying in 48 s.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>An attempt failed.</strong> the agent ended with exit code 1: out of paper<br>It is tried again in 48 s.</p>
+          <p><strong>An attempt failed.</strong> the agent ended with exit code 1: out of paper<br>Retrying in 48 s.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1573,11 +1574,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
             Queued, starts in 48 s · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Queued, starts in 48 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Queued, starts in 48 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1601,10 +1602,10 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           Ann: **T-4 failed.** the agent ended with exit code 1: out of paper
-          See `task log` for its last words, then `task retry`.
+          Check the end of `task log`, then run `task retry`.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-4 failed.</strong> the agent ended with exit code 1: out of paper<br>See <code>task log</code> for its last words, then <code>task retry</code>.</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-4 failed.</strong> the agent ended with exit code 1: out of paper<br>Check the end of <code>task log</code>, then run <code>task retry</code>.</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1619,11 +1620,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
             Failed · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Failed · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Failed · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1631,9 +1632,9 @@ async fn frozen_matrix_threads() {
       sender: @vine:vine.test
       type: m.room.message
     - content:
-        body: Ann starts T-4 again.
+        body: Ann retried T-4.
         format: org.matrix.custom.html
-        formatted_body: <p>Ann starts T-4 again.</p>
+        formatted_body: <p>Ann retried T-4.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1648,11 +1649,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
             Queued · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1677,11 +1678,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
             Cancelled by Ann · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1694,11 +1695,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-5** Lose the worker
-          `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
+          `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
           Queued · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -1706,11 +1707,11 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          **An attempt was lost:** nothing was heard of its worker for a whole lease.
-          It starts again in 5 s.
+          **An attempt was lost:** lost contact with the worker for a whole lease.
+          Restarting in 5 s.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>An attempt was lost:</strong> nothing was heard of its worker for a whole lease.<br>It starts again in 5 s.</p>
+          <p><strong>An attempt was lost:</strong> lost contact with the worker for a whole lease.<br>Restarting in 5 s.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1725,11 +1726,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
+            `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
             Queued, starts in 5 s · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · asked by Ann<br>Queued, starts in 5 s · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Queued, starts in 5 s · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1743,10 +1744,10 @@ async fn frozen_matrix_threads() {
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its leave [… 404 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-5
+          2. **Hornbeam** — Quick, loses its leave [… 405 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-14</strong> for Ann · Lose the worker · <code>site</code> · <code>vine/T-5-lose-the-worker</code></p><blockquote><p>Plant: Whic [… 638 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-14</strong> for Ann · Lose the worker · <code>site</code> · <code>vine/T-5-lose-the-worker</code></p><blockquote><p>Plant: Whic [… 639 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1775,11 +1776,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-5
+            `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1788,11 +1789,11 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          **The agent is gone:** nothing was heard of its worker for a whole lease.
-          The open questions stay open; their answers go into the same session.
+          **The agent was lost:** lost contact with the worker for a whole lease.
+          Open questions stay open; an answer resumes the same session.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>The agent is gone:</strong> nothing was heard of its worker for a whole lease.<br>The open questions stay open; their answers go into the same session.</p>
+          <p><strong>The agent was lost:</strong> lost contact with the worker for a whole lease.<br>Open questions stay open; an answer resumes the same session.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1807,11 +1808,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
-            Waits for an answer, parked · https://vine.example.org/tasks/T-5
+            `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
+            Waiting for an answer (agent parked) · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · asked by Ann<br>Waits for an answer, parked · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Waiting for an answer (agent parked) · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1821,7 +1822,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-14** needs no answer any more: the task was cancelled.
+            **Q-14** no longer needs an answer: the task was cancelled.
 
             > Plant: Which plant should the hedge be of?
 
@@ -1829,7 +1830,7 @@ async fn frozen_matrix_threads() {
             2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-14</strong> needs no answer any more: the task was cancelled.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
+            <p><strong>Q-14</strong> no longer needs an answer: the task was cancelled.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-3, rel_type: m.replace }
@@ -1854,11 +1855,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
+            `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
             Cancelled by Ann · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1871,20 +1872,20 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-6** Hand it back
-          `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
+          `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
           Queued · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
-        body: The worker handed the task back unharmed; it starts again at the next free slot.
+        body: The worker handed the task back without a failure; it restarts in the next free slot.
         format: org.matrix.custom.html
-        formatted_body: <p>The worker handed the task back unharmed; it starts again at the next free slot.</p>
+        formatted_body: <p>The worker handed the task back without a failure; it restarts in the next free slot.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1899,11 +1900,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
+            `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
             Queued · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1919,10 +1920,10 @@ async fn frozen_matrix_threads() {
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-6
+          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-15</strong> for Ann · Hand it back · <code>site</code> · <code>vine/T-6-hand-it-back</code></p><blockquote><p>Plant: Which plan [… 632 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-15</strong> for Ann · Hand it back · <code>site</code> · <code>vine/T-6-hand-it-back</code></p><blockquote><p>Plant: Which plan [… 633 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1951,11 +1952,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-6
+            `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1963,10 +1964,9 @@ async fn frozen_matrix_threads() {
       sender: @vine:vine.test
       type: m.room.message
     - content:
-        body: The agent has ended. The open questions stay open; their answers go into the same session.
+        body: The agent has ended. Open questions stay open; an answer resumes the same session.
         format: org.matrix.custom.html
-        formatted_body: |
-          <p>The agent has ended. The open questions stay open; their answers go into the same session.</p>
+        formatted_body: <p>The agent has ended. Open questions stay open; an answer resumes the same session.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1981,11 +1981,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
-            Waits for an answer, parked · https://vine.example.org/tasks/T-6
+            `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
+            Waiting for an answer (agent parked) · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · asked by Ann<br>Waits for an answer, parked · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · requested by Ann<br>Waiting for an answer (agent parked) · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1995,7 +1995,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-15** needs no answer any more: the task was cancelled.
+            **Q-15** no longer needs an answer: the task was cancelled.
 
             > Plant: Which plant should the hedge be of?
 
@@ -2003,7 +2003,7 @@ async fn frozen_matrix_threads() {
             2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-15</strong> needs no answer any more: the task was cancelled.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
+            <p><strong>Q-15</strong> no longer needs an answer: the task was cancelled.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-3, rel_type: m.replace }
@@ -2028,11 +2028,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
+            `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
             Cancelled by Ann · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · requested by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2045,11 +2045,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-7** Say a lot
-          `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
+          `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
           Queued · https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2059,18 +2059,18 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-16** for Ann · Say a lot · `site` · `vine/T-7-say-a-lot`
 
-          May it use **Bash**?
+          Allow **Bash**?
           ```
           echo a line of a long script
           echo a line of a long script
           echo a line of a long script
-          echo a line of a long [… 6065 characters in all …] a long script
+          echo a line of a long scri [… 6060 characters in all …] a long script
           ```
 
           … the whole text is in `question-uuid-2.md`, below.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-16</strong> for Ann · Say a lot · <code>site</code> · <code>vine/T-7-say-a-lot</code></p><p>May it use <strong>Bash</strong>?</ [… 6212 characters in all …] ><p>… the whole text is in <code>question-uuid-2.md</code>, below.</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-16</strong> for Ann · Say a lot · <code>site</code> · <code>vine/T-7-say-a-lot</code></p><p>Allow <strong>Bash</strong>?</p><pr [… 6207 characters in all …] ><p>… the whole text is in <code>question-uuid-2.md</code>, below.</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2084,7 +2084,7 @@ async fn frozen_matrix_threads() {
     - content:
         body: question-uuid-2.md
         filename: question-uuid-2.md
-        info: { mimetype: text/markdown, size: 58349 }
+        info: { mimetype: text/markdown, size: 58341 }
         m.relates_to:
           event_id: event-1
           is_falling_back: true
@@ -2109,11 +2109,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-7** Say a lot
-            `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-7
+            `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2125,23 +2125,23 @@ async fn frozen_matrix_threads() {
           body: |
             **Q-16** Ann answered in matrix at 2027-01-22 16:02 UTC: denied
 
-            May it use **Bash**?
+            Allow **Bash**?
             ```
             echo a line of a long script
             echo a line of a long script
             echo a line of a long script
-            echo a line of a long s [… 6020 characters in all …] cho a line of a long script
+            echo a line of a long script [… 6020 characters in all …]  line of a long script
             echo a line of a long script
             ```
 
-            … shortened; the page shows all of it.
+            … shortened; the page shows the whole text.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-16</strong> Ann answered in matrix at 2027-01-22 16:02 UTC: denied</p><p>May it use <strong>Bash</strong>?</p><pre><code>echo a line of a long script
+            <p><strong>Q-16</strong> Ann answered in matrix at 2027-01-22 16:02 UTC: denied</p><p>Allow <strong>Bash</strong>?</p><pre><code>echo a line of a long script
             echo a line of a long script
-            echo a l [… 6079 characters in all …]  long script
+            echo a line o [… 6079 characters in all …]  script
             echo a line of a long script
-            </code></pre><p>… shortened; the page shows all of it.</p>
+            </code></pre><p>… shortened; the page shows the whole text.</p>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-2, rel_type: m.replace }
@@ -2152,11 +2152,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-7** Say a lot
-            `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
+            `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
             Running · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2222,11 +2222,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-7** Say a lot
-            `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
+            `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
             Done · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · requested by Ann<br>Done · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2245,11 +2245,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-1** Talk
-          `site` · from `main` to `vine/T-1-talk` · asked by Ann
+          `site` · from `main` to `vine/T-1-talk` · requested by Ann
           Queued · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2284,10 +2284,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1-talk</code></p><blockquote><p>Plant: Which plant should the hedg [… 615 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1-talk</code></p><blockquote><p>Plant: Which plant should the hedg [… 616 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2316,11 +2316,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1-talk` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-1
+            `site` · from `main` to `vine/T-1-talk` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2331,18 +2331,18 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         body: |
           Ann: **Q-2** for Ann · Talk · `site` · `vine/T-1-talk`
 
-          May it use **Bash**?
+          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
 
-          Why, as the agent says:
+          The agent's reason:
           > To see whether the beds are dry.
 
-          “Allow for this session” als [… 527 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+          “Allow for this session” also allows, [… 515 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1-talk</code></p><p>May it use <strong>Bash</strong>?</p><pre><cod [… 810 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1-talk</code></p><p>Allow <strong>Bash</strong>?</p><pre><code>npm [… 798 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2367,11 +2367,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1-talk` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-1
+            `site` · from `main` to `vine/T-1-talk` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2398,17 +2398,17 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           body: |
             **Q-2** Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once
 
-            May it use **Bash**?
+            Allow **Bash**?
             ```
             npm test -- --watch=false
             ```
 
-            Why, as the agent says:
+            The agent's reason:
             > To see whether the beds are dry.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-2</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
-            </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
+            <p><strong>Q-2</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            </code></pre><p>The agent's reason:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-4, rel_type: m.replace }
@@ -2428,9 +2428,9 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           there is no question Q-99
-          `question list` shows those that wait
+          `question list` shows the open questions
         format: org.matrix.custom.html
-        formatted_body: <p>there is no question Q-99<br><code>question list</code> shows those that wait</p>
+        formatted_body: <p>there is no question Q-99<br><code>question list</code> shows the open questions</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2453,11 +2453,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Vic may not answer here: that needs the role `answerer`.
-          People and roles stand in the configuration, under `[[people]]`. You are `@vic:vine.test` there.
+          Vic is not allowed to do this; `answer` requires role `answerer`.
+          An admin manages access in the configuration, under `[[people]]`. Your id is `@vic:vine.test`.
         format: org.matrix.custom.html
         formatted_body: |
-          <p>Vic may not answer here: that needs the role <code>answerer</code>.<br>People and roles stand in the configuration, under <code>[[people]]</code>. You are <code>@vic:vine.test</code> there.</p>
+          <p>Vic is not allowed to do this; <code>answer</code> requires role <code>answerer</code>.<br>An admin manages access in the configuration, under <code>[[people]]</code>. Your id is <code>@vic:vine.test</code>.</p>
         m.mentions: { user_ids: [@vic:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2480,11 +2480,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Vic may not answer here: that needs the role `answerer`.
-          People and roles stand in the configuration, under `[[people]]`. You are `@vic:vine.test` there.
+          Vic is not allowed to do this; `answer` requires role `answerer`.
+          An admin manages access in the configuration, under `[[people]]`. Your id is `@vic:vine.test`.
         format: org.matrix.custom.html
         formatted_body: |
-          <p>Vic may not answer here: that needs the role <code>answerer</code>.<br>People and roles stand in the configuration, under <code>[[people]]</code>. You are <code>@vic:vine.test</code> there.</p>
+          <p>Vic is not allowed to do this; <code>answer</code> requires role <code>answerer</code>.<br>An admin manages access in the configuration, under <code>[[people]]</code>. Your id is <code>@vic:vine.test</code>.</p>
         m.mentions: { user_ids: [@vic:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2517,11 +2517,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1-talk` · asked by Ann
+            `site` · from `main` to `vine/T-1-talk` · requested by Ann
             Running · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2566,12 +2566,12 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           T-1    running    default  site Talk
-          from main to vine/T-1-talk, asked by Ann
+          from main to vine/T-1-talk, requested by Ann
           Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
-          Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
+          Q-2    T-1    permission Allow Bash: npm test -- --watch=false (Ann: allowed once)
         format: org.matrix.custom.html
         formatted_body: |
-          <p>T-1    running    default  site Talk<br>from main to vine/T-1-talk, asked by Ann<br>Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)<br>Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)</p>
+          <p>T-1    running    default  site Talk<br>from main to vine/T-1-talk, requested by Ann<br>Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)<br>Q-2    T-1    permission Allow Bash: npm test -- --watch=false (Ann: allowed once)</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -2599,10 +2599,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
             tip: a similar subcommand exists: 'show'
 
           Usage: task <COMMAND>
-          say `help` for how to say things
+          type `help` for the commands
         format: org.matrix.custom.html
         formatted_body: |
-          <p>error: unrecognized subcommand 'shwo'</p><p>  tip: a similar subcommand exists: 'show'</p><p>Usage: task &lt;COMMAND&gt;<br>say <code>help</code> for how to say things</p>
+          <p>error: unrecognized subcommand 'shwo'</p><p>  tip: a similar subcommand exists: 'show'</p><p>Usage: task &lt;COMMAND&gt;<br>type <code>help</code> for the commands</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2658,11 +2658,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1-talk` · asked by Ann
+            `site` · from `main` to `vine/T-1-talk` · requested by Ann
             Done · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · requested by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2681,11 +2681,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          T-1 is done: no agent reads this any more
-          `task new` starts a task that builds on it
+          T-1 is done, so no agent will read this
+          create a follow-up task with `task new`
         format: org.matrix.custom.html
         formatted_body: |
-          <p>T-1 is done: no agent reads this any more<br><code>task new</code> starts a task that builds on it</p>
+          <p>T-1 is done, so no agent will read this<br>create a follow-up task with <code>task new</code></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2703,9 +2703,9 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     };
     assert_snapshot!(scene.those(told).await, @"
     - content:
-        body: You are Ann (operator), speaking through matrix.
+        body: You are Ann (operator), via matrix.
         format: org.matrix.custom.html
-        formatted_body: <p>You are Ann (operator), speaking through matrix.</p>
+        formatted_body: <p>You are Ann (operator), via matrix.</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to: { m.in_reply_to: { event_id: event-1 } }
         msgtype: m.notice
@@ -2729,11 +2729,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-2** Choose one
-          `site` · from `main` to `vine/T-2-choose-one` · asked by Ann
+          `site` · from `main` to `vine/T-2-choose-one` · requested by Ann
           Queued · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2-choose-one</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2-choose-one</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2748,10 +2748,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Choose one · <code>site</code> · <code>vine/T-2-choose-one</code></p><blockquote><p>Plant: Which plant sho [… 627 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Choose one · <code>site</code> · <code>vine/T-2-choose-one</code></p><blockquote><p>Plant: Which plant sho [… 628 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2780,11 +2780,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-2** Choose one
-            `site` · from `main` to `vine/T-2-choose-one` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-2
+            `site` · from `main` to `vine/T-2-choose-one` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2-choose-one</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2-choose-one</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2797,11 +2797,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-3** Choose several
-          `site` · from `main` to `vine/T-3-choose-several` · asked by Ann
+          `site` · from `main` to `vine/T-3-choose-several` · requested by Ann
           Queued · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3-choose-several</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3-choose-several</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2813,16 +2813,16 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
 
           > Tools: Which tools may be bought?
 
-          Several may be chosen:
+          Choose all that apply:
 
           1. **Spade**
           2. **Rake**
           3. **Shears**
 
-          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
+          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Choose several · <code>site</code> · <code>vine/T-3-choose-several</code></p><blockquote><p>Tools: Which t [… 635 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Choose several · <code>site</code> · <code>vine/T-3-choose-several</code></p><blockquote><p>Tools: Which t [… 636 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2837,11 +2837,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-3** Choose several
-            `site` · from `main` to `vine/T-3-choose-several` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-3
+            `site` · from `main` to `vine/T-3-choose-several` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3-choose-several</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3-choose-several</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2854,11 +2854,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-4** Answer twice
-          `site` · from `main` to `vine/T-4-answer-twice` · asked by Ann
+          `site` · from `main` to `vine/T-4-answer-twice` · requested by Ann
           Queued · https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4-answer-twice</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4-answer-twice</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2873,10 +2873,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          > To [… 527 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-4
+          > To [… 528 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Answer twice · <code>site</code> · <code>vine/T-4-answer-twice</code></p><blockquote><p>Plant: Which plant [… 856 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Answer twice · <code>site</code> · <code>vine/T-4-answer-twice</code></p><blockquote><p>Plant: Which plant [… 857 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2891,11 +2891,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-4** Answer twice
-            `site` · from `main` to `vine/T-4-answer-twice` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-4
+            `site` · from `main` to `vine/T-4-answer-twice` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4-answer-twice</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4-answer-twice</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2908,11 +2908,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-5** Name it
-          `site` · from `main` to `vine/T-5-name-it` · asked by Ann
+          `site` · from `main` to `vine/T-5-name-it` · requested by Ann
           Queued · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5-name-it</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5-name-it</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2924,10 +2924,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
 
           > What should the cat be called?
 
-          Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-5
+          Or reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Name it · <code>site</code> · <code>vine/T-5-name-it</code></p><blockquote><p>What should the cat be calle [… 460 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Name it · <code>site</code> · <code>vine/T-5-name-it</code></p><blockquote><p>What should the cat be calle [… 461 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2942,11 +2942,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-5** Name it
-            `site` · from `main` to `vine/T-5-name-it` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-5
+            `site` · from `main` to `vine/T-5-name-it` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5-name-it</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5-name-it</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2959,11 +2959,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-6** Allow it
-          `site` · from `main` to `vine/T-6-allow-it` · asked by Ann
+          `site` · from `main` to `vine/T-6-allow-it` · requested by Ann
           Queued · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6-allow-it</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6-allow-it</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2973,18 +2973,18 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         body: |
           Ann: **Q-7** for Ann · Allow it · `site` · `vine/T-6-allow-it`
 
-          May it use **Bash**?
+          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
 
-          Why, as the agent says:
+          The agent's reason:
           > To see whether the beds are dry.
 
-          “Allow for this sess [… 535 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-6
+          “Allow for this session” also [… 523 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Allow it · <code>site</code> · <code>vine/T-6-allow-it</code></p><p>May it use <strong>Bash</strong>?</p>< [… 818 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Allow it · <code>site</code> · <code>vine/T-6-allow-it</code></p><p>Allow <strong>Bash</strong>?</p><pre>< [… 806 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -3009,11 +3009,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-6** Allow it
-            `site` · from `main` to `vine/T-6-allow-it` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-6
+            `site` · from `main` to `vine/T-6-allow-it` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6-allow-it</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6-allow-it</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -3026,11 +3026,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-7** Approve it
-          `site` · from `main` to `vine/T-7-approve-it` · asked by Ann
+          `site` · from `main` to `vine/T-7-approve-it` · requested by Ann
           Queued · https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7-approve-it</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7-approve-it</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -3040,7 +3040,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         body: |
           Ann: **Q-8** for Ann · Approve it · `site` · `vine/T-7-approve-it`
 
-          Is this plan good?
+          Approve this plan?
 
           > ## Plan
           >
@@ -3051,10 +3051,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           > make water
           > ```
 
-          Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-7
+          Or reply `approve`, or describe what to change in a sentence (or `send back: …`). Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Approve it · <code>site</code> · <code>vine/T-7-approve-it</code></p><p>Is this plan good?</p><blockquote> [… 635 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Approve it · <code>site</code> · <code>vine/T-7-approve-it</code></p><p>Approve this plan?</p><blockquote> [… 641 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -3074,11 +3074,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-7** Approve it
-            `site` · from `main` to `vine/T-7-approve-it` · asked by Ann
-            Waits for an answer · https://vine.example.org/tasks/T-7
+            `site` · from `main` to `vine/T-7-approve-it` · requested by Ann
+            Waiting for an answer · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7-approve-it</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7-approve-it</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -3093,20 +3093,5 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         body.as_str()
             .is_some_and(|body| body.contains("for people"))
     };
-    assert_snapshot!(scene.those(digest).await, @r#"
-    - content:
-        body: |
-          **6 questions wait for people** in `site`:
-          - **Q-3** since 30 min: Which plant should the hedge be of? · https://vine.example.org/tasks/T-2
-          - **Q-4** since 30 min: Which tools may be bought? · https:/ [… 608 characters in all …] rg/tasks/T-6
-          - **Q-8** since 30 min: Is this plan good: ## Plan · https://vine.example.org/tasks/T-7
-        format: org.matrix.custom.html
-        formatted_body: |
-          <p><strong>6 questions wait for people</strong> in <code>site</code>:</p><ul><li><strong>Q-3</strong> since 30 min: Which plant should the hedge be of? · <a href="https://vine.example.org/tasks/T-2">h [… 1056 characters in all …] Plan · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></li></ul>
-        m.mentions: {  }
-        msgtype: m.notice
-        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
-      sender: @vine:vine.test
-      type: m.room.message
-    "#);
+    assert_snapshot!(scene.those(digest).await, @"[]");
 }

@@ -57,13 +57,13 @@ async fn frozen_tables_of_the_shell() {
     }
     assert_snapshot!(text.trim_end(), @"
     $ vine status
-    2 questions wait for people, 0 tasks run, 0 workers (1 gone)
+    2 open questions, 0 tasks running, 0 workers (1 offline)
     Q-2    T-4    clarify    Which plant should the hedge be of? (open)
-    Q-3    T-5    permission May it use Bash: npm test -- --watch=false (open)
+    Q-3    T-5    permission Allow Bash: npm test -- --watch=false (open)
     high_priority 0 · default 1 · low_priority 0 · worker_requests 2 · controller_responses 0 · dead 1
 
     $ vine whoami
-    You are root (admin), speaking through shell.
+    You are root (admin), via shell.
 
     $ vine task list
     T-6    queued     default  site Wait for a slot
@@ -81,7 +81,7 @@ async fn frozen_tables_of_the_shell() {
 
     $ vine task show T-1
     T-1    done       default  site Plant a hedge
-    from main to vine/T-1-plant-a-hedge, asked by Ann
+    from main to vine/T-1-plant-a-hedge, requested by Ann
     Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Hornbeam)
     The hedge is planted.
      hedge.md | 2 ++
@@ -93,7 +93,7 @@ async fn frozen_tables_of_the_shell() {
     2027-01-15T08:00:00.000Z #1 Looking at the garden
     2027-01-15T08:00:00.000Z #1 asked Q-1: Which plant should the hedge be of?
     2027-01-15T08:00:00.000Z #1 Q-1 answered by Ann: Hornbeam
-    2027-01-15T08:00:00.000Z #1 the agent has the answer to Q-1
+    2027-01-15T08:00:00.000Z #1 the agent received the answer to Q-1
     2027-01-15T08:00:00.000Z #1 done
 
     $ vine task diff T-1
@@ -105,14 +105,14 @@ async fn frozen_tables_of_the_shell() {
     T-1 is done. `task diff T-1` shows what it changed.
 
     $ vine task explain T-4
-    T-4 waits for an answer to Q-2; its agent waits on w. Nothing is decided until a person answers. People are reminded, or the wait ends, in 30 min.
+    T-4 is waiting for an answer to Q-2; its agent is waiting on w. Nothing is decided until a person answers. The next reminder, or the end of the wait, is due in 30 min.
 
     $ vine task explain T-6
     T-6 is queued, and no worker takes work now: w is OFFLINE.
 
     $ vine question list
     Q-2    T-4    clarify    Which plant should the hedge be of? (open)
-    Q-3    T-5    permission May it use Bash: npm test -- --watch=false (open)
+    Q-3    T-5    permission Allow Bash: npm test -- --watch=false (open)
 
     $ vine question show Q-1
     Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Hornbeam)
@@ -129,19 +129,19 @@ async fn frozen_tables_of_the_shell() {
     delivered 2027-01-15T08:00:00.000Z  +0.000 s
 
     $ vine question show Q-3
-    Q-3    T-5    permission May it use Bash: npm test -- --watch=false (open)
+    Q-3    T-5    permission Allow Bash: npm test -- --watch=false (open)
 
 
-    May it use **Bash**?
+    Allow **Bash**?
     ```
     npm test -- --watch=false
     ```
 
-    Why, as the agent says:
+    The agent's reason:
     > To see whether the beds are dry.
 
     “Allow for this session” also allows, until this task is over:
-    - every command that begins with “npm test”, on whatever files and addresses follow it
+    - every command that begins with “npm test”, with any files and addresses after it
 
     asked     2027-01-15T11:00:00.000Z  +0.000 s
     seen      2027-01-15T11:00:00.000Z  +0.000 s
@@ -160,8 +160,8 @@ async fn frozen_tables_of_the_shell() {
 
     $ vine task explain T-3
     T-3 failed: the base branch `main` does not exist
-    Create the branch, or make a new task with `--base`.
-    To repeat it: attempt 1 on w, no session, branch vine/T-3-work-on-nothing from main of site; the prompt is in `task show`.
+    Create the branch, or create a new task with `--base`.
+    To reproduce it: attempt 1 on w, no session, branch vine/T-3-work-on-nothing from main of site; the prompt is in `task show --json`.
 
     $ vine worker list
     w            OFFLINE  0 running, 2 waiting, 50 slots
@@ -237,11 +237,11 @@ async fn frozen_replies_to_orders() {
 
     $ vine task new Another one --repo site --json
     {
-      "attempt": 0,
       "base": "main",
       "branch": "vine/T-8-another-one",
-      "created": "2027-01-15T11:00:00.000Z",
-      "due": "2027-01-15T11:00:00.000Z",
+      "created_at": "2027-01-15T11:00:00.000Z",
+      "due_at": "2027-01-15T11:00:00.000Z",
+      "epoch": 0,
       "failures": 0,
       "id": "T-8",
       "priority": "default",
@@ -251,7 +251,7 @@ async fn frozen_replies_to_orders() {
       "resumes": false,
       "state": "queued",
       "title": "Another one",
-      "updated": "2027-01-15T11:00:00.000Z"
+      "updated_at": "2027-01-15T11:00:00.000Z"
     }
 
     $ vine task priority high T-7
@@ -267,14 +267,14 @@ async fn frozen_replies_to_orders() {
     Q-2    T-4    clarify    Which plant should the hedge be of? (root: Yew)
 
     $ vine question answer Q-2 Hornbeam
-    vine: you answered Q-2 before: “Yew”
-    what you said now goes to the agent as a correction
+    vine: you already answered Q-2: “Yew”
+    your new message goes to the agent as a correction
     exit code 1
 
     $ vine question answer Q-3 maybe
-    vine: “maybe” does neither allow nor deny for sure, so Q-3 is still open: May it use Bash: npm test -- --watch=false
+    vine: “maybe” neither allows nor denies it, so Q-3 is still open: Allow Bash: npm test -- --watch=false
     1. Allow once
-    2. Deny, and say that
+    2. Deny with this reason
     3. A note to the agent
     reply `yes`, `always` (this session) or `no, because …`
     exit code 2
@@ -283,8 +283,8 @@ async fn frozen_replies_to_orders() {
     uuid-1 T-4    claude 2.1.330 (active, kept)
 
     $ vine session end 00000000-0000-0000-0000-000000000068
-    vine: this session cannot be used: its agent is at work
-    cancel T-4 first, or wait until it is over
+    vine: invalid session: its agent is running
+    cancel T-4 first, or wait until it ends
     exit code 2
 
     $ vine worker drain w
@@ -294,7 +294,7 @@ async fn frozen_replies_to_orders() {
     w            OFFLINE  1 running, 1 waiting, 50 slots
 
     $ vine queue pause
-    Nothing new is started everywhere; agents at work go on.
+    No new tasks start everywhere; running agents continue.
 
     $ vine queue status
     high_priority          1
@@ -303,16 +303,16 @@ async fn frozen_replies_to_orders() {
     worker_requests        1
     controller_responses   1
     dead                   1
-    Claiming is paused; `queue resume` starts it again.
+    Claiming is paused; `queue resume` resumes it.
 
     $ vine queue resume
-    Work is started again everywhere.
+    Tasks start again everywhere.
 
     $ vine queue pause --repo site
-    Nothing new is started in site; agents at work go on.
+    No new tasks start in site; running agents continue.
 
     $ vine queue resume --repo site
-    Work is started again in site.
+    Tasks start again in site.
 
     $ vine queue replay T-3
     T-3    queued     default  site Work on nothing
@@ -321,7 +321,7 @@ async fn frozen_replies_to_orders() {
     T-3    cancelled  default  site Work on nothing
 
     $ vine queue discard T-3
-    vine: T-3 is cancelled: it cannot be discarded
+    vine: T-3 is cancelled and cannot be discarded
     see `task explain T-3`
     exit code 1
 
@@ -330,7 +330,7 @@ async fn frozen_replies_to_orders() {
 
     $ vine repo room site --room nowhere
     vine: there is no chat platform here
-    platforms are named in the configuration; `doctor` says how they do
+    platforms are set up in the configuration; `vine doctor` checks them
     exit code 3
 
     $ vine token enrolment
@@ -341,10 +341,10 @@ async fn frozen_replies_to_orders() {
 
     $ vine login
     https://vine.example.org/login?code=TOKEN
-    It works once, within 10 minutes.
+    The link works once, within 10 minutes.
 
     $ vine worker remove w
-    w is forgotten; its token no longer works.
+    w was removed; its token no longer works.
     "#);
 }
 
@@ -368,27 +368,27 @@ async fn frozen_doctor() {
     let said = served.shell(&["doctor", "--config", "bare.toml"]).await;
     assert_snapshot!(of_machine(&said), @"
     ok       git          git version …
-    problem  claude       Claude Code is not found; `npm install -g @anthropic-ai/claude-code` installs it, until then tasks wait in the queue
+    problem  claude       Claude Code was not found; install it with `npm install -g @anthropic-ai/claude-code`. Until then, tasks wait in the queue
     ok       state        FOLDER/.local/state/agentvine
-    ok       wall         bubblewrap stands around agents
-    ok       daemon       http://LOOPBACK: You are root (admin), speaking through shell.
-    ok       store        takes what is written
+    ok       wall         agents run behind bubblewrap
+    ok       daemon       http://LOOPBACK: You are root (admin), via shell.
+    ok       store        accepts writes
     exit code 1
     ");
-    let ill = "[database]\nurl = \"postgres://vine@127.0.0.1:9/vine\"\n\
+    let broken = "[database]\nurl = \"postgres://vine@127.0.0.1:9/vine\"\n\
                [redis]\nurl = \"redis://127.0.0.1:9\"\n\
                [agents.claude]\ncommand = [\"no-such-program\"]\n";
-    served.write("ill.toml", ill);
-    let said = served.shell(&["doctor", "--config", "ill.toml"]).await;
+    served.write("broken.toml", broken);
+    let said = served.shell(&["doctor", "--config", "broken.toml"]).await;
     assert_snapshot!(of_machine(&said), @"
     ok       git          git version …
-    problem  claude       Claude Code is not found; `npm install -g @anthropic-ai/claude-code` installs it, until then tasks wait in the queue
+    problem  claude       Claude Code was not found; install it with `npm install -g @anthropic-ai/claude-code`. Until then, tasks wait in the queue
     ok       state        FOLDER/.local/state/agentvine
-    ok       wall         bubblewrap stands around agents
+    ok       wall         agents run behind bubblewrap
     problem  database     PostgreSQL does not answer at LOOPBACK (Connection refused (os error 111)); start it, or correct database.url
-    problem  redis        Redis cannot be used (Connection refused (os error 111)); start it or correct redis.url, until then PostgreSQL carries the hints
-    ok       daemon       http://LOOPBACK: You are root (admin), speaking through shell.
-    ok       store        takes what is written
+    problem  redis        Redis cannot be used (Connection refused (os error 111)); start it or correct redis.url, until then PostgreSQL carries wake-ups
+    ok       daemon       http://LOOPBACK: You are root (admin), via shell.
+    ok       store        accepts writes
     exit code 1
     ");
 }

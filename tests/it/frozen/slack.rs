@@ -1,4 +1,4 @@
-//! What stands in Slack: messages as they were posted and edited last, in Block Kit.
+//! Messages in Slack as they were posted and edited last, in Block Kit.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -145,14 +145,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-1* Plant a hedge
-              `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
+              `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
               Done · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-1* Plant a hedge
-        `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
+        `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
         Done · <https://vine.example.org/tasks/T-1>
       user: U0BOT
     - blocks:
@@ -215,14 +215,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-2* Decide everything
-              `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+              `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
               Done · <https://vine.example.org/tasks/T-2>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-2* Decide everything
-        `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
+        `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
         Done · <https://vine.example.org/tasks/T-2>
       user: U0BOT
     - blocks:
@@ -277,7 +277,7 @@ async fn frozen_slack_threads() {
 
               > Tools: Which tools may be bought?
 
-              Several may be chosen:
+              Choose all that apply:
 
               1. *Spade*
               2. *Rake*
@@ -295,7 +295,7 @@ async fn frozen_slack_threads() {
 
         > Tools: Which tools may be bought?
 
-        Several may be chosen:
+        Choose all that apply:
 
         1. *Spade*
         2. *Rake*
@@ -313,7 +313,7 @@ async fn frozen_slack_threads() {
 
               > Tools: Which tools may be bought?
 
-              Several may be chosen:
+              Choose all that apply:
 
               1. *Spade*
               2. *Rake*
@@ -331,7 +331,7 @@ async fn frozen_slack_threads() {
 
         > Tools: Which tools may be bought?
 
-        Several may be chosen:
+        Choose all that apply:
 
         1. *Spade*
         2. *Rake*
@@ -342,13 +342,13 @@ async fn frozen_slack_threads() {
             text: |
               *Q-6* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
 
-              May it use *Bash*?
+              Allow *Bash*?
 
               ```
               npm test -- --watch=false
               ```
 
-              Why, as the agent says:
+              The agent's reason:
 
               > To see whether the beds are dry.
             type: mrkdwn
@@ -357,13 +357,13 @@ async fn frozen_slack_threads() {
       text: |
         *Q-6* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
 
-        May it use *Bash*?
+        Allow *Bash*?
 
         ```
         npm test -- --watch=false
         ```
 
-        Why, as the agent says:
+        The agent's reason:
 
         > To see whether the beds are dry.
       user: U0BOT
@@ -372,51 +372,51 @@ async fn frozen_slack_threads() {
             text: |
               *Q-7* Ann answered in slack at 2027-01-15 08:00 UTC: allowed for this session
 
-              May it use *Bash*?
+              Allow *Bash*?
 
               ```
               npm test -- --watch=false
               ```
 
-              Why, as the agent says:
+              The agent's reason:
 
               > To see whether the beds are dry.
 
               “Allow for this session” also allows, until this task is over:
 
-              • every command that begins with “npm test”, on whatever files and addresses follow it
+              • every command that begins with “npm test”, with any files and addresses after it
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *Q-7* Ann answered in slack at 2027-01-15 08:00 UTC: allowed for this session
 
-        May it use *Bash*?
+        Allow *Bash*?
 
         ```
         npm test -- --watch=false
         ```
 
-        Why, as the agent says:
+        The agent's reason:
 
         > To see whether the beds are dry.
 
         “Allow for this session” also allows, until this task is over:
 
-        • every command that begins with “npm test”, on whatever files and addresses follow it
+        • every command that begins with “npm test”, with any files and addresses after it
       user: U0BOT
     - blocks:
         - text:
             text: |
               *Q-8* Ann answered in slack at 2027-01-15 08:00 UTC: denied
 
-              May it use *Bash*?
+              Allow *Bash*?
 
               ```
               npm test -- --watch=false
               ```
 
-              Why, as the agent says:
+              The agent's reason:
 
               > To see whether the beds are dry.
             type: mrkdwn
@@ -425,13 +425,13 @@ async fn frozen_slack_threads() {
       text: |
         *Q-8* Ann answered in slack at 2027-01-15 08:00 UTC: denied
 
-        May it use *Bash*?
+        Allow *Bash*?
 
         ```
         npm test -- --watch=false
         ```
 
-        Why, as the agent says:
+        The agent's reason:
 
         > To see whether the beds are dry.
       user: U0BOT
@@ -440,13 +440,13 @@ async fn frozen_slack_threads() {
             text: |
               *Q-9* Ann answered in slack at 2027-01-15 08:00 UTC: denied: use the script
 
-              May it use *Bash*?
+              Allow *Bash*?
 
               ```
               npm test -- --watch=false
               ```
 
-              Why, as the agent says:
+              The agent's reason:
 
               > To see whether the beds are dry.
             type: mrkdwn
@@ -455,13 +455,13 @@ async fn frozen_slack_threads() {
       text: |
         *Q-9* Ann answered in slack at 2027-01-15 08:00 UTC: denied: use the script
 
-        May it use *Bash*?
+        Allow *Bash*?
 
         ```
         npm test -- --watch=false
         ```
 
-        Why, as the agent says:
+        The agent's reason:
 
         > To see whether the beds are dry.
       user: U0BOT
@@ -470,7 +470,7 @@ async fn frozen_slack_threads() {
             text: |
               *Q-10* Ann answered in slack at 2027-01-15 08:00 UTC: approved
 
-              Is this plan good?
+              Approve this plan?
 
               > ## Plan
               >
@@ -484,7 +484,7 @@ async fn frozen_slack_threads() {
       text: |
         *Q-10* Ann answered in slack at 2027-01-15 08:00 UTC: approved
 
-        Is this plan good?
+        Approve this plan?
 
         > ## Plan
         >
@@ -498,7 +498,7 @@ async fn frozen_slack_threads() {
             text: |
               *Q-11* Ann answered in slack at 2027-01-15 08:00 UTC: sent back: Water it first
 
-              Is this plan good?
+              Approve this plan?
 
               > ## Plan
               >
@@ -512,7 +512,7 @@ async fn frozen_slack_threads() {
       text: |
         *Q-11* Ann answered in slack at 2027-01-15 08:00 UTC: sent back: Water it first
 
-        Is this plan good?
+        Approve this plan?
 
         > ## Plan
         >
@@ -524,7 +524,7 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-12* needs no answer any more: the agent asks no more.
+              *Q-12* no longer needs an answer: the agent asks no more.
 
               > Plant: Which plant should the hedge be of?
 
@@ -534,7 +534,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-12* needs no answer any more: the agent asks no more.
+        *Q-12* no longer needs an answer: the agent asks no more.
 
         > Plant: Which plant should the hedge be of?
 
@@ -549,7 +549,7 @@ async fn frozen_slack_threads() {
 
               > The hedge is planted.
 
-              Nothing was changed; `vine/T-2-decide-everything` is as it was.
+              No changes; `vine/T-2-decide-everything` is untouched.
 
               • not allowed: Bash: rm -rf beds
 
@@ -562,7 +562,7 @@ async fn frozen_slack_threads() {
 
         > The hedge is planted.
 
-        Nothing was changed; `vine/T-2-decide-everything` is as it was.
+        No changes; `vine/T-2-decide-everything` is untouched.
 
         • not allowed: Bash: rm -rf beds
 
@@ -575,14 +575,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-3* Wait for somebody
-              `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
+              `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-3* Wait for somebody
-        `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
+        `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
         Cancelled by Ann · <https://vine.example.org/tasks/T-3>
       user: U0BOT
     - blocks:
@@ -608,37 +608,38 @@ async fn frozen_slack_threads() {
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
-            text: *Q-13* still waits, since 30 min · for Ann: Which plant should the hedge be of?
+            text: *Q-13* still waiting (30 min) · for Ann: Which plant should the hedge be of?
             type: mrkdwn
             verbatim: true
           type: section
-      text: <@U0ANN> *Q-13* still waits, since 30 min · for Ann: Which plant should the hedge be of?
+      text: <@U0ANN> *Q-13* still waiting (30 min) · for Ann: Which plant should the hedge be of?
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
-            text: *Q-13* waits since 4 h · calling *operator*: Which plant should the hedge be of?
-            type: mrkdwn
-            verbatim: true
-          type: section
-      text: <@U0ANN> *Q-13* waits since 4 h · calling *operator*: Which plant should the hedge be of?
-      user: U0BOT
-    - blocks:
-        - text:
-            text: |
-              *Nobody answered Q-13 within 7 days.* The agent is told so, and that this is no refusal; it goes on without.
-              An answer still counts: reply to the question, or say `Q-13 …`.
+            text: *Q-13* has been waiting for 4 h · calling *operator*: Which plant should the hedge be of?
             type: mrkdwn
             verbatim: true
           type: section
       text: |
-        *Nobody answered Q-13 within 7 days.* The agent is told so, and that this is no refusal; it goes on without.
-        An answer still counts: reply to the question, or say `Q-13 …`.
+        <@U0ANN> *Q-13* has been waiting for 4 h · calling *operator*: Which plant should the hedge be of?
       user: U0BOT
     - blocks:
-        - text: { text: The agent gets the late answer to Q-13., type: mrkdwn, verbatim: true }
+        - text:
+            text: |
+              *Nobody answered Q-13 within 7 days.* The agent was told that no answer came (this is not a “no”) and continues without one.
+              You can still answer: reply to the question, or type `Q-13 your answer`.
+            type: mrkdwn
+            verbatim: true
           type: section
-      text: The agent gets the late answer to Q-13.
+      text: |
+        *Nobody answered Q-13 within 7 days.* The agent was told that no answer came (this is not a “no”) and continues without one.
+        You can still answer: reply to the question, or type `Q-13 your answer`.
+      user: U0BOT
+    - blocks:
+        - text: { text: The agent receives the late answer to Q-13., type: mrkdwn, verbatim: true }
+          type: section
+      text: The agent receives the late answer to Q-13.
       user: U0BOT
     - blocks:
         [{ text: { text: *T-3 was cancelled* by Ann., type: mrkdwn, verbatim: true }, type: section }]
@@ -651,14 +652,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-4* Fail again and again
-              `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
+              `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-4* Fail again and again
-        `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
+        `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
         Cancelled by Ann · <https://vine.example.org/tasks/T-4>
       user: U0BOT
     - blocks:
@@ -670,13 +671,13 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *An attempt failed.* the agent ended with exit code 1: out of paper
-              It is tried again in 25 s.
+              Retrying in 25 s.
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *An attempt failed.* the agent ended with exit code 1: out of paper
-        It is tried again in 25 s.
+        Retrying in 25 s.
       user: U0BOT
     - blocks:
         - text: { text: The session is gone; starting afresh., type: mrkdwn, verbatim: true }
@@ -687,13 +688,13 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *An attempt failed.* the agent ended with exit code 1: out of paper
-              It is tried again in 48 s.
+              Retrying in 48 s.
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *An attempt failed.* the agent ended with exit code 1: out of paper
-        It is tried again in 48 s.
+        Retrying in 48 s.
       user: U0BOT
     - blocks:
         - text: { text: The session is gone; starting afresh., type: mrkdwn, verbatim: true }
@@ -705,16 +706,16 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-4 failed.* the agent ended with exit code 1: out of paper
-              See `task log` for its last words, then `task retry`.
+              Check the end of `task log`, then run `task retry`.
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         <@U0ANN> *T-4 failed.* the agent ended with exit code 1: out of paper
-        See `task log` for its last words, then `task retry`.
+        Check the end of `task log`, then run `task retry`.
       user: U0BOT
-    - blocks: [{ text: { text: Ann starts T-4 again., type: mrkdwn, verbatim: true }, type: section }]
-      text: Ann starts T-4 again.
+    - blocks: [{ text: { text: Ann retried T-4., type: mrkdwn, verbatim: true }, type: section }]
+      text: Ann retried T-4.
       user: U0BOT
     - blocks:
         [{ text: { text: *T-4 was cancelled* by Ann., type: mrkdwn, verbatim: true }, type: section }]
@@ -727,32 +728,32 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-5* Lose the worker
-              `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
+              `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-5* Lose the worker
-        `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
+        `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
         Cancelled by Ann · <https://vine.example.org/tasks/T-5>
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *An attempt was lost:* nothing was heard of its worker for a whole lease.
-              It starts again in 5 s.
+              *An attempt was lost:* lost contact with the worker for a whole lease.
+              Restarting in 5 s.
             type: mrkdwn
             verbatim: true
           type: section
       text: |
-        *An attempt was lost:* nothing was heard of its worker for a whole lease.
-        It starts again in 5 s.
+        *An attempt was lost:* lost contact with the worker for a whole lease.
+        Restarting in 5 s.
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-14* needs no answer any more: the task was cancelled.
+              *Q-14* no longer needs an answer: the task was cancelled.
 
               > Plant: Which plant should the hedge be of?
 
@@ -762,7 +763,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-14* needs no answer any more: the task was cancelled.
+        *Q-14* no longer needs an answer: the task was cancelled.
 
         > Plant: Which plant should the hedge be of?
 
@@ -772,14 +773,14 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *The agent is gone:* nothing was heard of its worker for a whole lease.
-              The open questions stay open; their answers go into the same session.
+              *The agent was lost:* lost contact with the worker for a whole lease.
+              Open questions stay open; an answer resumes the same session.
             type: mrkdwn
             verbatim: true
           type: section
       text: |
-        *The agent is gone:* nothing was heard of its worker for a whole lease.
-        The open questions stay open; their answers go into the same session.
+        *The agent was lost:* lost contact with the worker for a whole lease.
+        Open questions stay open; an answer resumes the same session.
       user: U0BOT
     - blocks:
         [{ text: { text: *T-5 was cancelled* by Ann., type: mrkdwn, verbatim: true }, type: section }]
@@ -792,28 +793,28 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-6* Hand it back
-              `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
+              `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-6* Hand it back
-        `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
+        `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
         Cancelled by Ann · <https://vine.example.org/tasks/T-6>
       user: U0BOT
     - blocks:
         - text:
-            text: The worker handed the task back unharmed; it starts again at the next free slot.
+            text: The worker handed the task back without a failure; it restarts in the next free slot.
             type: mrkdwn
             verbatim: true
           type: section
-      text: The worker handed the task back unharmed; it starts again at the next free slot.
+      text: The worker handed the task back without a failure; it restarts in the next free slot.
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-15* needs no answer any more: the task was cancelled.
+              *Q-15* no longer needs an answer: the task was cancelled.
 
               > Plant: Which plant should the hedge be of?
 
@@ -823,7 +824,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-15* needs no answer any more: the task was cancelled.
+        *Q-15* no longer needs an answer: the task was cancelled.
 
         > Plant: Which plant should the hedge be of?
 
@@ -832,11 +833,11 @@ async fn frozen_slack_threads() {
       user: U0BOT
     - blocks:
         - text:
-            text: The agent has ended. The open questions stay open; their answers go into the same session.
+            text: The agent has ended. Open questions stay open; an answer resumes the same session.
             type: mrkdwn
             verbatim: true
           type: section
-      text: The agent has ended. The open questions stay open; their answers go into the same session.
+      text: The agent has ended. Open questions stay open; an answer resumes the same session.
       user: U0BOT
     - blocks:
         [{ text: { text: *T-6 was cancelled* by Ann., type: mrkdwn, verbatim: true }, type: section }]
@@ -849,14 +850,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-7* Say a lot
-              `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
+              `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
               Done · <https://vine.example.org/tasks/T-7>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-7* Say a lot
-        `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
+        `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
         Done · <https://vine.example.org/tasks/T-7>
       user: U0BOT
     - blocks:
@@ -864,13 +865,14 @@ async fn frozen_slack_threads() {
             text: |
               *Q-16* Ann answered in slack at 2027-01-22 16:02 UTC: denied
 
-              May it use *Bash*?
+              Allow *Bash*?
 
               ```
               echo a line of a long script
               echo a line of a long script
               echo a line of a long script
-              echo a line of a long scrip [… 1191 characters in all …] ng script
+              echo a line of a long script
+              ech [… 1186 characters in all …] ng script
               echo a line of a long script
               echo a line of a long script
               echo a line of a long script
@@ -989,30 +991,31 @@ async fn frozen_slack_threads() {
               echo a line of a long script
               echo a line of a long script
               echo a line of a long script
-              echo a line of a long  [… 714 characters in all …] cho a line of a long script
+              echo a line of a long  [… 719 characters in all …]  line of a long script
               echo a line of a long script
               ```
 
-              … shortened; the page shows all of it.
+              … shortened; the page shows the whole text.
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *Q-16* Ann answered in slack at 2027-01-22 16:02 UTC: denied
 
-        May it use *Bash*?
+        Allow *Bash*?
 
         ```
         echo a line of a long script
         echo a line of a long script
         echo a line of a long script
-        echo a line of a long scrip [… 9032 characters in all …] cho a line of a long script
+        echo a line of a long script
+        ech [… 9032 characters in all …]  line of a long script
         echo a line of a long script
         ```
 
-        … shortened; the page shows all of it.
+        … shortened; the page shows the whole text.
       user: U0BOT
-    - file: { name: question-uuid-1.md, size: 58349 }
+    - file: { name: question-uuid-1.md, size: 58341 }
       text: ""
       user: U0BOT
     - blocks:
@@ -1113,14 +1116,14 @@ async fn frozen_slack_talk() {
         - text:
             text: |
               *T-1* Talk
-              `site` · from `main` to `vine/T-1-talk` · asked by Ann
+              `site` · from `main` to `vine/T-1-talk` · requested by Ann
               Done · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-1* Talk
-        `site` · from `main` to `vine/T-1-talk` · asked by Ann
+        `site` · from `main` to `vine/T-1-talk` · requested by Ann
         Done · <https://vine.example.org/tasks/T-1>
       user: U0BOT
     - reactions: [{ count: 1, name: memo, users: [U0BOT] }, { count: 1, name: eyes, users: [U0BOT] }]
@@ -1151,13 +1154,13 @@ async fn frozen_slack_talk() {
             text: |
               *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
 
-              May it use *Bash*?
+              Allow *Bash*?
 
               ```
               npm test -- --watch=false
               ```
 
-              Why, as the agent says:
+              The agent's reason:
 
               > To see whether the beds are dry.
             type: mrkdwn
@@ -1166,13 +1169,13 @@ async fn frozen_slack_talk() {
       text: |
         *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
 
-        May it use *Bash*?
+        Allow *Bash*?
 
         ```
         npm test -- --watch=false
         ```
 
-        Why, as the agent says:
+        The agent's reason:
 
         > To see whether the beds are dry.
       user: U0BOT
@@ -1187,17 +1190,17 @@ async fn frozen_slack_talk() {
         - text:
             text: |
               T-1    running    default  site Talk
-              from main to vine/T-1-talk, asked by Ann
+              from main to vine/T-1-talk, requested by Ann
               Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
-              Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
+              Q-2    T-1    permission Allow Bash: npm test -- --watch=false (Ann: allowed once)
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         T-1    running    default  site Talk
-        from main to vine/T-1-talk, asked by Ann
+        from main to vine/T-1-talk, requested by Ann
         Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
-        Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
+        Q-2    T-1    permission Allow Bash: npm test -- --watch=false (Ann: allowed once)
       user: U0BOT
     - { text: !vine task shwo, user: U0ANN }
     - blocks:
@@ -1248,7 +1251,7 @@ async fn frozen_slack_talk() {
         channel: C00000004
         text: |
           there is no question Q-99
-          `question list` shows those that wait
+          `question list` shows the open questions
         thread_ts: ts-1
         user: U0ANN
       ts: ts-2
@@ -1257,8 +1260,8 @@ async fn frozen_slack_talk() {
       content:
         channel: C00000004
         text: |
-          Vic may not answer here: that needs the role `answerer`.
-          People and roles stand in the configuration, under `[[people]]`. You are `U0VIC` there.
+          Vic is not allowed to do this; `answer` requires role `answerer`.
+          An admin manages access in the configuration, under `[[people]]`. Your id is `U0VIC`.
         thread_ts: ts-1
         user: U0VIC
       ts: ts-3
@@ -1267,8 +1270,8 @@ async fn frozen_slack_talk() {
       content:
         channel: C00000004
         text: |
-          Vic may not answer here: that needs the role `answerer`.
-          People and roles stand in the configuration, under `[[people]]`. You are `U0VIC` there.
+          Vic is not allowed to do this; `answer` requires role `answerer`.
+          An admin manages access in the configuration, under `[[people]]`. Your id is `U0VIC`.
         thread_ts: ts-1
         user: U0VIC
       ts: ts-4
@@ -1282,22 +1285,21 @@ async fn frozen_slack_talk() {
             tip: a similar subcommand exists: 'show'
 
           Usage: task &lt;COMMAND&gt;
-          say `help` for how to say things
+          type `help` for the commands
         thread_ts: ts-1
         user: U0ANN
       ts: ts-5
       user: U0ANN
     - channel: C00000004
-      content:
-        { channel: C00000004, text: You are Ann (operator), speaking through slack., user: U0ANN }
+      content: { channel: C00000004, text: You are Ann (operator), via slack., user: U0ANN }
       ts: ts-6
       user: U0ANN
     - channel: C00000004
       content:
         channel: C00000004
         text: |
-          a stranger may not see here: that needs the role `viewer`.
-          People and roles stand in the configuration, under `[[people]]`. You are `U0BEN` there.
+          an unknown user is not allowed to do this; `see` requires role `viewer`.
+          An admin manages access in the configuration, under `[[people]]`. Your id is `U0BEN`.
         user: U0BEN
       ts: ts-7
       user: U0BEN
@@ -1305,8 +1307,8 @@ async fn frozen_slack_talk() {
       content:
         channel: C00000004
         text: |
-          T-1 is done: no agent reads this any more
-          `task new` starts a task that builds on it
+          T-1 is done, so no agent will read this
+          create a follow-up task with `task new`
         thread_ts: ts-1
         user: U0ANN
       ts: ts-8
@@ -1324,15 +1326,15 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-1* Choose one
-              `site` · from `main` to `vine/T-1-choose-one` · asked by Ann
-              Waits for an answer · <https://vine.example.org/tasks/T-1>
+              `site` · from `main` to `vine/T-1-choose-one` · requested by Ann
+              Waiting for an answer · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-1* Choose one
-        `site` · from `main` to `vine/T-1-choose-one` · asked by Ann
-        Waits for an answer · <https://vine.example.org/tasks/T-1>
+        `site` · from `main` to `vine/T-1-choose-one` · requested by Ann
+        Waiting for an answer · <https://vine.example.org/tasks/T-1>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1345,7 +1347,7 @@ async fn frozen_slack_questions_that_are_open() {
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
 
-              Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-1>
+              Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1368,7 +1370,7 @@ async fn frozen_slack_questions_that_are_open() {
         1. *Yew* — Green in winter, slow
         2. *Hornbeam* — Quick, loses its leaves
 
-        Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-1>
+        Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-1>
       user: U0BOT
     ");
     let task = day.open("Choose several", tools()).await;
@@ -1377,15 +1379,15 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-2* Choose several
-              `site` · from `main` to `vine/T-2-choose-several` · asked by Ann
-              Waits for an answer · <https://vine.example.org/tasks/T-2>
+              `site` · from `main` to `vine/T-2-choose-several` · requested by Ann
+              Waiting for an answer · <https://vine.example.org/tasks/T-2>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-2* Choose several
-        `site` · from `main` to `vine/T-2-choose-several` · asked by Ann
-        Waits for an answer · <https://vine.example.org/tasks/T-2>
+        `site` · from `main` to `vine/T-2-choose-several` · requested by Ann
+        Waiting for an answer · <https://vine.example.org/tasks/T-2>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1395,13 +1397,13 @@ async fn frozen_slack_questions_that_are_open() {
 
               > Tools: Which tools may be bought?
 
-              Several may be chosen:
+              Choose all that apply:
 
               1. *Spade*
               2. *Rake*
               3. *Shears*
 
-              Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-2>
+              Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-2>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1416,13 +1418,13 @@ async fn frozen_slack_questions_that_are_open() {
 
         > Tools: Which tools may be bought?
 
-        Several may be chosen:
+        Choose all that apply:
 
         1. *Spade*
         2. *Rake*
         3. *Shears*
 
-        Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-2>
+        Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-2>
       user: U0BOT
     ");
     let task = day.open("Answer twice", several()).await;
@@ -1431,15 +1433,15 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-3* Answer twice
-              `site` · from `main` to `vine/T-3-answer-twice` · asked by Ann
-              Waits for an answer · <https://vine.example.org/tasks/T-3>
+              `site` · from `main` to `vine/T-3-answer-twice` · requested by Ann
+              Waiting for an answer · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-3* Answer twice
-        `site` · from `main` to `vine/T-3-answer-twice` · asked by Ann
-        Waits for an answer · <https://vine.example.org/tasks/T-3>
+        `site` · from `main` to `vine/T-3-answer-twice` · requested by Ann
+        Waiting for an answer · <https://vine.example.org/tasks/T-3>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1452,7 +1454,7 @@ async fn frozen_slack_questions_that_are_open() {
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
 
-              > Tools: Which  [… 512 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
+              > Tools: Which  [… 513 characters in all …] r 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1470,7 +1472,7 @@ async fn frozen_slack_questions_that_are_open() {
         1. *Yew* — Green in winter, slow
         2. *Hornbeam* — Quick, loses its leaves
 
-        > Tool [… 521 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
+        > Tool [… 522 characters in all …] r 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-3>
       user: U0BOT
     ");
     let task = day.open("Name it", name()).await;
@@ -1479,15 +1481,15 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-4* Name it
-              `site` · from `main` to `vine/T-4-name-it` · asked by Ann
-              Waits for an answer · <https://vine.example.org/tasks/T-4>
+              `site` · from `main` to `vine/T-4-name-it` · requested by Ann
+              Waiting for an answer · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-4* Name it
-        `site` · from `main` to `vine/T-4-name-it` · asked by Ann
-        Waits for an answer · <https://vine.example.org/tasks/T-4>
+        `site` · from `main` to `vine/T-4-name-it` · requested by Ann
+        Waiting for an answer · <https://vine.example.org/tasks/T-4>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1497,7 +1499,7 @@ async fn frozen_slack_questions_that_are_open() {
 
               > What should the cat be called?
 
-              Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-4>
+              Or reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1512,7 +1514,7 @@ async fn frozen_slack_questions_that_are_open() {
 
         > What should the cat be called?
 
-        Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-4>
+        Or reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-4>
       user: U0BOT
     ");
     let task = day.open("Allow it", permission()).await;
@@ -1521,15 +1523,15 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-5* Allow it
-              `site` · from `main` to `vine/T-5-allow-it` · asked by Ann
-              Waits for an answer · <https://vine.example.org/tasks/T-5>
+              `site` · from `main` to `vine/T-5-allow-it` · requested by Ann
+              Waiting for an answer · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-5* Allow it
-        `site` · from `main` to `vine/T-5-allow-it` · asked by Ann
-        Waits for an answer · <https://vine.example.org/tasks/T-5>
+        `site` · from `main` to `vine/T-5-allow-it` · requested by Ann
+        Waiting for an answer · <https://vine.example.org/tasks/T-5>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1537,17 +1539,17 @@ async fn frozen_slack_questions_that_are_open() {
             text: |
               *Q-5* for Ann · Allow it · `site` · `vine/T-5-allow-it`
 
-              May it use *Bash*?
+              Allow *Bash*?
 
               ```
               npm test -- --watch=false
               ```
 
-              Why, as the agent says:
+              The agent's reason:
 
               > To see whether the beds are dry.
 
-              “Allow for this session” al [… 531 characters in all …] after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
+              “Allow for this session” also allows [… 519 characters in all …] ter 30 min; after 24 h the agent is told that nobody answered · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1576,17 +1578,17 @@ async fn frozen_slack_questions_that_are_open() {
       text: |
         <@U0ANN> *Q-5* for Ann · Allow it · `site` · `vine/T-5-allow-it`
 
-        May it use *Bash*?
+        Allow *Bash*?
 
         ```
         npm test -- --watch=false
         ```
 
-        Why, as the agent says:
+        The agent's reason:
 
         > To see whether the beds are dry.
 
-        “Allow for this se [… 540 characters in all …] after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
+        “Allow for this session” al [… 528 characters in all …] ter 30 min; after 24 h the agent is told that nobody answered · <https://vine.example.org/tasks/T-5>
       user: U0BOT
     ");
     let task = day.open("Approve it", plan()).await;
@@ -1595,15 +1597,15 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-6* Approve it
-              `site` · from `main` to `vine/T-6-approve-it` · asked by Ann
-              Waits for an answer · <https://vine.example.org/tasks/T-6>
+              `site` · from `main` to `vine/T-6-approve-it` · requested by Ann
+              Waiting for an answer · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-6* Approve it
-        `site` · from `main` to `vine/T-6-approve-it` · asked by Ann
-        Waits for an answer · <https://vine.example.org/tasks/T-6>
+        `site` · from `main` to `vine/T-6-approve-it` · requested by Ann
+        Waiting for an answer · <https://vine.example.org/tasks/T-6>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1611,7 +1613,7 @@ async fn frozen_slack_questions_that_are_open() {
             text: |
               *Q-6* for Ann · Approve it · `site` · `vine/T-6-approve-it`
 
-              Is this plan good?
+              Approve this plan?
 
               > ## Plan
               >
@@ -1620,7 +1622,7 @@ async fn frozen_slack_questions_that_are_open() {
               >
               > `make water`
 
-              Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-6>
+              Or reply `approve`, or describe what to change in a sentence (or `send back: …`). Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1637,7 +1639,7 @@ async fn frozen_slack_questions_that_are_open() {
       text: |
         <@U0ANN> *Q-6* for Ann · Approve it · `site` · `vine/T-6-approve-it`
 
-        Is this plan good?
+        Approve this plan?
 
         > ## Plan
         >
@@ -1646,7 +1648,7 @@ async fn frozen_slack_questions_that_are_open() {
         >
         > `make water`
 
-        Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-6>
+        Or reply `approve`, or describe what to change in a sentence (or `send back: …`). Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-6>
       user: U0BOT
     ");
 
@@ -1656,26 +1658,7 @@ async fn frozen_slack_questions_that_are_open() {
             .as_str()
             .is_some_and(|text| text.contains("for people"))
     };
-    assert_snapshot!(scene.those(room).await, @"
-    - blocks:
-        - text:
-            text: |
-              *6 questions wait for people* in `site`:
-
-              • *Q-1* since 30 min: Which plant should the hedge be of? · <https://vine.example.org/tasks/T-1>
-              • *Q-2* since 30 min: Which tools may be bought? · <https://v [… 607 characters in all …] g/tasks/T-5>
-              • *Q-6* since 30 min: Is this plan good: ## Plan · <https://vine.example.org/tasks/T-6>
-            type: mrkdwn
-            verbatim: true
-          type: section
-      text: |
-        *6 questions wait for people* in `site`:
-
-        • *Q-1* since 30 min: Which plant should the hedge be of? · <https://vine.example.org/tasks/T-1>
-        • *Q-2* since 30 min: Which tools may be bought? · <https://v [… 607 characters in all …] g/tasks/T-5>
-        • *Q-6* since 30 min: Is this plan good: ## Plan · <https://vine.example.org/tasks/T-6>
-      user: U0BOT
-    ");
+    assert_snapshot!(scene.those(room).await, @"[]");
 
     let state = scene.slack.state().await;
     let question = of_bot(&state).find(|one| one["blocks"].to_string().contains("vine_write"));
@@ -1693,7 +1676,7 @@ async fn frozen_slack_questions_that_are_open() {
             1. *Yew* — Green in winter, slow
             2. *Hornbeam* — Quick, loses its leaves
 
-            Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-1>
+            Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-1>
           type: mrkdwn
           verbatim: true
         type: section

@@ -212,7 +212,7 @@ async fn a_worker_says_goodbye_and_takes_no_more_than_it_is_let() {
     // An administrator says how much, and of what.
     let limited = place.say("worker limit w-1 --slots 1 --repo site").await;
     assert_eq!(
-        (&limited["most_slots"], &limited["only_repos"]),
+        (&limited["max_slots"], &limited["only_repos"]),
         (&json!(1), &json!(["site"]))
     );
     let other = place.folder.path().join("other");

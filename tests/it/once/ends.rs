@@ -176,7 +176,7 @@ async fn tokens_are_listed_with_their_last_use_and_revoked() {
         let rows: Value = serde_json::from_str(&said).expect("json");
         let rows = rows["items"].as_array().expect("a list").clone();
         rows.iter()
-            .any(|row| row["owner"] == "Ann" && row["used"].is_string())
+            .any(|row| row["owner"] == "Ann" && row["last_used_at"].is_string())
             .then_some(rows)
     })
     .await;
@@ -188,7 +188,7 @@ async fn tokens_are_listed_with_their_last_use_and_revoked() {
         let row = all.iter().find(|row| row["owner"] == name).expect("listed");
         (
             row["id"].as_str().expect("an id").to_owned(),
-            row["used"].clone(),
+            row["last_used_at"].clone(),
         )
     };
     let ((id, _), (bens, unused)) = (of("Ann"), of("Ben"));

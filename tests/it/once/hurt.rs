@@ -123,7 +123,7 @@ impl Ward {
         let last = self.accepted.last().expect("some were").clone();
         self.place.wait(&last, "done").await;
         for id in &self.accepted {
-            assert_eq!(self.place.wait(id, "done").await["attempt"], 1, "{id}");
+            assert_eq!(self.place.wait(id, "done").await["epoch"], 1, "{id}");
         }
         println!("{} tasks were accepted, all done once", self.accepted.len());
     }
@@ -242,6 +242,6 @@ async fn each_statement_may_fail_once() {
     assert!(fired * 10 > rounds * 9, "{fired} of {rounds}");
     for id in &ward.accepted {
         let shown = ward.done(id).await;
-        assert_eq!(shown["attempt"], 1, "{id}: {shown}");
+        assert_eq!(shown["epoch"], 1, "{id}: {shown}");
     }
 }

@@ -114,7 +114,7 @@ async fn a_task_killed_on_one_worker_goes_on_on_another_from_what_it_had_written
     let _second = place.worker("w-2", 1).await;
     place.say("queue resume").await;
     let done = place.wait(&task, "done").await;
-    let last = done["executions"]
+    let last = done["attempts"]
         .as_array()
         .and_then(|all| all.last())
         .cloned();

@@ -134,7 +134,7 @@ async fn as_process_one_it_takes_away_orphans_and_passes_signals_on() {
     let task = place.task("Orphans", "x").await;
     place
         .wait_for(PATIENCE, &task, "an attempt is over", |shown| {
-            shown["executions"][0]["outcome"].is_string()
+            shown["attempts"][0]["outcome"].is_string()
         })
         .await;
     place.say(&format!("task cancel {task}")).await;

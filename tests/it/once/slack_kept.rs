@@ -189,7 +189,7 @@ async fn slack_ok_means_that_people_can_be_asked() {
     channel.act("archive", archive(true)).await;
     channel
         .place
-        .platform(Some("the channel is archived; open it again"))
+        .platform(Some("the channel is archived; unarchive it"))
         .await;
     channel.act("archive", archive(false)).await;
     channel.place.platform(None).await;
@@ -199,7 +199,7 @@ async fn slack_ok_means_that_people_can_be_asked() {
         .await;
     channel
         .place
-        .platform(Some("invite the bot into the channel"))
+        .platform(Some("invite the bot to the channel"))
         .await;
     channel
         .act("admit", json!({ "channel": channel.id, "user": BOT_USER }))

@@ -79,7 +79,7 @@ async fn transfer_moves_a_team_to_postgresql_and_back_with_nothing_lost() {
     let daemon = place.daemon().await;
     place.answer(&second, &question, "Blue").await;
     let done = place.wait(&second, "done").await;
-    assert_eq!(done["attempt"], 1, "it was never lost");
+    assert_eq!(done["epoch"], 1, "it was never lost");
     assert!(place.log(&second).await.contains("it is Blue"));
     let (question, _) = place.question(&third).await;
     assert_eq!(question, "Q-3", "numbers go on");
@@ -100,7 +100,7 @@ async fn transfer_moves_a_team_to_postgresql_and_back_with_nothing_lost() {
     let refused = place
         .try_shell(&["import", "cut.jsonl"])
         .expect_err("half a file");
-    assert!(refused.contains("the file is not whole"), "{refused}");
+    assert!(refused.contains("the file is incomplete"), "{refused}");
     place.shell(&["import", back]);
 }
 

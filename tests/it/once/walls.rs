@@ -676,7 +676,7 @@ cd "$VINE_WORKTREE"; $v up --wall bubblewrap < /dev/null > wall.txt 2>&1 || true
     let done = place
         .wait_for(Duration::from_secs(100), &task, "it ends", |task| {
             ["done", "failed", "queued"].contains(&task["state"].as_str().unwrap_or_default())
-                && task["attempt"] != 0
+                && task["epoch"] != 0
         })
         .await;
     assert_eq!(

@@ -38,7 +38,7 @@ async fn assert_went_on(place: &Place, tasks: &[String]) {
     for task in tasks {
         let done = place.wait(task, "done").await;
         assert_eq!(
-            done["attempt"], 1,
+            done["epoch"], 1,
             "{task}: nothing was lost, nothing done twice"
         );
     }
@@ -116,7 +116,7 @@ async fn a_machine_that_stood_still_for_a_lease_goes_on_where_it_was() {
     tokio::time::sleep(Duration::from_secs(8)).await;
     let shown = place.show(&task).await;
     assert_eq!(
-        (&shown["state"], &shown["attempt"]),
+        (&shown["state"], &shown["epoch"]),
         (&"running".into(), &1.into()),
         "{shown}"
     );

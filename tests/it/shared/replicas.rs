@@ -246,5 +246,5 @@ async fn replicas_do_not_take_a_worker_for_gone_that_talks_to_another() {
     tokio::time::sleep(Duration::from_secs(6)).await;
     std::fs::write(place.folder.path().join("go"), "").expect("written");
     second.wait(&task, "done").await;
-    assert_eq!(second.show(&task).await["attempt"], 1, "it was never lost");
+    assert_eq!(second.show(&task).await["epoch"], 1, "it was never lost");
 }

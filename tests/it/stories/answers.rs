@@ -258,7 +258,7 @@ async fn answered_late(place: &Place, task: &str, rows: &[Row]) -> Value {
     }
     place
         .wait_for(PATIENCE, task, "it is done again", |shown| {
-            shown["state"] == "done" && shown["executions"][1]["outcome"] == "done"
+            shown["state"] == "done" && shown["attempts"][1]["outcome"] == "done"
         })
         .await
 }
@@ -362,7 +362,7 @@ async fn a_script_hears_each_answer() {
                 place.answer(&task, id, says).await;
             }
             place.say("worker resume w-1").await;
-            let again = |shown: &Value| shown["executions"][1]["outcome"] == "done";
+            let again = |shown: &Value| shown["attempts"][1]["outcome"] == "done";
             done = place
                 .wait_for(PATIENCE, &task, "it is done again", again)
                 .await;

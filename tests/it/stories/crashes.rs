@@ -47,7 +47,7 @@ async fn claude_the_daemon_is_killed_while_a_question_is_open() {
         "delivered once, into the live session"
     );
     assert_eq!(
-        done["executions"].as_array().map(Vec::len),
+        done["attempts"].as_array().map(Vec::len),
         Some(1),
         "one attempt: {done:#}"
     );
@@ -276,7 +276,7 @@ async fn a_worker_survives_an_absence_of_the_daemon_and_reports_what_was_finishe
     let _daemon = place.daemon().await;
     let done = place.wait(&task, "done").await;
     assert_eq!(
-        done["executions"].as_array().map(Vec::len),
+        done["attempts"].as_array().map(Vec::len),
         Some(1),
         "one attempt:\n{}",
         place.log(&task).await

@@ -298,7 +298,7 @@ async fn discord_without_the_words_of_messages_people_answer_all_the_same() {
     let state = guild.server.state().await;
     assert_eq!(
         crate::harness::guild::of_bot(&state)
-            .filter(|one| text(one, "content").contains("I cannot read"))
+            .filter(|one| text(one, "content").contains("AgentVine cannot read"))
             .count(),
         1,
         "said once"

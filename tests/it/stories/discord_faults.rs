@@ -341,7 +341,7 @@ async fn discord_an_intent_or_a_permission_that_was_not_granted_is_said_with_wha
     guild.act("content", json!({ "granted": true })).await;
     guild
         .place
-        .room("site", "make one called #vine-site and let it in")
+        .room("site", "create #vine-site and add the bot to it")
         .await;
 }
 

@@ -23,7 +23,7 @@ async fn claude_a_turn_that_ends_in_a_question_asks_people_and_goes_on_with_the_
     let done = place.wait(&task, "done").await;
     assert_eq!(place.heard("admin answers: Yes, in white"), 1);
     assert_eq!(done["questions"][0]["state"], "delivered");
-    assert_eq!(done["executions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(done["attempts"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +91,7 @@ async fn claude_a_used_up_account_stops_its_worker_from_claiming_and_costs_no_at
         .await;
     place
         .wait_for(PATIENCE, &task, "it was tried", |shown| {
-            shown["executions"][0]["outcome"] == "failed"
+            shown["attempts"][0]["outcome"] == "failed"
         })
         .await;
     let next = place.task("Next", "MODEL: finish Next.").await;
@@ -112,7 +112,7 @@ async fn claude_a_used_up_account_stops_its_worker_from_claiming_and_costs_no_at
     tokio::time::sleep(Duration::from_secs(1)).await;
     let waiting = place.show(&next).await;
     assert_eq!(
-        (&waiting["state"], &waiting["attempt"]),
+        (&waiting["state"], &waiting["epoch"]),
         (&"queued".into(), &0.into()),
         "it did not run into the same limit"
     );

@@ -27,7 +27,7 @@ impl Place {
     async fn attempts(&self, tasks: &[String]) -> u64 {
         let mut attempts = 0;
         for task in tasks {
-            attempts += self.show(task).await["attempt"].as_u64().expect("a number");
+            attempts += self.show(task).await["epoch"].as_u64().expect("a number");
         }
         attempts
     }
@@ -60,11 +60,7 @@ async fn claude_a_worker_with_a_wrong_key_beside_a_good_one_costs_no_task() {
     let _good = place.worker("w-good", 4).await;
     for task in &tasks {
         let done = place.wait(task, "done").await;
-        let last = done["executions"]
-            .as_array()
-            .expect("a list")
-            .last()
-            .cloned();
+        let last = done["attempts"].as_array().expect("a list").last().cloned();
         assert_eq!(last.expect("one")["worker"], "w-good", "{done:#}");
         assert_eq!(done["failures"], 0);
     }
@@ -138,9 +134,9 @@ async fn a_repository_that_is_gone_stops_no_other_and_its_tasks_wait_for_it() {
     place.wait(words(&made["id"]), "done").await;
     let worker = place.say("worker show w-1").await;
     assert_eq!(worker["state"], "IDLE", "{worker:#}");
-    assert_eq!(worker["without"][0]["repo"], "site", "{worker:#}");
+    assert_eq!(worker["paused_repos"][0]["repo"], "site", "{worker:#}");
     assert!(
-        words(&worker["without"][0]["why"]).contains("no such folder"),
+        words(&worker["paused_repos"][0]["why"]).contains("no such folder"),
         "{worker:#}"
     );
     assert_eq!(
@@ -176,7 +172,7 @@ async fn an_agent_that_is_missing_is_an_error_of_its_worker_and_is_found_when_it
         words(&ill["trouble"]).contains("npm install -g @anthropic-ai/claude-code"),
         "{ill:#}"
     );
-    assert_eq!(place.show(&task).await["attempt"], 0, "nothing was tried");
+    assert_eq!(place.show(&task).await["epoch"], 0, "nothing was tried");
     std::os::unix::fs::symlink(crate::harness::claude(), &program).expect("installed");
     place.wait(&task, "done").await;
 }
@@ -203,7 +199,7 @@ async fn a_task_that_fills_the_disk_makes_two_workers_ill_at_most() {
         "{dead:#}"
     );
     assert_eq!(
-        dead["executions"].as_array().map(Vec::len),
+        dead["attempts"].as_array().map(Vec::len),
         Some(2),
         "{dead:#}"
     );
@@ -283,7 +279,7 @@ async fn claude_what_an_attempt_cost_is_known_however_it_ended() {
         .at_work()
         .await;
     let paid = |shown: &Value| {
-        let usage = &shown["executions"][0]["usage"];
+        let usage = &shown["attempts"][0]["usage"];
         usage["input_tokens"].as_u64().unwrap_or(0) > 0
     };
     let cancelled = place.task("Cancelled", "MODEL: ask Which? | a | b").await;
@@ -292,14 +288,14 @@ async fn claude_what_an_attempt_cost_is_known_however_it_ended() {
     let shown = place
         .wait_for(PATIENCE, &cancelled, "its cost is known", paid)
         .await;
-    assert_eq!(shown["executions"][0]["outcome"], "cancelled");
+    assert_eq!(shown["attempts"][0]["outcome"], "cancelled");
     let parked = place.task("Parked", "MODEL: ask Which? | a | b").await;
     let shown = place
         .wait_for(
             PATIENCE,
             &parked,
             "it is parked and its cost is known",
-            |shown| shown["executions"][0]["outcome"] == "parked" && paid(shown),
+            |shown| shown["attempts"][0]["outcome"] == "parked" && paid(shown),
         )
         .await;
     assert_eq!(shown["state"], "waiting");

@@ -88,7 +88,7 @@ async fn of_attempts_that_end_together_each_is_taken_or_refused_for_itself() {
         .claim(&Claim {
             slots: 9,
             wait: 5.0,
-            without: Vec::new(),
+            except_repos: Vec::new(),
         })
         .await
         .expect("claimed");

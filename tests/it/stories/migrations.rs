@@ -71,8 +71,7 @@ async fn migrations_of_a_newer_program_are_left_alone_until_they_take_something_
     base.sql("UPDATE settings SET needs = 9999");
     let refused = try_open(&base, clock.clone()).await.err().expect("refused");
     assert!(
-        refused.contains("needs a program that knows tables of version 9999")
-            && refused.contains("restore a backup"),
+        refused.contains("needs schema version 9999") && refused.contains("restore a backup"),
         "{refused}"
     );
 
@@ -83,7 +82,7 @@ async fn migrations_of_a_newer_program_are_left_alone_until_they_take_something_
     );
     let refused = try_open(&base, clock).await.err().expect("refused");
     assert!(
-        refused.contains("made by a development version"),
+        refused.contains("created by a development version"),
         "{refused}"
     );
 }

@@ -51,7 +51,7 @@ async fn claude_a_note_reaches_the_agent_at_work_once_and_is_acknowledged_when_k
             .contains("The agent has received the note from")
     );
     assert_eq!(
-        done["executions"].as_array().map(Vec::len),
+        done["attempts"].as_array().map(Vec::len),
         Some(1),
         "in the same run"
     );

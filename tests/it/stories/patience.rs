@@ -357,7 +357,7 @@ async fn claude_hears_that_nobody_answered_and_takes_a_late_answer_up_in_the_sam
     place.answer(&task, &question, "Blue").await;
     let again = place
         .wait_for(PATIENCE, &task, "it is done again", |shown| {
-            shown["executions"][1]["outcome"] == "done"
+            shown["attempts"][1]["outcome"] == "done"
         })
         .await;
     let last = place.model.seen().last().expect("a request").clone();
@@ -373,7 +373,7 @@ async fn claude_hears_that_nobody_answered_and_takes_a_late_answer_up_in_the_sam
         .as_array()
         .expect("a timeline")
         .iter()
-        .map(|hop| hop["station"].as_str().expect("a name"))
+        .map(|hop| hop["milestone"].as_str().expect("a name"))
         .collect();
     assert_eq!(
         stations,
@@ -414,7 +414,7 @@ async fn claude_at_work_after_its_question_was_given_up_gets_the_late_answer_in_
     assert_eq!(
         (
             &done["questions"][0]["state"],
-            done["executions"].as_array().map(Vec::len)
+            done["attempts"].as_array().map(Vec::len)
         ),
         (&"delivered".into(), Some(1))
     );
@@ -439,7 +439,7 @@ async fn a_script_that_went_on_without_an_answer_is_run_once_more_with_the_late_
     assert_eq!(
         (
             &done["report"]["summary"],
-            done["executions"].as_array().map(Vec::len)
+            done["attempts"].as_array().map(Vec::len)
         ),
         (&"Blue".into(), Some(2)),
         "{done:#}"

@@ -177,7 +177,7 @@ async fn a_second_worker_on_the_same_folder_is_refused_and_the_first_goes_on() {
     place.answer(&task, &question, "yes").await;
     let done = place.wait(&task, "done").await;
     assert_eq!(
-        done["executions"].as_array().map(Vec::len),
+        done["attempts"].as_array().map(Vec::len),
         Some(1),
         "{done:#}"
     );

@@ -53,7 +53,7 @@ async fn claude_the_next_task_of_a_repository_is_begun_in_the_warm_session_in_a_
     );
     place.answer(&second, &question, "yes").await;
     let done = place.wait(&second, "done").await;
-    assert_eq!(done["executions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(done["attempts"].as_array().map(Vec::len), Some(1));
     let seen = place.model.seen();
     let last = seen.last().expect("a request");
     assert!(
@@ -153,7 +153,7 @@ async fn starts(sessions: &str) -> Vec<f64> {
     for (number, task) in tasks.iter().enumerate() {
         let done = place.wait(task, "done").await;
         let claimed: vine_domain::Timestamp =
-            serde_json::from_value(done["executions"][0]["started"].clone()).expect("a time");
+            serde_json::from_value(done["attempts"][0]["started_at"].clone()).expect("a time");
         let seen = place.model.seen();
         let first = seen
             .iter()

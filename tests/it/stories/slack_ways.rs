@@ -324,7 +324,7 @@ async fn slack_a_channel_that_was_closed_or_that_we_were_put_out_of_is_named_unt
         .await;
     channel
         .place
-        .room("site", "invite the bot into the channel")
+        .room("site", "invite the bot to the channel")
         .await;
     channel
         .act("admit", json!({ "channel": channel.id, "user": BOT_USER }))

@@ -58,7 +58,7 @@ async fn a_worker_that_stood_still_stops_its_own_agent_and_starts_over() {
     open_gate(&place, 2);
     let done = place.wait(&task, "done").await;
     assert_eq!(
-        (done["attempt"].as_u64(), done["report"]["summary"].as_str()),
+        (done["epoch"].as_u64(), done["report"]["summary"].as_str()),
         (Some(2), Some("finished attempt 2"))
     );
     assert_eq!(
@@ -83,7 +83,7 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
     let _other = place.worker("w-2", 1).await;
     place
         .wait_for(LEASE_AND_MORE, &task, "another attempt runs", |shown| {
-            shown["state"] == "running" && shown["attempt"] == 2
+            shown["state"] == "running" && shown["epoch"] == 2
         })
         .await;
     // On one machine the new owner makes sure that nobody else is at work.
@@ -98,7 +98,10 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
     // By the daemon's answer to its beat or to its report, whichever comes first.
     until(PATIENCE, "the old attempt is given up", || {
         let said = still.output();
-        let ways = ["stopped, the lease has ended", "the daemon refused the report"];
+        let ways = [
+            "stopped, the lease has ended",
+            "the daemon refused the report",
+        ];
         ways.iter().any(|way| said.contains(way)).then_some(())
     })
     .await;
@@ -117,7 +120,7 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
         ),
         "attempt 2"
     );
-    let outcomes: Vec<_> = after["executions"]
+    let outcomes: Vec<_> = after["attempts"]
         .as_array()
         .expect("attempts")
         .iter()

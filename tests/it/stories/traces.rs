@@ -151,7 +151,7 @@ async fn a_question_becomes_one_trace_with_a_span_for_each_hop() {
     );
     let begun = Duration::from_nanos(root.start_time_unix_nano).as_millis();
     let stored: vine_domain::Timestamp =
-        serde_json::from_value(asked["asked"].clone()).expect("a time");
+        serde_json::from_value(asked["asked_at"].clone()).expect("a time");
     assert_eq!(
         begun,
         u128::from(stored.0.unsigned_abs()),

@@ -52,7 +52,7 @@ async fn assert_failed(place: &Place, task: &str, expected: &Expected) {
 
 /// A task that is tried again by itself: queued for later, with the reason in log and thread.
 async fn assert_tried_again(place: &Place, task: &str, says: &str) -> Value {
-    let queued = |shown: &Value| shown["state"] == "queued" && shown["attempt"] == 1;
+    let queued = |shown: &Value| shown["state"] == "queued" && shown["epoch"] == 1;
     let shown = place
         .wait_for(PATIENCE, task, "it is queued again", queued)
         .await;
@@ -88,14 +88,14 @@ async fn the_agent_crashes() {
     place.say(&format!("task retry {task}")).await;
     place
         .wait_for(PATIENCE, &task, "the second attempt failed", |shown| {
-            shown["attempt"] == 2 && shown["state"] == "queued"
+            shown["epoch"] == 2 && shown["state"] == "queued"
         })
         .await;
 }
 
 /// A task that goes back uncounted, since its place is ill: the thread says so once.
 async fn assert_handed_back(place: &Place, task: &str, says: &str) -> Value {
-    let back = |shown: &Value| shown["state"] == "queued" && shown["attempt"] == 1;
+    let back = |shown: &Value| shown["state"] == "queued" && shown["epoch"] == 1;
     let shown = place
         .wait_for(PATIENCE, task, "it was handed back", back)
         .await;
@@ -237,7 +237,7 @@ async fn the_agent_does_not_start() {
         why.contains("w-1 is ERROR") && why.contains("does not start"),
         "{why}"
     );
-    assert_eq!(place.show(&task).await["attempt"], 0, "nothing was tried");
+    assert_eq!(place.show(&task).await["epoch"], 0, "nothing was tried");
 }
 
 #[tokio::test(flavor = "multi_thread")]

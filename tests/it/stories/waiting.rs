@@ -229,7 +229,7 @@ async fn claude_held_agents_take_no_slot_and_an_answer_goes_ahead_of_new_work() 
         "the answered one did not wait for other people's work"
     );
     let ended = |shown: &serde_json::Value| {
-        shown["executions"][0]["ended"]
+        shown["attempts"][0]["ended_at"]
             .as_str()
             .expect("ended")
             .to_owned()
@@ -240,7 +240,7 @@ async fn claude_held_agents_take_no_slot_and_an_answer_goes_ahead_of_new_work() 
         "the answered one was first"
     );
     assert_eq!(
-        asking["executions"].as_array().map(Vec::len),
+        asking["attempts"].as_array().map(Vec::len),
         Some(1),
         "it was never parked"
     );

@@ -84,10 +84,10 @@ impl Bench {
             repo,
             branch: "vine/T-1-paint".parse().expect("a branch"),
             requester: "Ann".into(),
-            created: Timestamp(7),
+            created_at: Timestamp(7),
             resume: None,
             unheard: false,
-            work: None,
+            unfinished_work: None,
             answered: vec![],
         };
         Self { folder, task }
@@ -122,7 +122,7 @@ impl Bench {
     /// Starts another attempt with what the previous one pushed.
     fn hand_on(&mut self, epoch: u64, kept: ReportKeptWork) {
         self.task.attempt.epoch = Epoch(epoch);
-        self.task.work = kept.name.map(|name| UnfinishedWork {
+        self.task.unfinished_work = kept.name.map(|name| UnfinishedWork {
             name,
             commit: kept.commit.expect("a commit"),
         });
@@ -417,7 +417,7 @@ async fn another_worker_goes_on_from_what_was_pushed() {
         .expect("kept")
         .expect("something");
     bench.task.attempt.epoch = Epoch(2);
-    bench.task.work = kept.name.map(|name| UnfinishedWork {
+    bench.task.unfinished_work = kept.name.map(|name| UnfinishedWork {
         name,
         commit: kept.commit.expect("a commit"),
     });
@@ -812,7 +812,8 @@ async fn asked(workspace: &mut Workspace, known: &KnownSecrets) -> ReportKeptWor
 /// The folder of a task that is over, as found for a requested push.
 fn orphan(bench: &Bench) -> Workspace {
     let (state, task) = (bench.state("w-1"), &bench.task);
-    let record = FolderRecord::retired(&state, task.attempt.task, task.created).expect("a record");
+    let record =
+        FolderRecord::retired(&state, task.attempt.task, task.created_at).expect("a record");
     Workspace::of_orphan(&state, record, &git_config())
 }
 
@@ -855,7 +856,7 @@ async fn what_looks_like_a_secret_is_named_before_it_leaves_and_goes_out_when_as
         (Some("refs/heads/vine/T-1-paint"), vec![])
     );
     assert_eq!(bench.shows("vine/T-1-paint", "plain"), "text");
-    assert!(FolderRecord::retired(&bench.state("w-1"), TaskId(1), bench.task.created).is_none());
+    assert!(FolderRecord::retired(&bench.state("w-1"), TaskId(1), bench.task.created_at).is_none());
 }
 
 #[tokio::test]

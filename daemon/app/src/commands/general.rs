@@ -1,13 +1,14 @@
 //! `status`, `whoami`, `help`
 
 use serde_json::json;
+use vine_api::{QuestionView, TaskView, WorkerView};
 use vine_domain::{
     Role, Task, Timestamp, Worker, WorkerState, access::ListScope, ports::TaskFilter,
 };
 use vine_grammar::Command;
 
 use super::{CommandOutput, question, task};
-use crate::{App, AppError, AppResult, Caller, health::PlatformHealth, texts, view};
+use crate::{App, AppError, AppResult, Caller, health::PlatformHealth, texts};
 
 /// At most this many questions are shown.
 const QUESTIONS: u32 = 20;
@@ -32,7 +33,7 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     let questions = app.open_questions(caller, QUESTIONS).await?;
     let workers = app.store.workers().await?;
     let depths = app.store.depths().await?;
-    let queues = view::queues(&depths);
+    let queues = depths.named();
     let waiting = texts::counted(depths.open_questions, "open question", "open questions");
     let (tasks, crew) = (counted_tasks(&running), crew(&workers, now));
     let mut lines = vec![format!("{waiting}, {tasks}, {crew}")];
@@ -76,10 +77,10 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     );
     let data = json!({
         "id": "status", "state": if depths.paused { "paused" } else { "open" },
-        "questions": questions.iter().map(view::question).collect::<Vec<_>>(),
-        "running": running.iter().map(view::task_row).collect::<Vec<_>>(),
-        "workers": workers.iter().map(|row| view::worker(row, now)).collect::<Vec<_>>(),
-        "adapters": adapters.iter().map(|(platform, health)| view::adapter(platform, health)).collect::<Vec<_>>(),
+        "questions": questions.iter().map(QuestionView::of).collect::<Vec<_>>(),
+        "running": running.iter().map(TaskView::row).collect::<Vec<_>>(),
+        "workers": workers.iter().map(|row| WorkerView::of(row, now)).collect::<Vec<_>>(),
+        "adapters": adapters.iter().map(|(platform, health)| health.view(platform)).collect::<Vec<_>>(),
         "hints": hints, "refused_settings": refused, "too_large": too_large,
         "queues": queues.iter().map(|(name, depth)| json!({ "id": name, "depth": depth })).collect::<Vec<_>>(),
     });
@@ -120,8 +121,8 @@ async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> AppResult<C
     lines.extend(running.iter().map(|running| task::line(app, running)));
     let data = json!({
         "id": "status", "state": state,
-        "questions": shown.map(view::question).collect::<Vec<_>>(),
-        "running": running.iter().map(view::task_row).collect::<Vec<_>>(),
+        "questions": shown.map(QuestionView::of).collect::<Vec<_>>(),
+        "running": running.iter().map(TaskView::row).collect::<Vec<_>>(),
     });
     Ok(CommandOutput::new(lines.join("\n"), data))
 }

@@ -8,6 +8,7 @@ mod session;
 mod task;
 mod worker;
 
+use serde::Serialize;
 use serde_json::Value;
 use vine_grammar::Command;
 
@@ -23,18 +24,18 @@ pub struct CommandOutput {
 }
 
 impl CommandOutput {
-    pub(crate) fn new(text: impl Into<String>, data: Value) -> Self {
+    pub(crate) fn new(text: impl Into<String>, data: impl Serialize) -> Self {
         Self {
             text: text.into(),
-            data,
+            data: serde_json::to_value(data).expect("views are JSON"),
         }
     }
 
     /// A listing: a line and an object for each thing, or `empty` when there is none.
-    fn list<T>(
+    fn list<T, V: Serialize>(
         things: &[T],
         line: impl Fn(&T) -> String,
-        data: impl Fn(&T) -> Value,
+        data: impl Fn(&T) -> V,
         empty: &str,
     ) -> Self {
         let lines: Vec<_> = things.iter().map(line).collect();
@@ -43,10 +44,7 @@ impl CommandOutput {
         } else {
             lines.join("\n")
         };
-        Self {
-            text,
-            data: things.iter().map(data).collect(),
-        }
+        Self::new(text, things.iter().map(data).collect::<Vec<_>>())
     }
 }
 

@@ -1,10 +1,11 @@
 //! `question ...`
 
+use vine_api::QuestionView;
 use vine_domain::{Question, QuestionState, uuid_of};
 use vine_grammar::QuestionVerb;
 
 use super::CommandOutput;
-use crate::{App, AppResult, Caller, texts, view};
+use crate::{App, AppResult, Caller, texts};
 
 pub async fn run(
     app: &App,
@@ -18,7 +19,7 @@ pub async fn run(
             Ok(CommandOutput::list(
                 &questions,
                 line,
-                view::question,
+                QuestionView::of,
                 "Nothing needs an answer.",
             ))
         }
@@ -36,7 +37,7 @@ pub async fn run(
             );
             Ok(CommandOutput::new(
                 text,
-                view::question_whole(&question, &stations),
+                QuestionView::whole(&question, &stations),
             ))
         }
         QuestionVerb::Answer { question, text } => {
@@ -50,7 +51,7 @@ pub async fn run(
                 .await?;
             Ok(CommandOutput::new(
                 line(&answered),
-                view::question(&answered),
+                QuestionView::of(&answered),
             ))
         }
     }

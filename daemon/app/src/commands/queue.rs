@@ -1,6 +1,7 @@
 //! `queue ...`
 
 use std::collections::BTreeSet;
+use vine_api::TaskView;
 
 use serde_json::json;
 use vine_domain::{
@@ -10,7 +11,7 @@ use vine_domain::{
 use vine_grammar::{BulkFilter, QueueVerb};
 
 use super::{CommandOutput, task};
-use crate::{App, AppResult, Caller, texts, view};
+use crate::{App, AppResult, Caller, texts};
 
 pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> AppResult<CommandOutput> {
     match verb {
@@ -27,7 +28,7 @@ pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> AppResult<Comma
             Ok(CommandOutput::list(
                 &dead,
                 |dead| task::line(app, dead),
-                view::task_row,
+                TaskView::row,
                 "No dead tasks.",
             ))
         }
@@ -157,7 +158,7 @@ async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     app.allow(caller, Verb::See, None, "queues").await?;
     let depths = app.store.depths().await?;
     let state = if depths.paused { "paused" } else { "open" };
-    let queues = view::queues(&depths);
+    let queues = depths.named();
     let text: Vec<_> = queues
         .iter()
         .map(|(name, depth)| format!("{name:<22} {depth}"))
@@ -171,7 +172,7 @@ async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     } else {
         ""
     };
-    Ok(CommandOutput::new(text.join("\n") + paused, data.into()))
+    Ok(CommandOutput::new(text.join("\n") + paused, data))
 }
 
 async fn pause(

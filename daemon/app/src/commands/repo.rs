@@ -1,6 +1,7 @@
 //! `repo ...`
 
 use serde_json::{Value, json};
+use vine_api::RepoView;
 use vine_domain::{
     Repo, Slug, Verb,
     repo::{Push, Source},
@@ -8,7 +9,7 @@ use vine_domain::{
 use vine_grammar::{OrDefault as Choice, RepoVerb};
 
 use super::CommandOutput;
-use crate::{App, AppError, AppResult, Caller, Missing, guards::GuardPatch, texts, view};
+use crate::{App, AppError, AppResult, Caller, Missing, guards::GuardPatch, texts};
 
 pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<CommandOutput> {
     match verb {
@@ -38,7 +39,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
                 guard,
             };
             app.add_repo(&repo).await?;
-            Ok(CommandOutput::new(line(&repo), view::repo(&repo)))
+            Ok(CommandOutput::new(line(&repo), RepoView::of(&repo)))
         }
         RepoVerb::Set {
             name,
@@ -64,7 +65,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
                 });
             Ok(CommandOutput::new(
                 format!("{}{none}", line(&repo)),
-                view::repo(&repo),
+                RepoView::of(&repo),
             ))
         }
         RepoVerb::Remove { name } => {
@@ -88,14 +89,14 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
         RepoVerb::List => Ok(CommandOutput::list(
             &app.repos(caller).await?,
             line,
-            view::repo,
+            RepoView::of,
             "No repositories. `repo add <name> <path or URL>` adds one.",
         )),
         RepoVerb::Show { name } => {
             app.allow(caller, Verb::See, Some(&name), &format!("repo {name}"))
                 .await?;
             let repo = app.repo(&name).await?;
-            Ok(CommandOutput::new(line(&repo), view::repo(&repo)))
+            Ok(CommandOutput::new(line(&repo), RepoView::of(&repo)))
         }
         RepoVerb::Room {
             name,

@@ -1,14 +1,15 @@
 //! `session ...`
 
+use vine_api::{GrantView, SessionView};
 use vine_domain::{Ask, Question, Session, SessionState, grants};
 use vine_grammar::SessionVerb;
 
 use super::CommandOutput;
-use crate::{App, AppResult, Caller, view};
+use crate::{App, AppResult, Caller};
 
 pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> AppResult<CommandOutput> {
     let now = app.clock.now();
-    let one = |session: &Session| CommandOutput::new(line(session), view::session(session, now));
+    let one = |session: &Session| CommandOutput::new(line(session), SessionView::of(session, now));
     match verb {
         SessionVerb::List { all, range } => {
             let sessions: Vec<Session> = app
@@ -20,19 +21,21 @@ pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> AppResult<Com
             Ok(CommandOutput::list(
                 &sessions,
                 line,
-                |session| view::session(session, now),
+                |session| SessionView::of(session, now),
                 "No live sessions.",
             ))
         }
         SessionVerb::Show { session } => {
             let session = app.look_at_session(caller, session).await?;
             let grants = app.grants_of(&session).await?;
-            let mut value = view::session(&session, now);
-            value["granted"] = grants.iter().map(view::grant).collect();
+            let view = SessionView {
+                granted: Some(grants.iter().map(GrantView::of).collect()),
+                ..SessionView::of(&session, now)
+            };
             let told: String = grants.iter().map(granted).collect();
             Ok(CommandOutput::new(
                 format!("{}{told}", line(&session)),
-                value,
+                view,
             ))
         }
         SessionVerb::End { session } => Ok(one(&app.order_session(caller, session, true).await?)),

@@ -1,12 +1,13 @@
 //! `task ...`
 
+use vine_api::TaskView;
 use vine_domain::{
     Task, TaskId, TaskState, Timestamp, WorkerState, lifecycle::TaskAction, ports::TaskFilter,
 };
 use vine_grammar::TaskVerb;
 
 use super::CommandOutput;
-use crate::{App, AppError, AppResult, Caller, tasks::TaskRequest, texts, view};
+use crate::{App, AppError, AppResult, Caller, tasks::TaskRequest, texts};
 
 pub async fn run(
     app: &App,
@@ -44,7 +45,7 @@ pub async fn run(
                     app.settings().link,
                     task.id
                 ),
-                view::task(&task),
+                TaskView::of(&task),
             ))
         }
         TaskVerb::List { state, repo, range } => {
@@ -63,7 +64,7 @@ pub async fn run(
             Ok(CommandOutput::list(
                 &tasks,
                 |task| line(app, task),
-                view::task_row,
+                TaskView::row,
                 "No tasks. `task new <title>` creates one.",
             ))
         }
@@ -91,7 +92,7 @@ pub async fn ordered(
     order: TaskAction,
 ) -> AppResult<CommandOutput> {
     let task = app.order(caller, id, order).await?;
-    Ok(CommandOutput::new(line(app, &task), view::task(&task)))
+    Ok(CommandOutput::new(line(app, &task), TaskView::of(&task)))
 }
 
 /// A task in one line.
@@ -125,24 +126,21 @@ fn named(task: Option<TaskId>) -> AppResult<TaskId> {
 }
 
 async fn show(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
-    let task = app.look_at(caller, id).await?;
-    let questions = app.store.questions_of(id).await?;
-    let executions = app.store.executions(id).await?;
-    let notes = app.store.notes_of(id).await?;
-    app.seen(caller, &task.repo, &questions).await?;
+    let whole = app.task_with_parts(caller, id).await?;
+    let task = &whole.task;
     let mut lines = vec![
-        line(app, &task),
+        line(app, task),
         format!(
             "from {} to {}, requested by {}",
             task.base, task.branch, task.requester
         ),
     ];
-    lines.extend(questions.iter().map(super::question::line));
-    lines.push(outcome(&task));
-    lines.extend(texts::total(&executions).map(|spent| format!("all attempts: {spent}")));
+    lines.extend(whole.questions.iter().map(super::question::line));
+    lines.push(outcome(task));
+    lines.extend(texts::total(&whole.executions).map(|spent| format!("all attempts: {spent}")));
     Ok(CommandOutput::new(
         lines.join("\n").trim_end(),
-        view::task_whole(&task, &questions, &notes, &executions),
+        whole.view(),
     ))
 }
 

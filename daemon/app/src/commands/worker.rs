@@ -1,15 +1,16 @@
 //! `worker ...`
 
+use vine_api::WorkerView;
 use vine_domain::{Timestamp, Verb, Worker, worker::WorkerLimits};
 use vine_grammar::WorkerVerb;
 
 use super::CommandOutput;
-use crate::{App, AppResult, Caller, texts, view};
+use crate::{App, AppResult, Caller, texts};
 
 pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> AppResult<CommandOutput> {
     let now = app.clock.now();
     let one =
-        |row: &(Worker, usize, usize)| CommandOutput::new(line(row, now), view::worker(row, now));
+        |row: &(Worker, usize, usize)| CommandOutput::new(line(row, now), WorkerView::of(row, now));
     match verb {
         WorkerVerb::List => {
             app.allow(caller, Verb::See, None, "workers").await?;
@@ -17,7 +18,7 @@ pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> AppResult<Comm
             Ok(CommandOutput::list(
                 &workers,
                 |row| line(row, now),
-                |row| view::worker(row, now),
+                |row| WorkerView::of(row, now),
                 "No workers. `vine worker` starts one.",
             ))
         }
@@ -66,7 +67,7 @@ fn removed(names: &[String]) -> CommandOutput {
                 "{} were removed; their tokens no longer work.",
                 names.join(", ")
             ),
-            names.iter().map(state).collect(),
+            names.iter().map(state).collect::<Vec<_>>(),
         ),
     }
 }

@@ -13,7 +13,7 @@ use vine_domain::{
 };
 
 use super::Metrics;
-use crate::{App, AppResult, spending::NamedSpending, view};
+use crate::{App, AppResult, spending::NamedSpending};
 
 impl App {
     /// The text of `/metrics`.
@@ -114,7 +114,7 @@ impl Exposition {
     }
 
     fn queues(&self, depths: &QueueDepths, ages: &OldestPending, now: Timestamp) {
-        let queues = view::queues(depths);
+        let queues = depths.named();
         self.gauges(
             "vine_queue_depth",
             "Entries in each queue.",

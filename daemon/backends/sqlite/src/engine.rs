@@ -137,9 +137,7 @@ impl Database {
     fn is_there(&self) -> StoreResult<()> {
         self.file.is_ours().map_err(|why| {
             let file = self.file.path.display();
-            StoreError::Unavailable(
-                format!("the database {file} is no longer there: {why}").into(),
-            )
+            StoreError::Unavailable(format!("the database {file} is no longer there: {why}").into())
         })
     }
 

@@ -1,19 +1,19 @@
-//! What people send beside words: the text of files becomes words, everything else is left out, and
-//! its author is told.
+//! What people send in addition to text: the content of text files becomes text, everything else is
+//! left out, and its author is told.
 
 use super::InboundKind;
 
-/// Bytes that an agent can be expected to read as words.
+/// Maximum bytes of a file that an agent can be expected to read as text.
 pub const LIMIT: usize = 128 * 1024;
 
-/// What a message holds, as far as agents get it.
+/// The content of a message, as agents receive it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content {
-    /// Its words, in paragraphs.
+    /// Its texts, one per paragraph.
     pub words: Vec<String>,
-    /// Names of files whose words are still to be fetched.
+    /// Names of files whose content is still to be fetched.
     pub awaited: Vec<String>,
-    /// What no agent gets, a sentence each.
+    /// What agents do not receive, one sentence each.
     pub left_out: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ impl Content {
         }
     }
 
-    /// Adds a file that has come.
+    /// Adds a file that has been fetched.
     pub fn add(&mut self, name: &str, bytes: &[u8]) {
         match in_words(&shown(name), bytes) {
             Ok(words) => self.words.push(words),
@@ -34,7 +34,7 @@ impl Content {
         }
     }
 
-    /// The words, what they are, and what was left out.
+    /// The text, its kind, and what was left out.
     pub fn read(self) -> (String, InboundKind, Option<String>) {
         let words: Vec<String> = self
             .words
@@ -55,7 +55,7 @@ impl Content {
     }
 }
 
-/// Why a file is not even fetched.
+/// Why a file is not fetched at all.
 pub fn unwanted(name: &str, kind: &str, size: u64) -> Option<String> {
     let name = shown(name);
     if ["image/", "video/", "audio/"]
@@ -67,26 +67,26 @@ pub fn unwanted(name: &str, kind: &str, size: u64) -> Option<String> {
     (size > LIMIT as u64).then(|| too_long(&name))
 }
 
-/// A message without anything.
+/// The reply to a message without content.
 pub const EMPTY: &str = "The message is empty, so nothing was done.";
 
-/// Things other than files that people send.
+/// Other things than files that people send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaKind {
-    /// A picture that platforms have ready.
+    /// A platform's ready-made picture.
     Sticker,
-    /// A question to the room.
+    /// A poll of the room.
     Poll,
-    /// Where somebody is.
+    /// A geographic location.
     Location,
     /// Recorded speech.
     Voice,
-    /// Whatever platforms come up with.
+    /// Any other kind.
     Unknown,
 }
 
 impl MediaKind {
-    /// What its author is told.
+    /// The text for its author.
     pub fn left_out(self) -> String {
         let what = match self {
             Self::Sticker => "A sticker",
@@ -102,7 +102,7 @@ impl MediaKind {
 const FORWARDED: &str = "Forwarded";
 const TRANSCRIBED: &str = "Voice message, transcribed by ";
 
-/// Words that somebody passes on from elsewhere.
+/// Text that someone forwards from elsewhere.
 pub fn forwarded(from: Option<&str>, words: &str) -> String {
     match from {
         Some(from) => format!("{FORWARDED} from {from}:\n{words}"),
@@ -110,39 +110,38 @@ pub fn forwarded(from: Option<&str>, words: &str) -> String {
     }
 }
 
-/// What somebody said aloud, as a platform wrote it down.
+/// Speech, as a platform transcribed it.
 pub fn transcribed(by: &str, words: &str) -> String {
     format!("{TRANSCRIBED}{by}:\n{words}")
 }
 
-/// Whether there is a file among these words.
+/// Whether the text contains a file.
 pub fn has_file(text: &str) -> bool {
     let is_head = |line: &str| line.starts_with(HEAD) && line.ends_with(':');
     let mut parts = text.split("\n\n").filter_map(|part| part.lines().next());
     parts.any(is_head)
 }
 
-/// Whether somebody sent what they did not write themselves then and there: something forwarded, a
-/// file, speech. Nothing is decided by that alone.
+/// Whether the text was not typed by its sender: it was forwarded, is a file, or is speech. Such
+/// text alone decides nothing.
 pub fn is_passed_on(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
     let heads = [FORWARDED, TRANSCRIBED, HEAD];
     first.ends_with(':') && heads.iter().any(|head| first.starts_with(head))
 }
 
-/// Whether two sentences tell of the same kind of thing: what stands between backticks is its name.
+/// The sentence without the names between backticks, to compare what kind of thing was left out.
 pub fn kind(left_out: &str) -> String {
     left_out.split('`').step_by(2).collect()
 }
 
-/// How a file's words begin: no name and no content of a file is an answer, an id or a command by
-/// itself.
+/// How a file's text begins, so that no name and no content of a file is an answer, an id or a
+/// command by itself.
 const HEAD: &str = "File ";
 
-/// A file's words.
+/// A file's text.
 ///
-/// # Errors
-/// Says why it has none that an agent could read.
+/// # Errors Why it has no text that an agent could read.
 pub fn in_words(name: &str, bytes: &[u8]) -> Result<String, String> {
     if bytes.len() > LIMIT {
         return Err(too_long(name));
@@ -154,19 +153,19 @@ pub fn in_words(name: &str, bytes: &[u8]) -> Result<String, String> {
     Ok(format!("{HEAD}{name}:\n{text}"))
 }
 
-/// A file's name as it may be shown.
+/// A file's name, safe to show.
 pub fn shown(name: &str) -> String {
     name.chars()
         .filter(|c| !c.is_control() && *c != '`')
         .collect()
 }
 
-/// It never came.
+/// The text for a file that could not be fetched.
 pub fn late(name: &str) -> String {
     format!("`{name}` was left out: it could not be fetched within a minute. Send it again.")
 }
 
-/// It has more than [`LIMIT`].
+/// The text for a file larger than [`LIMIT`].
 pub fn too_long(name: &str) -> String {
     format!(
         "`{name}` was left out: it is larger than {} kB. Add it to the repository, or send the part that \
@@ -175,7 +174,7 @@ pub fn too_long(name: &str) -> String {
     )
 }
 
-/// It is a picture, or whatever else.
+/// The text for a file that is not text.
 pub fn no_text(name: &str) -> String {
     format!(
         "`{name}` was left out: agents can only read text. Add it to the repository, or describe it."
@@ -236,7 +235,7 @@ mod tests {
         ] {
             assert!(is_passed_on(&passed), "{passed}");
         }
-        assert!(!is_passed_on("File a bug first, then go on"));
+        assert!(!is_passed_on("File a bug first, then continue"));
         assert!(has_file(&format!("Use this\n\n{file}")) && !has_file("File a bug"));
     }
 

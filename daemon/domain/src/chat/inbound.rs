@@ -1,4 +1,4 @@
-//! What people do on a platform, as it is stored before the platform hears that we have it.
+//! What people do on a platform, as stored before we acknowledge it to the platform.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -8,8 +8,8 @@ use crate::{
     ids::{MessageId, QuestionId, TaskId, uuid_of},
 };
 
-/// Something a person did on a platform. A translation of the platform's own event and nothing
-/// more: what it means is found out when it is dealt with.
+/// Something a person did on a platform. It only translates the platform's own event; what it means
+/// is decided when it is processed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inbound {
     /// The platform's own id of the event; a second one with the same id is the same event.
@@ -18,28 +18,29 @@ pub struct Inbound {
     pub platform: String,
     /// The platform's stable id of the person; never a display name.
     pub author: String,
-    /// Where it was done.
+    /// Where it happened.
     pub spot: Location,
-    /// The words, verbatim; empty when a message was deleted.
+    /// The text, verbatim; empty if a message was deleted.
     pub text: String,
-    /// What was done with them.
+    /// What the person did.
     #[serde(default)]
     pub act: InboundKind,
-    /// When, by the platform's clock, or up to when its author had looked; `None` where it happens
-    /// in our hands.
+    /// When, by the platform's clock, or up to when its author had seen the room; `None` if it
+    /// happens on our side.
     #[serde(default)]
     pub said: Option<Timestamp>,
-    /// What came with the words and no agent gets, in sentences: a picture, a file that never came.
+    /// What came with the text but does not reach agents, in sentences: a picture, a file that
+    /// could not be fetched.
     #[serde(default)]
     pub left_out: Option<String>,
-    /// Its author waits for an answer that nobody else sees: a press, a command from a menu, a form.
+    /// Whether its author expects a private reply: a press, a command from a menu, a form.
     #[serde(default)]
     pub private: bool,
 }
 
 impl Inbound {
-    /// The key under which its words are used: also when they are said anew by an edit, so that
-    /// dealing with them twice uses them once.
+    /// The key under which its text is used. It stays the same after an edit, so that processing
+    /// the text twice uses it once.
     pub fn key(&self) -> Uuid {
         match &self.act {
             InboundKind::Edited(of) | InboundKind::Deleted(of) => self.key_of(of),
@@ -56,8 +57,8 @@ impl Inbound {
         self.key_of(&self.event)
     }
 
-    /// Whether it was said before `moment`, both by the platform's clock. Words that were said
-    /// before a question was shown must not answer it, however late they come.
+    /// Whether it was sent before `moment`, both by the platform's clock. A message that was sent
+    /// before a question was shown must not answer it, however late it arrives.
     pub fn is_before(&self, moment: Timestamp) -> bool {
         self.said.is_some_and(|said| said < moment)
     }
@@ -67,24 +68,24 @@ impl Inbound {
     }
 }
 
-/// Where something was said.
+/// Where something was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Location {
-    /// In our own words: the console, and buttons that carry our ids.
+    /// In our ids: the console, and buttons that carry them.
     Ours {
-        /// The thread it was said in, if that is a task's.
+        /// The task, if it was sent in its thread.
         task: Option<TaskId>,
         /// The question whose message was replied to, or whose button was pressed.
         question: Option<QuestionId>,
     },
-    /// In the platform's words, to be looked up.
+    /// In the platform's ids, to be looked up.
     Theirs {
         /// The room.
         room: String,
         /// The thread in it.
         thread: Option<String>,
-        /// The message that it is a reply or a reaction to.
+        /// The message that it replies or reacts to.
         reply_to: Option<String>,
     },
 }
@@ -93,49 +94,49 @@ pub enum Location {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "act", content = "of")]
 pub enum InboundKind {
-    /// Said it.
+    /// Sent it.
     #[default]
     Said,
     /// Reacted to a message of ours; the text is the emoji.
     Reacted,
-    /// Pressed the button with this place among its message's.
+    /// Pressed the button with this position among its message's buttons.
     Pressed(usize),
     /// Changed an earlier message, named by its event, into this.
     Edited(String),
-    /// Took an earlier message back.
+    /// Deleted an earlier message, named by its event.
     Deleted(String),
-    /// Said something without words that an agent could get: the text says what.
+    /// Sent something without text for an agent; the text explains what it was.
     Unreadable,
-    /// Said something of which the adapter still fetches words: a file, or an encrypted message
-    /// whose keys are on their way. The same event comes again when it has them; until then it has
-    /// the words that are there, and says what is left out if no more come.
+    /// Sent something whose text the adapter is still fetching: a file, or an encrypted message
+    /// whose keys have not arrived. The same event comes again when it has the text. Until then it
+    /// carries the text so far, and what is left out if the rest does not come.
     Awaited,
 }
 
-/// What a platform's stream brought between two of its positions; stored together or not at all.
+/// What a platform's stream contained between two of its positions; stored together or not at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InboundBatch {
     /// What people did, in order.
     pub events: Vec<Inbound>,
     /// Our own messages as the platform shows them.
     pub echoes: Vec<OurPost>,
-    /// Rooms in which something was said that the platform did not let us read.
+    /// Rooms with messages that the platform did not let us read.
     pub missed: Vec<String>,
-    /// Where to go on reading afterwards, if the platform has such a thing.
+    /// Where to continue reading, if the platform supports that.
     pub cursor: Option<String>,
 }
 
-/// A message of ours that the platform has. It tells where a message was put when we did not live
-/// to hear it.
+/// A message of ours that the platform has. It shows where a message was posted if we stopped
+/// before we learned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OurPost {
-    /// Which message.
+    /// The message.
     pub message: MessageId,
     /// The platform's id of it.
     pub reference: String,
-    /// Which part of it, from 0; long messages are split.
+    /// The part of it, from 0; long messages are split.
     pub part: u32,
-    /// No part follows.
+    /// Whether it is the last part.
     pub last: bool,
 }
 

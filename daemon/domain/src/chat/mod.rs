@@ -1,9 +1,9 @@
-//! What goes into a task's thread and what comes out of it, whatever the platform.
+//! Messages to and from a task's thread, independent of the platform.
 //!
-//! [`Outbound`] is what we say, [`OutboxItem`] the same on its way to one room; [`Inbound`] is what a
-//! person did there.
+//! [`Outbound`] is a message of ours, [`OutboxItem`] the same message on its way to one room, and
+//! [`Inbound`] what a person did.
 
-/// Where people talk in rooms, as `Caller::via` and the store name them.
+/// The platforms that have rooms, as `Caller::via` and the store name them.
 pub const PLATFORMS: [&str; 3] = ["slack", "discord", "matrix"];
 
 pub mod attachment;

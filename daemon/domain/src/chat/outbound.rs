@@ -1,4 +1,4 @@
-//! What we say, and the lines of a thread.
+//! Our messages, and the lines of a thread.
 
 use std::fmt;
 
@@ -14,23 +14,23 @@ use crate::{
 /// A message to be shown in a task's thread.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outbound {
-    /// Identity, and the idempotency key for the platform.
+    /// Its identity, and the idempotency key for the platform.
     pub id: MessageId,
-    /// Where it is to be shown.
+    /// Where to show it.
     pub place: MessagePlace,
-    /// What it is, as far as placing it differs.
+    /// What kind it is; this decides where it is posted.
     pub kind: OutboundKind,
-    /// The words, in the Markdown subset that all platforms can show: bold, code, lists, fenced
+    /// The text, in the Markdown subset that all platforms can show: bold, code, lists, fenced
     /// blocks, links.
     pub text: String,
-    /// Buttons under the words.
+    /// Buttons below the text.
     pub buttons: Vec<Button>,
-    /// Whom it calls: names of people, or a role for everybody who has it.
+    /// Whom it mentions: names of people, or a role for everyone who has it.
     pub calls: Vec<String>,
 }
 
 impl Outbound {
-    /// Words without buttons that call nobody.
+    /// A message without buttons and mentions.
     pub fn new(
         id: MessageId,
         place: MessagePlace,
@@ -47,36 +47,36 @@ impl Outbound {
         }
     }
 
-    /// The same, calling these people.
+    /// The same, mentioning these people.
     pub fn calling(self, calls: Vec<String>) -> Self {
         Self { calls, ..self }
     }
 }
 
-/// Where a message is to be shown.
+/// Where to show a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MessagePlace {
     /// In a task's thread.
     Thread(TaskId),
-    /// In the rooms of a repository, outside of every thread.
+    /// In the rooms of a repository, outside any thread.
     Room(Slug),
-    /// To one person, where they said something.
+    /// To one person, where they wrote.
     Aside(PrivateReply),
 }
 
-/// Where one person is told something in reply, on one platform.
+/// Where one person gets a private reply, on one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrivateReply {
     /// The platform.
     pub platform: String,
     /// The room, as the platform names it.
     pub room: String,
-    /// The thread in it, if it was said in one.
+    /// The thread in it, if they wrote in one.
     pub thread: Option<String>,
-    /// What they said, by the platform's id of the event.
+    /// What it replies to, by the platform's id of the event.
     pub to: String,
-    /// Who, by the platform's id.
+    /// The person, by the platform's id.
     pub author: String,
 }
 
@@ -100,13 +100,13 @@ impl MessagePlace {
     }
 }
 
-/// What a message is, as far as placing it differs.
+/// The kinds of messages that are posted differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum OutboundKind {
-    /// The root of the thread; a later one edits it.
+    /// The root of the thread; later cards edit it.
     Card,
-    /// A question; always a new message, because edits notify nobody.
+    /// A question; always a new message, because an edit notifies nobody.
     Question {
         /// Which.
         question: QuestionId,
@@ -116,7 +116,7 @@ pub enum OutboundKind {
         /// Which.
         question: QuestionId,
     },
-    /// Tells where a note is; a later one edits it.
+    /// Shows a note's state; later ones edit it.
     Note {
         /// Which, by its key.
         note: Uuid,
@@ -137,8 +137,8 @@ impl OutboundKind {
         }
     }
 
-    /// How urgent it is, smaller first: 0 what people wait for, 1 news, 2 where notes are, 3
-    /// states. `begins` says that it makes its thread: then all that follows waits for it.
+    /// How urgent it is, smaller first: 0 what people wait for, 1 news, 2 states of notes, 3 states
+    /// of tasks. `begins`: it creates its thread, so everything after it waits for it.
     pub fn rank(self, begins: bool) -> u8 {
         match self {
             Self::Question { .. } => 0,
@@ -149,7 +149,7 @@ impl OutboundKind {
         }
     }
 
-    /// Whether it changes what was posted before, so that others need not wait for it.
+    /// Whether it edits a posted message, so that others need not wait for it.
     pub fn edits(self, begins: bool) -> bool {
         match self {
             Self::Question { .. } | Self::Notice => false,
@@ -175,21 +175,22 @@ impl OutboundKind {
     }
 }
 
-/// A choice that can be pressed.
+/// A choice that people can press.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Button {
-    /// What stands on it.
+    /// The text on it.
     pub label: String,
-    /// The text that pressing it is the same as sending in reply to the message.
+    /// Pressing it is the same as replying to the message with this text.
     pub says: String,
-    /// Pressing it should be hard to do by accident.
+    /// Whether it should be hard to press by accident.
     pub dangerous: bool,
 }
 
 impl Button {
-    /// The reaction that stands for this button where a platform has no buttons: ✅ and ❌ for yes
-    /// and no, else a number. `index` is its place among its message's buttons. None for a
-    /// dangerous one: a tap is too easily made.
+    /// The reaction that replaces this button on platforms without buttons: ✅ and ❌ for yes and no,
+    /// otherwise a number. `index` is its position among its message's buttons. `None` for a
+    /// dangerous button: a reaction is too easy to tap.
     pub fn sign(&self, index: usize) -> Option<&'static str> {
         const DIGITS: [&str; 10] = ["1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "7️⃣", "8️⃣", "9️⃣", "🔟"];
         match self.says.as_str() {
@@ -220,10 +221,11 @@ impl Button {
     }
 }
 
-/// One line of a thread, either way.
+/// One line of a thread, in either direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Message {
-    /// Its place; later ones are larger.
+    /// Its position; later messages have larger ones.
     pub seq: u64,
     /// Identity.
     pub id: MessageId,
@@ -231,7 +233,7 @@ pub struct Message {
     pub task: Option<TaskId>,
     /// The question it asks, settles or answers.
     pub question: Option<QuestionId>,
-    /// The note it tells of.
+    /// The note whose state it shows.
     pub note: Option<Uuid>,
     /// `vine`, or the person who wrote it.
     pub author: String,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Outbound;
 use crate::{clock::Timestamp, input::Slug};
 
-/// A message on its way to one room, with what is known of its place there.
+/// A message on its way to one room, with what is known about its place there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxItem {
     /// The message.
@@ -14,27 +14,26 @@ pub struct OutboxItem {
     pub platform: String,
     /// The room, as the platform names it.
     pub room: String,
-    /// The repository that it is about; what is said to one person is about none.
+    /// The repository that it is about; `None` for a private reply.
     pub repo: Option<Slug>,
     /// The thread, as the platform names it; `None` before its root is posted.
     pub thread: Option<String>,
-    /// The latest message of ours in the thread, for platforms that show threads as chains of
-    /// replies.
+    /// Our latest message in the thread, for platforms that show threads as chains of replies.
     pub latest: Option<String>,
-    /// The message to edit, for cards, notes and settled questions that were posted before.
+    /// The message to edit, for cards, notes and settled questions that are already posted.
     pub edits: Option<String>,
-    /// What a person said on this platform that this message tells of.
+    /// The person's message on this platform whose disposition this message shows.
     pub about: Option<SourceMessage>,
-    /// The people it calls, as the platform knows them.
+    /// The people it mentions, as the platform knows them.
     pub mentions: Vec<Mention>,
-    /// Where it is already, when the platform showed it to us before we knew that it was posted.
+    /// Where it already is, if the platform showed it to us before we knew that it was posted.
     pub already: Option<String>,
-    /// It may be shown in an end-to-end encrypted room only.
+    /// Whether it may be shown only in an end-to-end encrypted room.
     pub encrypted: bool,
-    /// It may stand there already: an attempt ended unclearly, or a process before this one may
-    /// have posted it.
+    /// Whether it may already be posted: a try ended with an unclear result, or an earlier process
+    /// may have posted it.
     pub again: bool,
-    /// How much of the platform's markup it uses.
+    /// How much of the platform's markup to use.
     pub form: MarkupLevel,
     /// When it was stored.
     pub at: Timestamp,
@@ -42,55 +41,55 @@ pub struct OutboxItem {
     pub attempts: u32,
 }
 
-/// How much of a platform's markup a message uses: what is refused for what it holds goes out in a
-/// plainer form.
+/// How much of a platform's markup a message uses: a message whose content is refused is sent again
+/// in a plainer form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MarkupLevel {
     /// All of it.
     #[default]
     Whole,
-    /// Words alone: no buttons, nobody called.
+    /// Only text: no buttons, no mentions.
     Words,
-    /// A file, and one sentence that says so.
+    /// A file, and one sentence that refers to it.
     File,
 }
 
 impl OutboxItem {
-    /// Since when it stands where it was `posted`, noted `now`: by the platform's clock if that is
-    /// known. What may have been shown before this try, nobody knows when, may have been seen ever
-    /// since it was stored.
+    /// Since when the message is visible where it was `posted`, recorded at `now`: by the
+    /// platform's clock if known. If it may have been posted before this try, it may have been
+    /// visible since it was stored.
     pub fn stands_since(&self, posted: &Posted, now: Timestamp) -> Timestamp {
         let unclear = self.already.is_some() || self.again;
         posted.at.unwrap_or(if unclear { self.at } else { now })
     }
 }
 
-/// Words of a person, and what became of them.
+/// A person's message and its disposition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceMessage {
-    /// The platform's id of what they said.
+    /// The platform's id of the message.
     pub event: String,
-    /// What became of it.
+    /// Its disposition.
     pub fate: Disposition,
 }
 
-/// What became of a person's words.
+/// The outcome of a person's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
     /// Kept for the agent.
     Kept,
-    /// The agent has them, or they are the answer.
+    /// The agent has received it, or it is the answer.
     Taken,
-    /// No agent reads them any more.
+    /// No agent will read it.
     Missed,
 }
 
 /// A person as a platform knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// What we call them.
+    /// The person's name.
     pub name: String,
-    /// The platform's id of them.
+    /// The platform's id of the person.
     pub subject: String,
 }
 
@@ -101,7 +100,7 @@ pub struct Posted {
     pub thread: String,
     /// The message's parts, as the platform names them; at least one. Edits go to the first.
     pub parts: Vec<String>,
-    /// Since when, by the platform's clock, as far as that was asked for and is known.
+    /// When, by the platform's clock, if it was requested and is known.
     #[serde(default)]
     pub at: Option<Timestamp>,
 }

@@ -1,26 +1,26 @@
-//! A message in the pieces that a platform can show.
+//! Splits a message into pieces that a platform can show.
 
 use super::MarkupLevel;
 
-/// A text of more parts comes as a file, after its beginning: nobody reads twenty messages.
+/// A text with more parts is sent as a file after its first part: nobody reads twenty messages.
 const MOST: usize = 4;
 
-/// What one message of a platform carries.
+/// The content of one message on a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// A part of the text.
     Words(String),
-    /// All of it, as a file.
+    /// The whole text, as a file.
     File {
-        /// What it is called.
+        /// The file's name.
         name: String,
         /// Its content.
         text: String,
     },
 }
 
-/// The pieces to post `text` in, which was split into these parts; `called` is what the file of a
-/// long one is called.
+/// The pieces in which to post `text`, which was split into these parts; `called` names the file of
+/// a long text.
 pub fn pieces(text: &str, parts: Vec<String>, called: &str) -> Vec<Piece> {
     if parts.len() <= MOST {
         return parts.into_iter().map(Piece::Words).collect();
@@ -36,7 +36,7 @@ pub fn pieces(text: &str, parts: Vec<String>, called: &str) -> Vec<Piece> {
     ]
 }
 
-/// The same in a form that the platform has not refused.
+/// The same, in a form that the platform accepts.
 pub fn in_form(form: MarkupLevel, text: &str, parts: Vec<String>, called: &str) -> Vec<Piece> {
     if form != MarkupLevel::File {
         return pieces(text, parts, called);
@@ -47,7 +47,7 @@ pub fn in_form(form: MarkupLevel, text: &str, parts: Vec<String>, called: &str) 
     vec![Piece::Words(words), Piece::File { name, text }]
 }
 
-/// What an edit shows: messages that are edited stay one.
+/// The text of an edit: an edited message stays a single message.
 pub fn edited(parts: Vec<String>) -> String {
     let mut parts = parts.into_iter();
     let first = parts.next().unwrap_or_default();

@@ -1,8 +1,8 @@
-//! Which question plain words are for: the one that their author saw when they said them.
+//! Which question a plain message answers: the one that its author saw when writing it.
 //!
-//! Words are unclear only while there is a rival: another question that stood before the same
-//! person a moment before, open or settled. Words that fit just one of them are for that one;
-//! nothing is ever guessed between two.
+//! A message is unclear only while there is a rival: another question, open or settled, that the
+//! same person saw a moment before. A message that fits only one of them is for that one; between
+//! two, nothing is ever guessed.
 
 use std::time::Duration;
 
@@ -13,16 +13,17 @@ use crate::{
     reading::{Fit, decision, fit},
 };
 
-/// So long after a question was settled words may still be meant for it by somebody who has not
-/// seen that: a permission or a plan.
+/// For this long after a permission or a plan was settled, a message may still be meant for it, by
+/// someone who has not seen that it was settled.
 pub const RIVAL_DECISION: Duration = Duration::from_secs(5);
-/// The same for a clarifying question: its answer shows what it was for, and can be corrected.
+/// The same for a clarifying question: its answer shows which question it was for, and can be
+/// corrected.
 pub const RIVAL_CLARIFY: Duration = Duration::from_secs(2);
-/// So long words that read like an answer to a settled question are taken for a second one when no
-/// other question stands there, and their author is told who was first.
+/// For this long after a question was settled, a message that reads like an answer to it counts as
+/// a second answer if no other question is shown, and its author is told who answered first.
 pub const SECOND: Duration = Duration::from_secs(60);
 
-/// A question that stood before whoever spoke.
+/// A question that the author of a message could see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownQuestion {
     /// The question as it is now.
@@ -31,20 +32,21 @@ pub struct ShownQuestion {
     pub until: Option<Timestamp>,
 }
 
-/// What plain words are.
+/// What a plain message is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplyTarget {
-    /// For this question; it may be settled already, then they come second.
+    /// This question; if it is already settled, the message is a second answer.
     Question(QuestionId),
-    /// For one of these open ones, and only their author knows which.
+    /// One of these open questions; only the author knows which.
     Unclear(Vec<QuestionId>),
-    /// For no question.
+    /// No question.
     Note,
 }
 
 impl ShownQuestion {
-    /// As it is to whoever says something at `at`: what they answered themselves is settled for
-    /// them since then, however late we learn of it. What they said before came before.
+    /// The question as seen by the author of a message sent at `at`: one that they answered
+    /// themselves is settled for them by then, however late we learn of it. What they wrote earlier
+    /// came before.
     fn to(&self, by: Option<UserId>, at: Timestamp) -> Self {
         let own = self
             .question
@@ -62,7 +64,7 @@ impl ShownQuestion {
         self.until.is_none_or(|until| at < until)
     }
 
-    /// Settled, at most `span` before.
+    /// Settled less than `span` before.
     fn ended_within(&self, span: Duration, at: Timestamp) -> bool {
         self.until
             .is_some_and(|until| until <= at && at.since(until) < span)
@@ -72,7 +74,7 @@ impl ShownQuestion {
         matches!(self.question.state, QuestionState::Expired { .. })
     }
 
-    /// `by` answered it, and does not say the same again: a second tap may come late.
+    /// Whether `by` answered it and now writes something else: a second tap may come late.
     fn is_done_with(&self, by: Option<UserId>, text: &str) -> bool {
         self.question.answer().is_some_and(|answer| {
             let again = decision(&self.question.ask, text);
@@ -80,7 +82,7 @@ impl ShownQuestion {
         })
     }
 
-    /// Words of `by` say something else than what was decided, or somebody else decided it.
+    /// Whether someone other than `by` answered it.
     fn is_news(&self, by: Option<UserId>) -> bool {
         self.question
             .answer()
@@ -99,7 +101,7 @@ fn rivalry(ask: &Ask) -> Duration {
     }
 }
 
-/// What `text` is, said by `by` at `at`, in a thread where these questions stood before `by`.
+/// What `text` is for, sent by `by` at `at` in a thread where these questions were shown to `by`.
 pub fn target_of(
     text: &str,
     by: Option<UserId>,
@@ -128,7 +130,7 @@ pub fn target_of(
     }
 }
 
-/// The only question that was given up and that the words fit so well.
+/// The expired question that the text fits this well, if there is exactly one.
 fn only_late(text: &str, wanted: &[Fit], stood: &[ShownQuestion]) -> Option<QuestionId> {
     only(stood.iter().filter(|one| one.is_late()), text, wanted)
 }
@@ -145,7 +147,7 @@ fn only<'a>(
     }
 }
 
-/// The only one that the words fit, or fit best.
+/// The question that the text fits, or fits best, if there is exactly one.
 fn best(text: &str, all: &[&ShownQuestion]) -> Option<QuestionId> {
     if let [only] = all {
         return Some(only.question.id);
@@ -167,14 +169,14 @@ fn unclear(text: &str, standing: &[&ShownQuestion]) -> ReplyTarget {
     match (fitting.is_empty(), open.is_empty()) {
         (false, _) => ReplyTarget::Unclear(fitting),
         (true, false) => ReplyTarget::Unclear(open.iter().map(|one| one.question.id).collect()),
-        // All were settled before these words came in.
+        // All were settled before this message was received.
         (true, true) => standing.last().map_or(ReplyTarget::Note, |last| {
             ReplyTarget::Question(last.question.id)
         }),
     }
 }
 
-/// No question stood there any more: a late answer, a second one, or a note.
+/// No question was open any more: a late answer, a second answer, or a note.
 fn to_none_that_stands(
     text: &str,
     by: Option<UserId>,
@@ -199,7 +201,7 @@ fn to_none_that_stands(
     }
 }
 
-/// What answers it can be told from other words.
+/// Whether its answers can be distinguished from other text.
 fn has_choices(ask: &Ask) -> bool {
     match ask {
         Ask::Clarify { items } => items.iter().any(|item| !item.options.is_empty()),
@@ -407,7 +409,7 @@ mod tests {
         assert_eq!(
             said("yes", 900_000, &[late.clone(), open(2, choices(&[]))]),
             to(2),
-            "an open one stands before it"
+            "an open one goes before it"
         );
         assert_eq!(
             said("Blue", 900_000, &[late.clone(), open(2, permission())]),

@@ -1,4 +1,4 @@
-//! Rooms on platforms: where a repository is talked about.
+//! Rooms on platforms, where repositories are discussed.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,18 +11,18 @@ pub struct DesiredRoom {
     pub repo: Slug,
     /// What the room is about, in one line.
     pub topic: String,
-    /// It has to be end-to-end encrypted.
+    /// Whether it must be end-to-end encrypted.
     pub encrypted: bool,
-    /// Who belongs there.
+    /// Its members.
     pub members: Vec<RoomMember>,
 }
 
-/// Somebody who belongs into a room.
+/// A person who belongs in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomMember {
-    /// The platform's id of them.
+    /// The platform's id of the person.
     pub subject: String,
-    /// They may also manage the room.
+    /// Whether the person may also manage the room.
     pub manages: bool,
 }
 

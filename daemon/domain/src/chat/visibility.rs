@@ -1,30 +1,30 @@
-//! Whether a question stood before somebody's eyes. Words that were said before it did cannot be
-//! its answer, however long ago it was asked: platforms are slow at times, and away at others.
+//! Whether a message's author could have seen a question. A message from before the question was
+//! shown cannot answer it, however long ago it was asked: platforms can be slow or unreachable.
 
 use super::Inbound;
 use crate::clock::Timestamp;
 
-/// How far a question is on its way to a platform.
+/// Whether a platform shows a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PostStatus {
-    /// It stands there, since then.
+    /// It has been shown since then.
     Stands(Timestamp),
-    /// Somebody may have posted it, then at the earliest, and has not noted yet how that ended.
+    /// It may have been posted, at this time at the earliest; the result is not recorded yet.
     Perhaps(Timestamp),
 }
 
-/// What is known of somebody's eyes.
+/// Whether an author could have seen a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visibility {
-    /// It stood before them.
+    /// It was visible.
     Yes,
-    /// It did not.
+    /// It was not visible.
     No,
-    /// That shows when it is noted how the posting ended.
+    /// Unknown until the result of posting it is recorded.
     NotYetKnown,
 }
 
-/// Whether who said `event` could see a question, by all that is known of where it is shown.
+/// Whether the author of `event` could have seen a question, given where it is shown.
 pub fn visibility(event: &Inbound, showings: &[PostStatus]) -> Visibility {
     let after = |moment: Timestamp| !event.is_before(moment);
     let stands: Vec<bool> = showings

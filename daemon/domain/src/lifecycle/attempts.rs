@@ -12,9 +12,9 @@ use crate::{
     task::{Loss, Report, TaskState},
 };
 
-/// A lost worker says little about the task, so its pause stays short.
+/// Losing a worker says little about the task, so the pause is short.
 const LOSS_PAUSE: Duration = Duration::from_secs(5);
-/// A task that is handed back again and again keeps the latest of its losses.
+/// A task that is handed back repeatedly keeps only its latest losses.
 const KEPT_LOSSES: usize = 20;
 
 impl ChangeBuilder<'_> {
@@ -75,8 +75,8 @@ impl ChangeBuilder<'_> {
         self.set_back(failure, again)
     }
 
-    /// The place is ill, not the task: it goes on elsewhere, or here when the place is well again.
-    /// People hear of each kind of illness once.
+    /// The worker is unhealthy, not the task: the task continues elsewhere, or here when the worker
+    /// is healthy again. Each kind of problem is announced once.
     fn handed_back(mut self, by: WorkerId, failure: Failure, due: Timestamp) -> DecideResult {
         let is_new = |loss: &Loss| loss.of != Some(failure.kind);
         let is_news = self.current.task.losses.iter().all(is_new);
@@ -87,8 +87,8 @@ impl ChangeBuilder<'_> {
             during: failure.during,
         });
         let made = losses.iter().filter(|loss| loss.during).count();
-        // A place takes work only while it is well, so one that is ill with the same task each time
-        // is ill of it.
+        // A worker takes work only while it is healthy. If it becomes unhealthy with the same task
+        // each time, the task is the cause.
         let same = |loss: &&Loss| loss.by == Some(by) && loss.of == Some(failure.kind);
         let again = losses.iter().filter(same).count();
         let of_place = failure.kind.owner() == FailureOwner::Worker;
@@ -112,7 +112,7 @@ impl ChangeBuilder<'_> {
         self.next(state)
     }
 
-    /// Losses that still count, with this one.
+    /// The losses that still count, including this one.
     fn note_loss(&mut self, loss: Loss) -> &[Loss] {
         let losses = &mut self.change.task.losses;
         losses.push(loss);
@@ -133,7 +133,7 @@ impl ChangeBuilder<'_> {
         self.next(state)
     }
 
-    /// An answer that came in the meantime lets it go on at once.
+    /// If an answer came in the meantime, the task continues at once.
     pub(super) fn parked(mut self, by: WorkerId, attempt: Attempt) -> DecideResult {
         self.held(by, attempt)?;
         self.end("parked", None);
@@ -151,9 +151,7 @@ impl ChangeBuilder<'_> {
             return Err(Refusal::Stale(attempt));
         }
         self.end("lost", None);
-        self.change
-            .log
-            .push(format!("lost contact with the worker: {why}"));
+        self.change.log.push(format!("attempt lost: {why}"));
         if self.open_questions().next().is_some() {
             self.change
                 .says
@@ -189,7 +187,7 @@ impl ChangeBuilder<'_> {
         self.next(state)
     }
 
-    /// Tries again at `again`, or sets the task aside.
+    /// Retries at `again`, or fails the task for good.
     fn set_back(mut self, failure: Failure, again: Option<Timestamp>) -> DecideResult {
         self.change.log.push(format!("failed: {}", failure.what));
         if again.is_none() {
@@ -214,7 +212,7 @@ impl ChangeBuilder<'_> {
         })
     }
 
-    /// An answer came after its question was given up, and the agent does not have it.
+    /// Whether an answer came after its question expired and the agent does not have it.
     fn has_late_answer(&self) -> bool {
         let late = |question: &Question| {
             question.expired.is_some() && matches!(question.state, QuestionState::Answered { .. })
@@ -222,8 +220,8 @@ impl ChangeBuilder<'_> {
         self.current.questions.iter().any(late)
     }
 
-    /// The state of a task whose attempt ended without result: parked while it waits for people,
-    /// else queued.
+    /// The state of a task whose attempt ended without a result: parked while it waits for people,
+    /// otherwise queued.
     fn without_lease(&self, due: Timestamp) -> TaskState {
         if self.open_questions().next().is_some() {
             return TaskState::Waiting { lease: None };

@@ -1,4 +1,4 @@
-//! What a decision gives: a change as data only, or the reason why nothing changes.
+//! The result of a decision: a change, as plain data, or the reason why nothing changes.
 
 use uuid::Uuid;
 
@@ -12,18 +12,18 @@ use crate::{
     task::{Report, Task},
 };
 
-/// A decided change: what is next, what is to be said, what is to be logged. Data only.
+/// A decided change: the next state, what to announce and what to log. Data only.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// The task as it is next; its `version` is still the one that was decided on.
+    /// The task in its next state; its `version` is still the one that the decision is based on.
     pub task: Task,
-    /// Questions that are new or changed.
+    /// New and changed questions.
     pub questions: Vec<Question>,
-    /// Notes that are new or changed.
+    /// New and changed notes.
     pub notes: Vec<Note>,
-    /// How the attempt under way ended, if it did.
+    /// How the current attempt ended, if it did.
     pub ended: Option<AttemptEnd>,
-    /// What the thread is to be told, in order.
+    /// What to announce in the thread, in order.
     pub says: Vec<Announcement>,
     /// Lines for the task's log.
     pub log: Vec<String>,
@@ -34,11 +34,12 @@ pub struct Change {
 pub struct AttemptEnd {
     /// `done`, `failed`, `lost`, `cancelled`, `released` or `parked`.
     pub outcome: &'static str,
-    /// What it cost, when its end says so; else what its worker told before counts.
+    /// What it cost, if known at its end; otherwise the usage that its worker reported before
+    /// counts.
     pub usage: Option<Usage>,
 }
 
-/// Something to tell the thread; the words are made where they are sent.
+/// Something to announce in the thread; the text is written where it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Announcement {
     /// The task's card shows its new state.
@@ -51,46 +52,46 @@ pub enum Announcement {
     Reminder(QuestionId),
     /// A question is still open; more people are called.
     Escalation(QuestionId),
-    /// Waiting for a question was given up; the agent goes on without.
+    /// A question expired; the agent continues without an answer.
     Expired(QuestionId),
-    /// An answer came after its question was given up.
+    /// An answer came after its question expired.
     Late(QuestionId),
-    /// Where a note is, by its key.
+    /// A note's state changed; named by its key.
     Note(Uuid),
-    /// An attempt came to its end.
+    /// An attempt finished.
     Done(Report),
     /// An attempt failed.
     Failed {
         /// How.
         failure: Failure,
-        /// When it is tried again; `None` when it is set aside.
+        /// When it is retried; `None` if it failed for good.
         again: Option<Timestamp>,
     },
     /// An attempt was lost with its worker; open questions stay open.
     Lost {
         /// How we know.
         why: String,
-        /// When it is tried again; `None` while it waits for answers.
+        /// When it is retried; `None` while it waits for answers.
         again: Option<Timestamp>,
     },
-    /// The worker handed it back.
+    /// The worker handed the task back.
     Released,
-    /// The place that ran it is ill, which is not the task's fault.
+    /// The worker or what it needs is unhealthy, which is not the task's fault.
     HandedBack(Failure),
-    /// Called off.
+    /// Cancelled.
     Cancelled {
         /// By whom.
         by: String,
     },
-    /// To run again.
+    /// It will run again.
     Retried {
-        /// On whose word.
+        /// By whom.
         by: String,
     },
 }
 
 impl Change {
-    /// Nothing yet.
+    /// An empty change.
     pub(super) fn none(task: &Task) -> Self {
         let task = task.clone();
         Self {
@@ -103,7 +104,7 @@ impl Change {
         }
     }
 
-    /// Nothing to store, nothing to say.
+    /// Whether there is nothing to store and nothing to announce.
     pub fn is_empty(&self) -> bool {
         self.questions.is_empty()
             && self.notes.is_empty()
@@ -112,13 +113,13 @@ impl Change {
     }
 }
 
-/// Why an event changes nothing. Told to whoever caused it.
+/// Why an event changes nothing. Shown to the one who caused it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The attempt is not the one under way: its lease ended, or the task was cancelled.
+    /// The attempt is not the current one: its lease ended, or the task was cancelled.
     #[error("{attempt} is no longer running; stop its agent", attempt = shown(.0))]
     Stale(Attempt),
-    /// The question was answered before.
+    /// The question was already answered.
     #[error("{name} already answered {question}: “{said}”")]
     AnsweredBefore {
         /// Which.
@@ -139,7 +140,7 @@ pub enum Refusal {
     /// The task has no such question.
     #[error("question {0} not found")]
     NoQuestion(QuestionId),
-    /// The task is over, so no agent reads what is said to it.
+    /// The task is over, so no agent reads messages for it.
     #[error("{task} is {state}, so no agent will read this")]
     NobodyReads {
         /// Which.
@@ -147,14 +148,14 @@ pub enum Refusal {
         /// Its state.
         state: &'static str,
     },
-    /// The task's state does not allow the order.
+    /// The task's state does not allow the action.
     #[error("{task} is {state} and cannot be {wish}")]
     NotNow {
         /// Which.
         task: crate::TaskId,
         /// Its state.
         state: &'static str,
-        /// What was ordered: `cancelled`.
+        /// What was requested: `cancelled`.
         wish: &'static str,
     },
 }

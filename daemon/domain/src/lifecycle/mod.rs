@@ -1,4 +1,4 @@
-//! The heart: every change of a task is decided here, and nowhere else.
+//! Every change of a task is decided here, and nowhere else.
 //!
 //! ```text
 //!            claim                asked               answered
@@ -10,12 +10,12 @@
 //!    └──────────── failed, cancelled ◄──────┘ ordered
 //! ```
 //!
-//! Giving up on a question works like an answer, except that the agent hears that nobody answered.
-//! An answer that comes after that still counts, and takes a task that is over back into the queue.
+//! An expired question works like an answered one, except that the agent is told that nobody
+//! answered. A later answer still counts, and puts a task that is over back into the queue.
 //!
-//! [`decide`] is pure: the current situation and an event give a [`Change`] or a [`Refusal`].
-//! Claiming is the one transition that the store makes by itself, because it must choose and take
-//! in one statement.
+//! [`decide`] is pure: from the current snapshot and an event it makes a [`Change`] or a
+//! [`Refusal`]. Claiming is the only transition that the store makes itself, because it must choose
+//! and take an order in one statement.
 
 mod attempts;
 mod change;
@@ -41,7 +41,7 @@ use crate::{
     task::{Report, Task, TaskState},
 };
 
-/// A task, all its questions and its waiting notes, as they were when loaded.
+/// A task with all its questions and its waiting notes, as loaded.
 #[derive(Debug, Clone)]
 pub struct TaskSnapshot {
     /// The task.
@@ -55,9 +55,9 @@ pub struct TaskSnapshot {
 /// Something that happened to a task.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// The agent needs a person.
+    /// The agent asked a person.
     Asked {
-        /// Who speaks.
+        /// The worker that reports it.
         by: WorkerId,
         /// The question, open.
         question: Box<Question>,
@@ -69,18 +69,18 @@ pub enum Event {
         /// How.
         answer: Answer,
     },
-    /// The agent has the answer, or knows that there is none.
+    /// The agent received the answer, or was told that there is none.
     Delivered {
-        /// Who speaks.
+        /// The worker that reports it.
         by: WorkerId,
         /// For which attempt.
         attempt: Attempt,
-        /// What it heard of which question.
+        /// Which outcome of which question it received.
         heard: DeliveredOutcome,
     },
     /// The agent no longer needs an answer.
     Withdrawn {
-        /// Who speaks.
+        /// The worker that reports it.
         by: WorkerId,
         /// For which attempt.
         attempt: Attempt,
@@ -93,16 +93,16 @@ pub enum Event {
     Waited {
         /// Which question.
         question: QuestionId,
-        /// How long people may take.
+        /// When to remind, escalate and expire.
         patience: Arc<ReminderPolicy>,
-        /// A digest pings in its place.
+        /// Whether a digest replaces the reminder.
         quietly: bool,
     },
-    /// A person has words for the agent.
+    /// A person sent the agent a note.
     Noted(Note),
-    /// The agent has the words.
+    /// The agent received the note.
     NoteDelivered {
-        /// Who speaks.
+        /// The worker that reports it.
         by: WorkerId,
         /// For which attempt.
         attempt: Attempt,
@@ -111,44 +111,44 @@ pub enum Event {
     },
     /// The agent finished.
     Finished {
-        /// Who speaks.
+        /// The worker that reports it.
         by: WorkerId,
         /// Which attempt.
         attempt: Attempt,
-        /// What came of it.
+        /// The result.
         report: Report,
     },
     /// The attempt failed.
     Failed {
-        /// Who speaks.
+        /// The worker that reports it.
         by: WorkerId,
         /// Which attempt.
         attempt: Attempt,
         /// How.
         failure: Failure,
     },
-    /// The worker hands the task back unharmed.
+    /// The worker handed the task back unchanged.
     Released {
-        /// Who speaks.
+        /// The worker that reports it.
         by: WorkerId,
         /// Which attempt.
         attempt: Attempt,
     },
-    /// The agent ended while it waited for people; its session and worktree are kept.
+    /// The agent's process ended while it waited for people; its session and worktree are kept.
     Parked {
-        /// Who speaks.
+        /// The worker that reports it.
         by: WorkerId,
         /// Which attempt.
         attempt: Attempt,
     },
-    /// The lease of an attempt ended without a word from its worker.
+    /// The lease of an attempt expired without a message from its worker.
     LeaseLost {
         /// Which attempt.
         attempt: Attempt,
-        /// How we know, as a clause: `nothing was heard of it for 60 s`.
+        /// How we know, as a clause: `the worker was restarted`.
         why: String,
     },
-    /// A person orders something.
+    /// A person requested an action.
     Ordered {
         /// What.
         order: TaskAction,
@@ -157,21 +157,21 @@ pub enum Event {
     },
 }
 
-/// What a person can order for a task.
+/// What a person can request for a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskAction {
-    /// Call it off.
+    /// Cancel it.
     Cancel,
     /// Run it (again) now.
     Retry,
     /// Move it to another lane.
     Prioritise(Lane),
-    /// Take it off the list of dead ones.
+    /// Take it off the list of dead letters.
     Discard,
 }
 
-/// Decides what `event` does to the current situation at `now`. A repeated event changes nothing
-/// and is no error.
+/// Decides what `event` changes in the current snapshot at `now`. A repeated event changes nothing
+/// and is not an error.
 pub fn decide(current: &TaskSnapshot, event: Event, now: Timestamp) -> Result<Change, Refusal> {
     let step = ChangeBuilder {
         current,
@@ -212,7 +212,7 @@ pub fn decide(current: &TaskSnapshot, event: Event, now: Timestamp) -> Result<Ch
     }
 }
 
-/// One decision in the making.
+/// A decision in progress.
 struct ChangeBuilder<'a> {
     current: &'a TaskSnapshot,
     change: Change,
@@ -221,9 +221,9 @@ struct ChangeBuilder<'a> {
 
 type DecideResult = Result<Change, Refusal>;
 
-/// What all decisions share.
+/// Shared by all decisions.
 impl<'a> ChangeBuilder<'a> {
-    /// After a question is closed: the task goes on when no other one is open.
+    /// After a question is closed: the task continues if no other one is open.
     fn go_on_without(mut self, id: QuestionId) -> DecideResult {
         if self.open_questions().any(|other| other.id != id) {
             return Ok(self.change);
@@ -242,7 +242,7 @@ impl<'a> ChangeBuilder<'a> {
         self.next(state)
     }
 
-    /// The decision: this is the task's next state.
+    /// Completes the decision with the task's next state.
     fn next(mut self, state: TaskState) -> DecideResult {
         self.change.task.state = state;
         Ok(self.change)
@@ -294,7 +294,7 @@ impl<'a> ChangeBuilder<'a> {
             .ok_or(Refusal::NoQuestion(id))
     }
 
-    /// The lease, if `attempt` is the one under way and `by` holds it: the fence.
+    /// The lease, if `attempt` is the current one and `by` holds it: the fence.
     fn held(&self, by: WorkerId, attempt: Attempt) -> Result<Lease, Refusal> {
         let task = &self.current.task;
         let lease = task

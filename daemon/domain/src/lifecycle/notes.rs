@@ -1,4 +1,4 @@
-//! Notes: kept until an agent has them; told when none will.
+//! Notes: kept until an agent receives them, or missed if none will.
 
 use uuid::Uuid;
 
@@ -11,8 +11,8 @@ use crate::{
 
 impl ChangeBuilder<'_> {
     pub(super) fn noted(mut self, note: Note) -> DecideResult {
-        // By two daemons at once, or after a crash: words may be read twice, and were an answer the
-        // first time.
+        // Two daemons, or one after a crash, may process a message twice; the first time it was an
+        // answer.
         if self.current.questions.iter().any(|question| {
             question
                 .answer()
@@ -55,7 +55,7 @@ impl ChangeBuilder<'_> {
         Ok(self.change)
     }
 
-    /// The task is over: what no agent has read by now, none will.
+    /// The task is over: no agent will read the notes that still wait.
     pub(super) fn miss_notes(&mut self) {
         for note in &self.current.notes {
             self.change

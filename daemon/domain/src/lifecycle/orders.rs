@@ -1,4 +1,4 @@
-//! What people order: cancel, retry, another lane, discard.
+//! People's actions: cancel, retry, move to another lane, discard.
 
 use super::{Announcement, Change, ChangeBuilder, DecideResult, Refusal, TaskAction};
 use crate::task::TaskState;

@@ -1,5 +1,4 @@
-//! A question's life: asked, answered, delivered, withdrawn; or given up, and perhaps answered
-//! late.
+//! A question's life: asked, answered, delivered, withdrawn; or expired, and perhaps answered late.
 
 use super::{Announcement, ChangeBuilder, DecideResult, Refusal};
 use crate::{
@@ -64,7 +63,7 @@ impl ChangeBuilder<'_> {
         self.go_on_without(id)
     }
 
-    /// Nobody waits for it any more, and still it counts: a task that is over goes on with it.
+    /// Nobody waits for it any more, but it still counts: a task that is over continues with it.
     fn answered_late(mut self, question: Question, answer: Answer) -> DecideResult {
         let (id, task) = (question.id, &self.current.task);
         if let TaskState::Cancelled { by } = &task.state {
@@ -96,7 +95,7 @@ impl ChangeBuilder<'_> {
         self.next(TaskState::Queued { due, resumes: true })
     }
 
-    /// The alarm of an open question came: what its patience says is due.
+    /// The alarm of an open question is due: takes the step that its reminder policy requires.
     pub(super) fn waited(
         mut self,
         id: QuestionId,
@@ -164,7 +163,7 @@ impl ChangeBuilder<'_> {
             QuestionState::Delivered { .. } | QuestionState::Expired { told: true } => {
                 Ok(self.change)
             }
-            // It heard that there is none, and the answer has come since.
+            // The agent was told that there is none, and the answer has come since.
             QuestionState::Answered { answer } if heard.answer != Some(answer.key) => {
                 Ok(self.change)
             }

@@ -1,5 +1,4 @@
-//! A table of single steps. The model that throws random events at a task is beside it, in
-//! [`model`].
+//! Tests of single steps. [`model`] sends random events to a task.
 
 use std::time::Duration;
 
@@ -373,7 +372,7 @@ fn a_sick_place_hands_its_task_back_uncounted_and_says_so_once() {
         assert_eq!(
             of_illness(&situation),
             is_dead,
-            "one may have been ill anyway"
+            "one may have been unhealthy anyway"
         );
     }
 }
@@ -445,7 +444,7 @@ fn done() -> Event {
     }
 }
 
-/// A task whose only question was given up after a week.
+/// A task whose only question expired after a week.
 fn given_up() -> TaskSnapshot {
     let mut situation = at_first(running());
     apply(&mut situation, asked(1, 1, 1)).expect("held");

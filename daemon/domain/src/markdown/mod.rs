@@ -1,9 +1,9 @@
 //! The Markdown subset that our messages use and every platform can show: bold, code, fences,
-//! quotes, numbered and plain lists, bare links. Parsed once here, so that adapters and the page
-//! only translate.
+//! quotes, numbered and plain lists, bare links. It is parsed here once; adapters and the page only
+//! translate.
 //!
-//! Text of agents goes through this too, so anything unknown stays plain text; what must not be
-//! read as marks is written by [`literal`], and what agents say for themselves by [`quoted`].
+//! Agents' text is parsed too, so anything unknown stays plain text. Use [`literal`] for text whose
+//! marks must not count, and [`quoted`] for what agents write themselves.
 
 mod split;
 
@@ -11,12 +11,12 @@ use crate::visible_text;
 
 pub use split::{split, split_to_fit};
 
-/// A piece of a message that stands on lines of its own.
+/// A part of a message that has its own lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Block {
     /// Lines that belong together.
     Paragraph(Vec<Vec<Span>>),
-    /// What is quoted.
+    /// A quote.
     Quote(Vec<Block>),
     /// A list, each entry with its number if it is a numbered one.
     List(Vec<(Option<u32>, Vec<Span>)>),
@@ -24,10 +24,10 @@ pub enum Block {
     Code(String),
 }
 
-/// A piece of a line.
+/// A part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Span {
-    /// Plain words.
+    /// Plain text.
     Text(String),
     /// `**bold**`
     Bold(String),
@@ -37,7 +37,7 @@ pub enum Span {
     Link(String),
 }
 
-/// Somebody's words on one line, so that they show as they are: no marks, no second line.
+/// Someone's text on one line, shown literally: no marks, no line breaks.
 pub fn literal(text: &str) -> String {
     let mut out = String::new();
     for word in text.split_whitespace() {
@@ -54,7 +54,7 @@ pub fn literal(text: &str) -> String {
     out
 }
 
-/// Somebody's words set apart from ours: each line in a quote, whatever breaks lines.
+/// Someone's text, set apart from ours: each line is quoted, whatever character breaks it.
 pub fn quoted(text: &str) -> String {
     text.replace("\r\n", "\n")
         .split(visible_text::BREAKS)
@@ -63,7 +63,7 @@ pub fn quoted(text: &str) -> String {
         .join("\n")
 }
 
-/// A block of exact text; the fence is longer than any in it, so that the text cannot end it.
+/// A block of verbatim text. Its fence is longer than any fence inside, so the text cannot end it.
 pub fn fenced(text: &str) -> String {
     let longest = text
         .lines()
@@ -74,7 +74,7 @@ pub fn fenced(text: &str) -> String {
     format!("{fence}\n{text}\n{fence}")
 }
 
-/// Parses a whole message. What cannot be seen in it is made visible, see [`shown`].
+/// Parses a whole message. Invisible characters are made visible, see [`visible_text`].
 pub fn parse(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().peekable();
@@ -103,14 +103,14 @@ pub fn parse(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// The backticks that open a fence; the same ones close it.
+/// The backticks that open a fence; the same number closes it.
 fn fence(line: &str) -> Option<&str> {
     let ticks = line.len() - line.trim_start_matches('`').len();
     let info = &line[ticks..];
     (ticks >= 3 && !info.contains('`')).then_some(&line[..ticks])
 }
 
-/// What stands behind the mark of a quoted line.
+/// The text after the mark of a quoted line.
 fn unquoted(line: &str) -> Option<&str> {
     line.strip_prefix("> ")
         .or_else(|| (line == ">").then_some(""))
@@ -172,7 +172,7 @@ fn text(plain: &mut String) -> Span {
     Span::Text(visible_text::prose(&std::mem::take(plain)))
 }
 
-/// The mark that stands for itself at the start of a text.
+/// An escaped mark at the start of a text.
 fn escaped(text: &str) -> Option<char> {
     text.strip_prefix('\\')?
         .chars()

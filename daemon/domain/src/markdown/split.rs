@@ -1,9 +1,9 @@
-//! Long messages in parts. Nothing is cut away, and a fence that is cut is closed and opened again.
+//! Splits long messages into parts. Nothing is lost: a fence that is split is closed and reopened.
 
 use super::fence;
 
-/// The text in parts of at most `limit` bytes each, or of fewer until all of them fit: what is
-/// shown may be longer than what was written.
+/// The text in parts of at most `limit` bytes each. If a part does not fit, since what is shown may
+/// be longer than what was written, the limit is halved until all do.
 pub fn split_to_fit(text: &str, limit: usize, fits: impl Fn(&str) -> bool) -> Vec<String> {
     let mut limit = limit;
     loop {
@@ -15,9 +15,8 @@ pub fn split_to_fit(text: &str, limit: usize, fits: impl Fn(&str) -> bool) -> Ve
     }
 }
 
-/// The text in parts of at most `limit` bytes each, cut between lines where that is possible.
-/// `limit` counts what is shown; fences that are closed and opened again come on top, as long as
-/// they are.
+/// The text in parts of at most `limit` bytes each, split between lines where possible. `limit`
+/// does not count fences that are closed and reopened.
 ///
 /// Panics when `limit` is below 4, the length of the longest character.
 pub fn split(text: &str, limit: usize) -> Vec<String> {
@@ -65,7 +64,7 @@ impl Parts {
         };
     }
 
-    /// A piece of a line; what was quoted stays quoted when it is cut.
+    /// Adds a piece of a line; a quoted line that is split stays quoted.
     fn put_piece(&mut self, line: &str, rest: &str, end: usize) {
         let goes_on = rest.len() < line.len();
         if goes_on && self.fence.is_none() && line.starts_with(QUOTE) {

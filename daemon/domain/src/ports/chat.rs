@@ -1,4 +1,4 @@
-//! Platforms: what we ask of an adapter, and what it tells us.
+//! Platforms: what an adapter does for us, and what it reports.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use crate::{
     clock::Timestamp,
 };
 
-/// What can come of asking a platform for something.
+/// Why a request to a platform failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChatError {
-    /// Try again, not before this pause.
+    /// Try again, after this pause at the earliest.
     #[error("{why}")]
     Retry {
-        /// What the platform said.
+        /// The platform's reason.
         why: String,
         /// At least this long.
         after: Duration,
     },
-    /// The platform takes nothing from us for a while; this costs nothing of what was tried.
+    /// The platform accepts nothing from us for a while; this does not count as a failed try.
     #[error("{why}")]
     NotNow {
         /// Why.
@@ -31,7 +31,8 @@ pub enum ChatError {
         /// At least this long.
         after: Duration,
     },
-    /// The room takes nothing from us for a while, others do; this costs nothing of what was tried.
+    /// The room accepts nothing from us for a while, other rooms do; this does not count as a
+    /// failed try.
     #[error("{why}")]
     RoomBusy {
         /// Why.
@@ -39,90 +40,90 @@ pub enum ChatError {
         /// At least this long.
         after: Duration,
     },
-    /// The room is gone or closed to us; a person has to do something about it.
+    /// The room is gone or closed to us; a person must act.
     #[error("{0}")]
     Gone(String),
-    /// The thread is gone, and its room is not: the task gets a new one.
+    /// The thread is gone, but its room is not: the task gets a new thread.
     #[error("{0}")]
     ThreadGone(String),
-    /// The platform refuses what the message holds, and would refuse it again: it goes out in a
+    /// The platform refuses the message's content, and would refuse it again: it is sent in a
     /// plainer form.
     #[error("{0}")]
     Unfit(String),
 }
 
-/// How long platforms show that somebody is at work.
+/// How long platforms show an activity indicator.
 pub const WORKING: Duration = Duration::from_secs(15);
 
-/// A place where people talk. An adapter posts what it is handed, and hands in what it hears
+/// A platform where people talk. An adapter posts what it is given, and passes on what it receives
 /// through an [`EventSink`].
 #[async_trait]
 pub trait Chat: Send + Sync {
     /// The platform's name, as in `rooms.platform`.
     fn platform(&self) -> &'static str;
-    /// Whether rooms can be end-to-end encrypted there.
+    /// Whether it supports end-to-end encrypted rooms.
     fn encrypts(&self) -> bool;
-    /// Posts or edits one message. Repeating a call with the same message id must not show it twice
-    /// where the platform allows that.
+    /// Posts or edits one message. Repeating a call with the same message id must not show it
+    /// twice, if the platform makes that possible.
     async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError>;
-    /// When a message of ours came to stand there, by the platform's clock; `None` when it does not
-    /// say.
+    /// When a message of ours was posted, by the platform's clock; `None` if the platform does not
+    /// tell.
     async fn posted_at(&self, room: &str, reference: &str) -> Option<Timestamp>;
-    /// Makes the room of a repository and returns it, as the platform names it. Doing it again
+    /// Creates the room of a repository and returns it, as the platform names it. Repeating it
     /// finds the same room.
     async fn create_room(&self, wish: &DesiredRoom) -> Result<String, ChatError>;
-    /// Sees to it that a room is as wished: who belongs there is invited, who manages may. Doing it
-    /// again changes nothing.
+    /// Makes sure that a room has the desired state: members are invited, and managers may manage
+    /// it. Repeating it changes nothing.
     async fn sync_room(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError>;
-    /// Of these rooms, those in which no question could be posted now, each with what is wrong and
-    /// what to do about it. Posts nothing, and costs of what the platform allows a tenth at most
-    /// when it is called once a minute.
+    /// Those of these rooms in which no question could be posted now, each with what is wrong and
+    /// what to do about it. Posts nothing. Called once a minute, it uses at most a tenth of the
+    /// platform's rate limit.
     async fn closed_rooms(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError>;
-    /// The room that has taken the place of this one, if the platform says so.
+    /// The room that replaced this one, if the platform reports one.
     async fn successor(&self, room: &str) -> Result<Option<String>, ChatError>;
-    /// Shows for a while that agents are at work in these rooms; called again before [`WORKING`] is
-    /// over. Only a convenience: what fails is not told.
+    /// Shows for a while that agents are running in these rooms; called again before [`WORKING`]
+    /// has passed. Only a convenience: failures are not reported.
     async fn show_activity(&self, rooms: &[String]);
-    /// Makes a call that changes nothing, to learn whether the platform answers.
+    /// Makes a call that changes nothing, to check that the platform responds.
     async fn ping(&self) -> Result<(), ChatError>;
-    /// An event that came without its words ([`InboundKind::Awaited`]) again with them; `None` while they
-    /// are not to be had.
+    /// Fetches the text of an event that came without it ([`InboundKind::Awaited`]); `None` while
+    /// it is not available.
     async fn fetch_content(&self, event: &Inbound) -> Option<Inbound>;
-    /// Enters a room that a person has named, by id or by alias, if it can be what is wished.
-    /// Returns the room, as the platform names it.
+    /// Joins a room that a person named, by id or alias, if it can have the desired state. Returns
+    /// the room, as the platform names it.
     async fn join_room(&self, room: &str, wish: &DesiredRoom) -> Result<String, ChatError>;
 }
 
-/// What an adapter tells.
+/// Where an adapter reports to.
 #[async_trait]
 pub trait EventSink: Send + Sync {
-    /// Where reading the platform's stream went on the last time.
+    /// The stored position in the platform's stream.
     async fn cursor(&self) -> StoreResult<Option<String>>;
-    /// Stores what the stream brought, with the new position; only then may the platform hear that
-    /// we have it.
+    /// Stores what the stream contained, with the new position; only then may it be acknowledged to
+    /// the platform.
     async fn ingest(&self, batch: InboundBatch) -> StoreResult<()>;
-    /// Threads whose tasks are not over, as (room, thread): what was said there while nobody
-    /// listened is worth looking for.
+    /// Threads whose tasks are not over, as (room, thread): where to look for messages that were
+    /// missed.
     async fn threads(&self) -> StoreResult<Vec<(String, String)>>;
     /// The rooms of our repositories on this platform.
     async fn rooms(&self) -> StoreResult<Vec<String>>;
-    /// What fits what this person has typed so far: things of a kind (`task`, `repo`, `question`,
-    /// `session`, `worker`) that they may see, each with what is shown and what it stands for.
+    /// Completions of what this person has typed so far: things of a kind (`task`, `repo`,
+    /// `question`, `session`, `worker`) that they may see, each as (shown text, value).
     async fn suggest(
         &self,
         subject: &str,
         what: &str,
         typed: &str,
     ) -> StoreResult<Vec<(String, String)>>;
-    /// Whether this person may bring us into rooms.
+    /// Whether this person may invite us to rooms.
     async fn may_invite(&self, subject: &str) -> StoreResult<bool>;
-    /// What time it is for us.
+    /// The current time by our clock.
     fn now(&self) -> Timestamp;
-    /// We came into a room or out of one.
+    /// We joined or left a room.
     fn rooms_changed(&self);
-    /// How the adapter is: fine, and who it is on its platform; or what is wrong and what to do
-    /// about it.
+    /// Reports the adapter's health: the name it has on its platform, or what is wrong and what to
+    /// do about it.
     fn health(&self, health: Result<String, String>);
-    /// What is missing that questions do not need, and what to do about it.
+    /// Reports something that is missing but that questions do not need, and what to do about it.
     fn remark(&self, remark: Option<String>);
 }

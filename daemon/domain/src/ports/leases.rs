@@ -1,4 +1,4 @@
-//! What must exist once among all daemons: the adapter of a bot, for one.
+//! Leases on duties that must exist once among all daemons, such as a bot's adapter.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use async_trait::async_trait;
 
 use crate::ports::error::StoreResult;
 
-/// Whose a thing is.
+/// Who holds a duty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LeaseOutcome {
-    /// Ours, for as long as was asked.
+    /// We do, for as long as requested.
     Ours,
-    /// Somebody else's, who says this of it.
+    /// Another daemon does; this is its note.
     Theirs(String),
 }
 
-/// Leases on things that must exist once. A store that serves one daemon alone gives them all and
-/// keeps nothing.
+/// Leases on duties that must exist once. A store for a single daemon grants all of them and stores
+/// nothing.
 #[async_trait]
 pub trait Leases: Send + Sync {
-    /// Takes a thing that is free, or keeps what is held, for `life` from now by the store's clock.
-    /// `note` is what others may know of it.
+    /// Takes a free duty, or keeps one that is held, for `life` from now by the store's clock.
+    /// `note` is what others see.
     async fn lease(
         &self,
         name: &str,
@@ -28,8 +28,8 @@ pub trait Leases: Send + Sync {
         life: Duration,
         note: &str,
     ) -> StoreResult<LeaseOutcome>;
-    /// Gives back what is held.
+    /// Releases a duty.
     async fn release(&self, name: &str, holder: &str) -> StoreResult<()>;
-    /// Things that are held whose name begins so, each with its note.
+    /// Held duties whose names begin with `prefix`, each with its note.
     async fn held(&self, prefix: &str) -> StoreResult<Vec<(String, String)>>;
 }

@@ -1,6 +1,5 @@
-//! What the rules need from the outside: the [`Store`] in eleven parts, one for each kind of thing it
-//! keeps, [`Chat`] with its [`EventSink`], and [`WakeupBus`]. All are object-safe; every method has one
-//! meaning.
+//! What the rules need from outside: the [`Store`] in eleven parts, one for each kind of data,
+//! [`Chat`] with its [`EventSink`], and [`WakeupBus`]. All are object-safe.
 
 mod chat;
 mod error;

@@ -1,4 +1,4 @@
-//! The queue: work orders, leases and what they wait for.
+//! The queue: work orders and leases, and what waits for them.
 
 use std::time::Duration;
 
@@ -16,67 +16,68 @@ use crate::{
     schedule::ClaimRequest,
 };
 
-/// What a worker has to do with.
+/// What a worker is responsible for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkerDuties {
-    /// The leases that it holds.
+    /// The leases it holds.
     pub leases: Vec<Attempt>,
-    /// Attempts whose work somebody wants to be pushed, each with the commit that they know of.
+    /// Attempts whose work someone wants to be pushed, each with the commit that they know.
     pub wanted: Vec<(Attempt, String)>,
 }
 
-/// The queue: work orders, leases and what they wait for.
+/// The queue: work orders and leases, and what waits for them.
 #[async_trait]
 pub trait Orders: Send + Sync {
-    /// Gives due orders to workers, all wishes decided together.
+    /// Gives due orders to workers; all requests are decided together.
     async fn claim(&self, wants: &[ClaimRequest]) -> StoreResult<Vec<ClaimedTask>>;
-    /// Extends leases; coarse, so a lease may be written less often than it is renewed.
+    /// Extends leases. A lease may be written less often than it is renewed.
     async fn renew(&self, held: &[(WorkerId, Attempt)]) -> StoreResult<()>;
-    /// Extends every live lease by its whole length; called once at start, so that nobody is
-    /// declared dead for our absence.
+    /// Extends every live lease by its full length; called once at start, so that no worker is
+    /// declared lost because we were away.
     async fn adopt_leases(&self) -> StoreResult<()>;
-    /// What a worker holds.
+    /// The leases that a worker holds.
     async fn leases_of(&self, worker: WorkerId) -> StoreResult<Vec<Attempt>>;
-    /// The leases that a worker holds, and what it is to push; one look at the store, since each beat
-    /// asks.
+    /// The leases that a worker holds, and what it must push; one query, since each heartbeat asks
+    /// for it.
     async fn duties(&self, worker: WorkerId) -> StoreResult<WorkerDuties>;
     /// Attempts whose lease has ended.
     async fn expired(&self) -> StoreResult<Vec<Attempt>>;
-    /// Questions of tasks that `worker` holds of which the agent has to be told something.
+    /// Questions of tasks that `worker` holds whose outcome the agent must still be told.
     async fn undelivered(&self, worker: WorkerId) -> StoreResult<Vec<Question>>;
-    /// Waiting notes for tasks that `worker` holds, oldest first, each with the attempt under way.
+    /// Waiting notes for tasks that `worker` holds, oldest first, each with the current attempt.
     async fn waiting_notes_for(&self, worker: WorkerId) -> StoreResult<Vec<(Attempt, Note)>>;
-    /// Follows the clock that people set, which carries on what is written about time, and moves leases and
-    /// pauses with it, which nobody's setting of a clock is to end. Returns by how many milliseconds.
+    /// Follows the machine's clock after people set it, and moves leases and pauses by the same
+    /// amount, so that setting a clock ends none of them. Returns the number of milliseconds.
     async fn keep_time(&self) -> StoreResult<Option<i64>>;
     /// Whether an order is due, and how long until the next one is.
     async fn next_due(&self) -> StoreResult<DueOrders>;
-    /// Workers for whom orders or warm sessions are kept, at most so many: they are asked first.
+    /// Workers for which orders or warm sessions are reserved, at most `limit`; they are asked
+    /// first.
     async fn preferred(&self, limit: u32) -> StoreResult<Vec<WorkerId>>;
-    /// Depths of everything that queues.
+    /// The depth of each queue.
     async fn depths(&self) -> StoreResult<QueueDepths>;
     /// Stops or resumes claiming, everywhere or in one repository.
     async fn set_paused(&self, repo: Option<&Slug>, paused: bool) -> StoreResult<()>;
 }
 
-/// An order that was handed out.
+/// An order that was given to a worker.
 #[derive(Debug, Clone)]
 pub struct ClaimedTask {
-    /// To whom.
+    /// The worker.
     pub worker: WorkerId,
-    /// What is to be done.
+    /// What it must do.
     pub assignment: Assignment,
     /// The lane it waited in.
     pub lane: Lane,
-    /// How long it could have been claimed and was not.
+    /// How long it was ready before it was claimed.
     pub waited: Duration,
 }
 
 /// When orders are due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DueOrders {
-    /// One is due now, whoever may take it.
+    /// Whether one is due now, for any worker.
     pub now: bool,
-    /// How long until the next one of those that wait for their time.
+    /// How long until the next one that is not yet due.
     pub next: Option<Duration>,
 }

@@ -13,11 +13,11 @@ use crate::{
     question::{Milestones, Question},
 };
 
-/// Questions of agents and notes to them. They change with their task only, by
+/// Questions of agents and notes to them. They change only together with their task, by
 /// [`super::Tasks::commit`].
 #[async_trait]
 pub trait Questions: Send + Sync {
-    /// A fresh question id.
+    /// Reserves a new question id.
     async fn next_question(&self) -> StoreResult<QuestionId>;
     /// All questions of a task, oldest first.
     async fn questions_of(&self, task: TaskId) -> StoreResult<Vec<Question>>;
@@ -25,14 +25,13 @@ pub trait Questions: Send + Sync {
     async fn question(&self, id: QuestionId) -> StoreResult<Option<Question>>;
     /// All notes of a task, oldest first.
     async fn notes_of(&self, task: TaskId) -> StoreResult<Vec<Note>>;
-    /// Open questions whose alarm has come, with their repository, the longest waiting first.
+    /// Open questions whose alarm is due, with their repository, longest waiting first.
     async fn alarms(&self, limit: u32) -> StoreResult<Vec<(Slug, Question)>>;
-    /// Sets when open questions are looked at again.
+    /// Sets when open questions are checked again.
     async fn set_alarms(&self, alarms: &[(QuestionId, Timestamp)]) -> StoreResult<()>;
-    /// Notes that somebody who may answer has looked at these open questions; the first time
-    /// counts.
+    /// Records that someone who may answer has seen these open questions; the first time counts.
     async fn mark_seen(&self, questions: &[QuestionId]) -> StoreResult<()>;
-    /// When questions reached their stations beside those that they know themselves.
+    /// The milestones of questions that are not part of the questions themselves.
     async fn milestones(
         &self,
         questions: &[QuestionId],

@@ -1,4 +1,4 @@
-//! What is removed since it is old, and what can be proved of what stays.
+//! Removing old data, and proving that the rest is unchanged.
 
 use async_trait::async_trait;
 
@@ -6,21 +6,22 @@ use crate::{
     clock::Timestamp, ledger::LedgerEntry, ports::error::StoreResult, retention::Retention,
 };
 
-/// What is removed since it is old, and what can be proved of what stays.
+/// Removing old data, and proving that the rest is unchanged.
 #[async_trait]
 pub trait RetentionStore: Send + Sync {
-    /// Removes a small part of what is older than it is to be; how many rows that were. Nothing of tasks
-    /// that are not over but old lines of their logs, nothing of questions and answers.
+    /// Removes a small part of what has exceeded its retention; returns the number of rows. Of
+    /// tasks that are not over, it removes only old log lines; it never removes questions and
+    /// answers.
     async fn prune(&self, retention: &Retention) -> StoreResult<u64>;
-    /// Removes a small part of the oldest that may go, whatever its age; how many rows that were.
+    /// Removes a small part of the oldest removable rows, whatever their age; returns the number of
+    /// rows.
     async fn shrink(&self) -> StoreResult<u64>;
-    /// How many bytes the rows of the database take, with their indices; room that is free again does not
-    /// count.
+    /// How many bytes the database's rows and indices take; freed space does not count.
     async fn size(&self) -> StoreResult<u64>;
-    /// Seals a part of the decisions and answers that are not; how many those were.
+    /// Seals some of the unsealed decisions and answers; returns the number.
     async fn seal(&self) -> StoreResult<u64>;
-    /// Records after a link that were decided since then, in their order, with the hash of the link before
-    /// the first.
+    /// The records after a link that were decided since then, in order, with the hash of the link
+    /// before the first.
     async fn records(
         &self,
         after: u64,

@@ -25,8 +25,8 @@ pub trait Sessions: Send + Sync {
         id: SessionId,
         context: Option<u8>,
     ) -> StoreResult<()>;
-    /// Binds a session that its worker uses for an attempt it holds to that attempt's task,
-    /// whatever it was bound to; `false` when it is not that worker's, or the attempt is not.
+    /// Binds a session to the task of the attempt that its worker uses it for, whatever it was
+    /// bound to; `false` if the worker does not hold the session or the attempt.
     async fn correct_session(
         &self,
         by: WorkerId,
@@ -34,18 +34,18 @@ pub trait Sessions: Send + Sync {
         id: SessionId,
     ) -> StoreResult<bool>;
     /// Ends warm sessions that the policy does not keep, and sessions whose worker is gone. Returns
-    /// how many.
+    /// the number.
     async fn sweep_sessions(&self, policy: &SessionPolicy) -> StoreResult<u64>;
-    /// Numbers of all sessions so far.
+    /// Statistics of all sessions so far.
     async fn session_stats(&self) -> StoreResult<SessionStats>;
-    /// No policy ends this one; nothing happens when it is over.
+    /// Exempts a session from all policies; does nothing if it has ended.
     async fn pin_session(&self, id: SessionId) -> StoreResult<()>;
-    /// Ends a session, unless it is over.
+    /// Ends a session, unless it has ended.
     async fn end_session(&self, id: SessionId, reason: &str) -> StoreResult<()>;
     /// One session.
     async fn session(&self, id: SessionId) -> StoreResult<Option<Session>>;
-    /// Sessions, of one repository or of all, each with its repository, latest first; only live
-    /// ones unless `ended_too`.
+    /// Sessions of one repository or of all, each with its repository, latest first; only live ones
+    /// unless `ended_too`.
     async fn sessions(
         &self,
         within: Option<&Slug>,

@@ -1,4 +1,4 @@
-//! Numbers about the place as a whole.
+//! Statistics about the whole installation.
 
 use std::time::Duration;
 
@@ -6,40 +6,40 @@ use async_trait::async_trait;
 
 use crate::{attempt::Usage, clock::Timestamp, ports::error::StoreResult};
 
-/// Since when the oldest of each kind waits; `None` when there is none.
+/// Since when the oldest of each kind has been waiting; `None` if nothing waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OldestPending {
     /// A task that could be claimed.
     pub queued: Option<Timestamp>,
     /// An open question.
     pub question: Option<Timestamp>,
-    /// The claim of an attempt under way.
+    /// The claim of a current attempt.
     pub lease: Option<Timestamp>,
-    /// A message that is to be posted.
+    /// A message to be posted.
     pub outbox: Option<Timestamp>,
-    /// An event that is to be dealt with.
+    /// An event to be processed.
     pub inbox: Option<Timestamp>,
-    /// How many of those there are.
+    /// How many events there are to be processed.
     pub inbox_depth: u64,
 }
 
-/// What attempts cost together.
+/// The total usage of a group of attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spending {
-    /// Of this repository.
+    /// The repository.
     pub repo: String,
-    /// For tasks of this person.
+    /// The requester of the tasks.
     pub requester: String,
-    /// On this day since 1970, in UTC.
+    /// The day since 1970, in UTC.
     pub day: i64,
-    /// All of it.
+    /// The total.
     pub usage: Usage,
 }
 
 /// Attempts that ended within one span of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EndedAttempts {
-    /// Which span, counted from the first one asked for.
+    /// Which span, counted from the first one requested.
     pub span: usize,
     /// With a result.
     pub done: u64,
@@ -54,28 +54,28 @@ pub struct DayStats {
     pub done: u64,
     /// With a failure.
     pub failed: u64,
-    /// How long those with a result took from their claim on, together.
+    /// The total time from claim to end of those with a result.
     pub took: Duration,
-    /// How long all attempts that ended took, together.
+    /// The total time of all attempts that ended.
     pub busy: Duration,
     /// First attempts that ended.
     pub first_claims: u64,
-    /// How long their tasks waited for their claim, together.
+    /// The total time that their tasks waited to be claimed.
     pub queued: Duration,
     /// Questions that were asked.
     pub asked: u64,
-    /// Messages in the threads of what ended with a result.
+    /// Messages in the threads of the tasks that ended with a result.
     pub messages: u64,
 }
 
-/// Numbers about the place as a whole.
+/// Statistics about the whole installation.
 #[async_trait]
 pub trait Stats: Send + Sync {
-    /// Writes something that means nothing, to see whether that can be done.
+    /// Writes a dummy value, to check that writing works.
     async fn probe_write(&self) -> StoreResult<()>;
-    /// Since when what waits has waited.
+    /// Since when the oldest of each kind has been waiting.
     async fn oldest_pending(&self) -> StoreResult<OldestPending>;
-    /// What came to an end since then, for each span of that length in which anything did.
+    /// The attempts that ended since then, for each span of this length in which any did.
     async fn ended_since(
         &self,
         since: Timestamp,
@@ -83,15 +83,15 @@ pub trait Stats: Send + Sync {
     ) -> StoreResult<Vec<EndedAttempts>>;
     /// What happened since then.
     async fn day(&self, since: Timestamp) -> StoreResult<DayStats>;
-    /// What attempts cost that ended since then, by repository, requester and day in UTC.
+    /// The usage of attempts that ended since then, by repository, requester and day in UTC.
     async fn spent_since(&self, since: Timestamp) -> StoreResult<Vec<Spending>>;
-    /// The answers since then, latest first, at most so many: when each was given, and how long its
+    /// The answers since then, latest first, at most `limit`: when each was given, and how long its
     /// question had waited.
     async fn answers_since(
         &self,
         since: Timestamp,
         limit: u32,
     ) -> StoreResult<Vec<(Timestamp, Duration)>>;
-    /// How far the clocks of this machine and of the database are apart.
+    /// How far apart the clocks of this machine and of the database are.
     fn skew(&self) -> Duration;
 }

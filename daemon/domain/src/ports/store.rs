@@ -6,14 +6,14 @@ use super::{
     threads::Threads,
 };
 
-/// What a store costs its database.
+/// The load that a store puts on its database.
 pub trait TransactionCount: Send + Sync {
-    /// Transactions since it was opened, with those of one statement.
+    /// Transactions since it was opened, including single statements.
     fn transaction_count(&self) -> u64;
 }
 
-/// The database. It is the truth: whatever is to survive a process goes through here first. Its
-/// clock judges leases and due times; every method is one transaction.
+/// The database. It is the source of truth: whatever must survive a process is stored here first.
+/// Its clock decides about leases and due times; every method is one transaction.
 pub trait Store:
     Tasks
     + Questions

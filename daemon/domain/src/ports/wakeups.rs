@@ -1,4 +1,4 @@
-//! Wake-ups between daemons. They carry no data: whoever hears one looks into the store.
+//! Wake-ups between daemons. They carry no data: a daemon that receives one checks the store.
 
 use async_trait::async_trait;
 
@@ -9,32 +9,32 @@ use crate::ids::WorkerId;
 pub enum Wakeup {
     /// There may be something to claim.
     Work,
-    /// There may be something to tell this worker.
+    /// There may be a message for this worker.
     Worker(WorkerId),
     /// There may be something to post.
     Outbox,
-    /// There may be a room to make.
+    /// There may be a room to create.
     Rooms,
-    /// Something that people look at has changed.
+    /// Something that the page shows has changed.
     Page,
-    /// Anything: hints may have been lost, or somebody has come or gone.
+    /// Anything: wake-ups may have been lost, or a daemon has joined or left.
     Anything,
 }
 
-/// Carries hints between daemons, as well as it can.
+/// Carries wake-ups between daemons, as a best effort.
 #[async_trait]
 pub trait WakeupBus: Send + Sync {
-    /// Tells the other daemons.
+    /// Sends wake-ups to the other daemons.
     async fn tell(&self, hints: &[Wakeup]) -> Result<(), String>;
-    /// Hears what others tell until the connection is lost, and says why it was. Whoever begins to
-    /// listen has missed what was told before.
+    /// Receives wake-ups until the connection is lost, and returns the reason. A new listener has
+    /// missed everything sent before.
     async fn listen(&self, hear: &(dyn Fn(Wakeup) + Send + Sync)) -> String;
-    /// What is wrong with the usual way of hints, so that people can see it.
+    /// What is wrong with the usual way of sending wake-ups, to show to people.
     fn trouble(&self) -> Option<String>;
 }
 
 impl Wakeup {
-    /// As it travels: a word, with the worker behind it.
+    /// The text that is sent: a word, followed by the worker if any.
     pub fn to_text(self) -> String {
         match self {
             Self::Work => "work".into(),
@@ -46,7 +46,7 @@ impl Wakeup {
         }
     }
 
-    /// What a newer version tells and we do not know may be anything.
+    /// Unknown words, from newer versions, mean [`Wakeup::Anything`].
     pub fn from_text(text: &str) -> Self {
         match text.split_once(':') {
             Some(("worker", id)) => id.parse().map_or(Self::Anything, Self::Worker),

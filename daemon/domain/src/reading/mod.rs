@@ -1,5 +1,5 @@
-//! Reads a person's words as a decision on a question. Never guesses: what cannot be read is said
-//! to be so.
+//! Parses a person's words into a decision on a question. It never guesses: words that cannot be
+//! parsed are refused.
 
 mod phrases;
 
@@ -13,23 +13,23 @@ use crate::{
     question::{Ask, Decision, Item},
 };
 
-/// Fewer words than these are no order for a plan: they are asked back.
+/// Minimum words of a request to change a plan; shorter text is refused.
 const ORDER: usize = 3;
-/// Says that what follows is what to change, however short.
+/// Marks the text after it as what to change, however short.
 const SEND_BACK: &str = "send back";
 
 /// The decision that `text` states on `ask`.
 ///
-/// - clarify: numbers or labels of the choices (`2`, `1, 3`), each with a remark if wanted
-///   (`2, but small`), one line per item; with several items a line may be own words; else the text
-///   as own words for all
-/// - permission: assent, `always`, or a refusal, with a reason after it if wanted; anything else
-///   is refused, digits too: a permission's choices have no numbers
-/// - plan: assent, or what to change in three words or more, or behind `send back:`; a refusal
-///   sends it back as it is; anything shorter is refused, and so is what was forwarded, spoken or
-///   sent as a file
+/// - clarify: numbers or labels of the choices (`2`, `1, 3`), each with an optional remark (`2, but
+///   small`), one line per item; with several items a line may be free text; any other text is free
+///   text for all items
+/// - permission: assent, `always`, or a refusal with an optional reason after it; anything else is
+///   refused, including digits, since a permission's choices have no numbers
+/// - plan: assent, or what to change in at least three words or after `send back:`; a refusal sends
+///   the plan back, with its text as the reason; anything shorter is refused, and so is text that
+///   was forwarded, spoken or sent as a file
 ///
-/// How people agree and refuse is listed in `phrases.txt`.
+/// `phrases.txt` lists how people agree and refuse.
 pub fn decision(ask: &Ask, text: &str) -> Result<Decision, Invalid> {
     let text = text.trim();
     // A label may be a dash.
@@ -67,15 +67,16 @@ pub fn decision(ask: &Ask, text: &str) -> Result<Decision, Invalid> {
 /// How well words fit a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
-    /// They are one of its own answers: a label, a number, assent, a refusal; or it takes any words.
+    /// They are one of its expected answers (a label, a number, assent, a refusal), or it takes any
+    /// words.
     Exact,
-    /// They can be an answer in own words.
+    /// They can be a free-text answer.
     Loose,
-    /// They are none.
+    /// They cannot be an answer.
     No,
 }
 
-/// How well `text` fits `ask`, to tell which of several questions it is for.
+/// How well `text` fits `ask`, to find out which of several questions it answers.
 pub fn fit(ask: &Ask, text: &str) -> Fit {
     let Ok(decision) = decision(ask, text) else {
         return Fit::No;
@@ -95,12 +96,12 @@ pub fn fit(ask: &Ask, text: &str) -> Fit {
     }
 }
 
-/// There is something in it that can be read.
+/// Whether the text has anything to read.
 pub fn has_words(text: &str) -> bool {
     !is_blank(text)
 }
 
-/// Whether `text` agrees or refuses, and nothing else.
+/// Whether `text` only agrees or refuses.
 pub fn decides(text: &str) -> bool {
     matches!(
         meaning(text),
@@ -108,7 +109,7 @@ pub fn decides(text: &str) -> bool {
     )
 }
 
-/// What can be answered, in one sentence.
+/// How to answer, in one phrase.
 pub fn options_hint(ask: &Ask) -> String {
     match ask {
         Ask::Clarify { items } if items.iter().all(|item| item.options.is_empty()) => {
@@ -128,7 +129,7 @@ pub fn options_hint(ask: &Ask) -> String {
     }
 }
 
-/// `session` says that there is something to allow for the session.
+/// `session`: there is something to allow for the session.
 fn permission(text: &str, session: bool) -> Option<Decision> {
     match meaning(text) {
         Some(Meaning::Assent | Meaning::Once) => Some(Decision::Allow { session: false }),
@@ -163,7 +164,8 @@ fn plan(text: &str) -> Option<Decision> {
     }
 }
 
-/// `no, keep the file` and `deny: too risky`: a refusal, a separator, a reason that is no assent.
+/// `no, keep the file` and `deny: too risky`: a refusal, a separator, and a reason that does not
+/// agree.
 fn denied_because(text: &str) -> Option<String> {
     let (refusal, reason) = text.split_at(text.char_indices().find_map(|(at, c)| {
         let after = text[at + c.len_utf8()..].chars().next();
@@ -186,14 +188,14 @@ fn denied_because(text: &str) -> Option<String> {
     (refuses && !is_blank(reason) && !agrees).then(|| reason.to_owned())
 }
 
-/// What stands behind a word and a colon.
+/// The text after a word and a colon.
 fn behind<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     let (head, rest) = text.split_once(':')?;
     head.trim().eq_ignore_ascii_case(word).then(|| rest.trim())
 }
 
-/// One line for each item: chosen by number or label, or own words beside others that are chosen.
-/// `None` when that is not what the text is.
+/// One line for each item: a number, a label, or free text if another line is a choice. `None` if
+/// the text does not have this form.
 fn chosen(items: &[Item], text: &str) -> Option<Decision> {
     let lines: Vec<&str> = match items.len() {
         1 => vec![text],
@@ -232,8 +234,8 @@ fn labels(item: &Item, line: &str) -> Option<Vec<String>> {
     }
 }
 
-/// `2, but small`: a choice with a remark. What looks like another choice, or like a number, is no
-/// remark.
+/// `2, but small`: a choice with a remark. Text that looks like another choice or a number does not
+/// count as a remark.
 fn remarked(item: &Item, line: &str) -> Option<String> {
     let marks = [", ", ": ", "; ", " – ", " — ", " - ", " ("];
     let (choice, remark) = marks
@@ -248,7 +250,7 @@ fn remarked(item: &Item, line: &str) -> Option<String> {
 
 fn label(item: &Item, text: &str) -> Option<String> {
     let text = text.trim().trim_end_matches('.');
-    // Labels first: a button says its label, and a label may be a number.
+    // Labels first: a button sends its label, and a label may be a number.
     let by_label = item
         .options
         .iter()

@@ -1,31 +1,31 @@
-//! How people agree and refuse: the table of phrases that mean something by themselves, and what a
-//! text says that is made of nothing else.
+//! How people agree and refuse: the table of phrases that have a meaning on their own, and the
+//! meaning of a text that consists only of them.
 //!
-//! A text that holds anything beside these phrases, or that asks back, means none of it for sure.
-//! Digits are not among them: a stray `1` belongs to some other question.
+//! A text with anything else in it, or a question in return, has no certain meaning. Digits are not
+//! among the phrases: a stray `1` belongs to another question.
 
 use std::{collections::HashMap, sync::LazyLock};
 
-/// What a phrase means when it stands for itself.
+/// What a phrase means on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Meaning {
     /// Yes.
     Assent,
-    /// Yes, and this once only.
+    /// Yes, but only once.
     Once,
     /// Yes, for the whole session.
     Session,
     /// No.
     Refusal,
-    /// No, unless something follows that it turns around: `don't stop`.
+    /// No, unless it negates something that follows: `don't stop`.
     Negation,
-    /// Something is still to come: `let me think`.
+    /// An answer is still to come: `let me think`.
     Pause,
-    /// Nothing; it may stand beside the others.
+    /// Nothing; it may accompany the others.
     Filler,
 }
 
-/// A kind and its phrases in each line: `refusal: no | nope`.
+/// Each line has a kind and its phrases: `refusal: no | nope`.
 const PHRASES: &str = include_str!("phrases.txt");
 
 /// Words of the longest phrase.
@@ -51,24 +51,25 @@ fn phrases() -> impl Iterator<Item = (&'static str, Meaning)> {
             "negation" => Meaning::Negation,
             "pause" => Meaning::Pause,
             "filler" => Meaning::Filler,
-            other => unreachable!("{other} is no kind of phrase"),
+            other => unreachable!("{other} is not a kind of phrase"),
         };
         phrases.split(" | ").map(move |phrase| (phrase, meaning))
     })
 }
 
-/// All phrases that mean something by themselves.
+/// All phrases that have a meaning on their own.
 pub fn all() -> impl Iterator<Item = &'static str> {
     phrases().map(|(phrase, _)| phrase)
 }
 
-/// What a text means that is made of known phrases and nothing else; `None` when it holds more,
-/// contradicts itself, or asks. A negation comes as the refusal that it is when nothing follows it.
+/// The meaning of a text that consists only of known phrases; `None` if it contains anything else,
+/// contradicts itself, or asks something. A negation with nothing after it is returned as a
+/// refusal.
 pub fn meaning(text: &str) -> Option<Meaning> {
     said(text).filter(|meant| *meant != Meaning::Pause)
 }
 
-/// Whether a text says nothing but that something is still to come.
+/// Whether a text only announces that an answer is still to come.
 pub fn is_pause(text: &str) -> bool {
     said(text) == Some(Meaning::Pause)
 }
@@ -93,8 +94,8 @@ fn said(text: &str) -> Option<Meaning> {
     })
 }
 
-/// What two phrases mean one after the other. Nothing becomes wider than either of them, and a
-/// negation turns around what follows it.
+/// The meaning of two phrases in a row. The result never allows more than either phrase, and a
+/// negation reverses what follows it.
 fn together(known: Meaning, next: Meaning) -> Option<Meaning> {
     use Meaning::{Assent, Negation, Once, Pause, Refusal, Session};
     match (known, next) {
@@ -108,7 +109,7 @@ fn together(known: Meaning, next: Meaning) -> Option<Meaning> {
     }
 }
 
-/// The longest phrase that the words begin with.
+/// The longest phrase at the start of the words.
 fn longest(words: &[String]) -> Option<(usize, Meaning)> {
     let lengths = (1..=words.len().min(LONGEST)).rev();
     lengths
@@ -116,8 +117,8 @@ fn longest(words: &[String]) -> Option<(usize, Meaning)> {
         .next()
 }
 
-/// The words of a text in lower case: marks, invisible characters, skin tones and punctuation are
-/// left out; an emoji is a word, as a character or by Slack's name.
+/// The words of a text in lower case, without marks, invisible characters, skin tones and
+/// punctuation. An emoji is a word, as a character or by its Slack name.
 pub fn words(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().filter_map(plain).collect();
     let mut words: Vec<String> = Vec::new();
@@ -136,19 +137,19 @@ pub fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// A character as it counts: one kind of quote, nothing that cannot be seen, no skin tone.
+/// A normalised character: one kind of quote, no invisible characters, no skin tones.
 fn plain(c: char) -> Option<char> {
     match c {
         '’' | '‘' | 'ʼ' | '´' | '`' => Some('\''),
         '\u{fe0e}' | '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}' => None,
         '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => None,
-        // Gender signs behind a joiner: 🙅‍♂️.
+        // Gender signs after a joiner: 🙅‍♂️.
         '\u{feff}' | '♀' | '♂' => None,
         other => Some(other),
     }
 }
 
-/// `:+1:`, by its length.
+/// The length of a name such as `:+1:`.
 fn emoji_name(text: &[char]) -> Option<usize> {
     let (first, rest) = text.split_first()?;
     let name = rest
@@ -158,15 +159,15 @@ fn emoji_name(text: &[char]) -> Option<usize> {
     (*first == ':' && name > 0 && rest.get(name) == Some(&':')).then_some(name + 2)
 }
 
-/// `+1` and `-1`, by their length.
+/// The length of `+1` or `-1`.
 fn signed(text: &[char]) -> Option<usize> {
     let (first, rest) = text.split_first()?;
     let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
     (matches!(first, '+' | '-') && digits > 0).then_some(digits + 1)
 }
 
-/// How many letters, digits and inner quotes come first; where words stand without spaces between
-/// them, one letter.
+/// How many letters, digits and inner quotes come first; one letter in scripts without spaces
+/// between words.
 fn letters(text: &[char]) -> usize {
     if text.first().is_some_and(|first| is_unspaced(*first)) {
         return 1;
@@ -186,9 +187,9 @@ fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}')
 }
 
-/// Whether something that is no word has a meaning of its own. Marks of emphasis and the usual
-/// punctuation have none; emoji have one, and so have `?`, `/`, `>`, `~` or `=`: they ask, offer,
-/// quote, strike out or compare.
+/// Whether text other than a word has its own meaning. Emphasis marks and the usual punctuation
+/// have none. Emoji have one, and so do `?`, `/`, `>`, `~` and `=`: they ask, offer, quote, strike
+/// out or compare.
 fn is_symbol(text: &str) -> bool {
     const PLAIN: &str = ".,;:!()-*_@\"'…–—“”„«»¡•·";
     text.chars()

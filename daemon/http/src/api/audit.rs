@@ -6,25 +6,25 @@ use utoipa::IntoParams;
 use vine_api::AuditRecords;
 use vine_domain::Timestamp;
 
-use super::{limit, shapes};
+use super::{limit, refused::Refused};
 use crate::{
     HttpState,
     auth::PersonCaller,
     error::{ErrorResponse, QueryParams},
 };
 
-/// What `GET /audit` can be asked for.
+/// The query of `GET /audit`.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
-    /// Only after this link.
+    /// Only entries after the one with this `link`.
     #[serde(default)]
     #[param(minimum = 0)]
     after: u32,
-    /// Only what was decided since then.
+    /// Only decisions since this time.
     since: Option<Timestamp>,
-    /// At most so many (default: 50).
+    /// The maximum number of items (default: 50).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
@@ -32,10 +32,10 @@ pub struct AuditQuery {
 /// `GET /audit`
 #[utoipa::path(
     get, path = "/audit", tag = "commands", operation_id = "audit_list",
-    summary = "Decisions and answers in the order in which they were sealed, each with the hash that chains it to \
-     the one before. Needs the role `admin`.",
+    summary = "Lists decisions and answers in the order in which they were sealed, each with the hash that \
+     chains it to the previous one. Requires role `admin`.",
     params(AuditQuery),
-    responses((status = 200, body = AuditRecords, description = "Done."), shapes::Refused),
+    responses((status = 200, body = AuditRecords, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn list(

@@ -2,55 +2,54 @@
 
 use axum::{Json, extract::State};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use utoipa::IntoParams;
 use uuid::Uuid;
-use vine_api::{EditMessage, SendMessage};
+use vine_api::{EditMessage, MessageList, SendMessage, SentMessage};
 use vine_app::{AppError, Caller};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Verb,
     chat::{Inbound, InboundKind, Location},
 };
 
-use super::{limit, patience, shapes};
+use super::{limit, patience, refused::Refused};
 use crate::{
     HttpState,
     auth::PersonCaller,
     error::{ErrorResponse, JsonBody, PathId, QueryParams},
 };
 
-/// What `GET /messages` can be asked for.
+/// The query of `GET /messages`.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MessagesQuery {
     task: Option<TaskId>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     #[serde(default)]
     after: u64,
-    /// At most so many (default: 50).
+    /// The maximum number of items (default: 50).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
-    /// Wait at most this many seconds when there is nothing yet.
+    /// Wait at most this many seconds if there are no messages yet.
     #[serde(default)]
     wait: f64,
 }
 
-/// `GET /messages`, oldest first: `{items, next}`. With `wait` it answers as soon as something is
-/// said.
+/// `GET /messages`, oldest first: `{items, next}`. With `wait` it returns as soon as there is a
+/// message.
 #[utoipa::path(
     get, path = "/chat/messages", tag = "chat", operation_id = "chat_list",
-    summary = "What is said in threads, oldest first. Needs the role `viewer`, without a task \
-     everywhere.",
+    summary = "Lists messages in threads, oldest first. Requires role `viewer`; without `task`, for \
+     all repositories.",
     params(MessagesQuery),
-    responses((status = 200, body = shapes::Messages, description = "Done."), shapes::Refused),
+    responses((status = 200, body = MessageList, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn list(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     QueryParams(listing): QueryParams<MessagesQuery>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<MessageList>, ErrorResponse> {
     let app = &shared.app;
     match listing.task {
         Some(task) => drop(app.look_at(&caller, task).await?),
@@ -64,30 +63,33 @@ pub async fn list(
             patience(listing.wait),
         )
         .await?;
-    // Whoever lost the right to see them meanwhile does not.
+    // The caller may have lost the permission during the wait.
     let caller = app.again(&caller).await?;
     match listing.task {
         Some(task) => drop(app.look_at(&caller, task).await?),
         None => app.allow(&caller, Verb::See, None, "messages").await?,
     }
     let next = messages.last().map_or(listing.after, |message| message.seq);
-    Ok(Json(json!({ "items": messages, "next": next })))
+    Ok(Json(MessageList {
+        items: messages,
+        next,
+    }))
 }
 
-/// `POST /messages`: a person says something in a thread.
+/// `POST /messages`: a person writes to a thread.
 #[utoipa::path(
     post, path = "/chat/messages", tag = "chat", operation_id = "chat_send",
-    summary = "A person says something: an answer or a note (role `answerer`), or a command (the \
-     role that it needs).",
+    summary = "Sends a message as a person: an answer or a note (requires role `answerer`), or a command \
+     (requires the command's role).",
     request_body = SendMessage,
-    responses((status = 200, body = shapes::Heard, description = "Done."), shapes::Refused),
+    responses((status = 200, body = SentMessage, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn send(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     JsonBody(send): JsonBody<SendMessage>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<SentMessage>, ErrorResponse> {
     let key = send.key.unwrap_or_else(|| shared.app.ids.uuid());
     let said = ConsoleWords {
         event: key,
@@ -99,13 +101,13 @@ pub async fn send(
     hear(&shared, &caller, said).await
 }
 
-/// `PATCH /messages/{key}`: its author changes what was sent under this key.
+/// `PATCH /messages/{key}`: the author edits the message with this key.
 #[utoipa::path(
     patch, path = "/chat/messages/{key}", tag = "chat", operation_id = "chat_edit",
-    summary = "Its author changes what was sent under this key.",
+    summary = "Edits the message with this key. Only its author can do this.",
     request_body = EditMessage,
     params(("key" = MessageId, Path)),
-    responses((status = 200, body = shapes::Heard, description = "Done."), shapes::Refused),
+    responses((status = 200, body = SentMessage, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn edit(
@@ -113,7 +115,7 @@ pub async fn edit(
     PersonCaller(caller): PersonCaller,
     PathId(key): PathId<MessageId>,
     JsonBody(edit): JsonBody<EditMessage>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<SentMessage>, ErrorResponse> {
     let act = InboundKind::Edited(key.to_string());
     hear(
         &shared,
@@ -129,19 +131,19 @@ pub async fn edit(
     .await
 }
 
-/// `DELETE /messages/{key}`: its author takes back what was sent under this key.
+/// `DELETE /messages/{key}`: the author deletes the message with this key.
 #[utoipa::path(
     delete, path = "/chat/messages/{key}", tag = "chat", operation_id = "chat_delete",
-    summary = "Its author takes back what was sent under this key.",
+    summary = "Deletes the message with this key. Only its author can do this.",
     params(("key" = MessageId, Path)),
-    responses((status = 200, body = shapes::Heard, description = "Done."), shapes::Refused),
+    responses((status = 200, body = SentMessage, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn delete(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     PathId(key): PathId<MessageId>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<SentMessage>, ErrorResponse> {
     let act = InboundKind::Deleted(key.to_string());
     hear(
         &shared,
@@ -157,7 +159,7 @@ pub async fn delete(
     .await
 }
 
-/// What the console hears, before it knows by whom.
+/// A message from the console, before its author is known.
 struct ConsoleWords {
     event: Uuid,
     task: Option<TaskId>,
@@ -170,7 +172,7 @@ async fn hear(
     shared: &HttpState,
     caller: &Caller,
     said: ConsoleWords,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<SentMessage>, ErrorResponse> {
     let author = caller
         .user
         .as_ref()
@@ -209,8 +211,10 @@ async fn hear(
     if known && reply.is_none() {
         shared.app.outcome_of(&event).await?;
     }
-    Ok(Json(reply.map_or_else(
-        || json!({ "text": "" }),
-        |reply| json!({ "text": reply.text, "data": reply.data }),
-    )))
+    Ok(Json(reply.map_or_else(SentMessage::default, |reply| {
+        SentMessage {
+            text: reply.text,
+            data: Some(reply.data),
+        }
+    })))
 }

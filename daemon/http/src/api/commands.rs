@@ -1,10 +1,10 @@
-//! `/api/v1/commands`: what the shell's `vine` speaks.
+//! `/api/v1/commands`: used by the command line, `vine`.
 
 use axum::{Json, extract::State};
 use vine_api::{CommandReply, RunCommand};
 use vine_app::{AppError, CommandContext, from_words};
 
-use super::shapes;
+use super::refused::Refused;
 use crate::{
     HttpState,
     auth::PersonCaller,
@@ -14,9 +14,9 @@ use crate::{
 /// `POST /commands`
 #[utoipa::path(
     post, path = "/commands", tag = "commands", operation_id = "commands_run",
-    summary = "Runs a command, as the shell does. What it needs depends on the command.",
+    summary = "Runs a command, as `vine` does on the command line. The required role depends on the command.",
     request_body = RunCommand,
-    responses((status = 200, body = CommandReply, description = "Done."), shapes::Refused),
+    responses((status = 200, body = CommandReply, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn run(

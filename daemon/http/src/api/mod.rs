@@ -1,4 +1,4 @@
-//! The API under `/api/v1`, a file for each endpoint group of the plan.
+//! The API under `/api/v1`, with one file per group of endpoints.
 
 #[expect(unused_qualifications, reason = "utoipa names parameters in full")]
 mod audit;
@@ -7,9 +7,9 @@ mod chat;
 mod commands;
 mod questions;
 mod queue;
+mod refused;
 #[expect(unused_qualifications, reason = "utoipa names parameters in full")]
 mod sessions;
-mod shapes;
 #[expect(unused_qualifications, reason = "utoipa names parameters in full")]
 mod tasks;
 #[expect(unused_qualifications, reason = "utoipa names parameters in full")]
@@ -38,20 +38,20 @@ use vine_domain::Invalid;
 
 use crate::{HttpState, auth};
 
-/// What stands in the document beside the endpoints.
+/// The OpenAPI document, apart from the endpoints.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "AgentVine", description = "Many headless Claude Code workers; their questions \
-     answered where the team already talks."),
+    info(title = "AgentVine", description = "Run many headless Claude Code workers and answer their \
+     questions where your team already talks."),
     modifiers(&BearerTokens),
     tags(
-        (name = "tasks", description = "What people ask for."),
-        (name = "questions", description = "What agents need people for."),
-        (name = "chat", description = "Threads, for programs."),
+        (name = "tasks", description = "What people ask agents to do."),
+        (name = "questions", description = "What agents need people to decide."),
+        (name = "chat", description = "Messages in threads."),
         (name = "queue", description = "Claiming and ending attempts."),
-        (name = "sessions", description = "Sessions of agents."),
-        (name = "workers", description = "Machines that run agents."),
-        (name = "commands", description = "What the shell speaks."),
+        (name = "sessions", description = "The agents' memory of their tasks."),
+        (name = "workers", description = "Processes that run agents."),
+        (name = "commands", description = "Commands, tokens and the audit."),
     )
 )]
 struct Document;
@@ -70,15 +70,15 @@ impl Modify for BearerTokens {
             )
         };
         let parts = document.components.get_or_insert_default();
-        parts.add_security_scheme("person", bearer("A person's token: `vine token user`."));
+        parts.add_security_scheme("person", bearer("A person's token (`vine token user`)."));
         parts.add_security_scheme(
             "worker",
-            bearer("A worker's token, which it got when it was enrolled."),
+            bearer("A worker's token, issued when the worker was enrolled."),
         );
     }
 }
 
-/// All endpoints with what is written about them, each once.
+/// All endpoints with their documentation.
 fn documented() -> OpenApiRouter<HttpState> {
     let endpoints = OpenApiRouter::new()
         .routes(routes!(tasks::create, tasks::list))
@@ -120,7 +120,7 @@ fn documented() -> OpenApiRouter<HttpState> {
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", endpoints)
 }
 
-/// All endpoints, the document that describes them, and a page to try them on.
+/// All endpoints, the OpenAPI document, and the Swagger UI page.
 pub fn routes(shared: HttpState) -> Router<HttpState> {
     let (endpoints, document) = documented().split_for_parts();
     let reference =
@@ -131,7 +131,7 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
     endpoints.merge(reference)
 }
 
-/// The page to try things on comes from here alone, as ours does.
+/// The Swagger UI page may load resources only from this daemon, like our own page.
 async fn fenced(mut response: Response) -> Response {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src \
      'self' data:; connect-src 'self'; \
@@ -146,17 +146,17 @@ async fn fenced(mut response: Response) -> Response {
     response
 }
 
-/// How much a listing gives.
+/// The size of a page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// At most so many (default: 50).
+    /// The maximum number of items (default: 50).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
-/// How much is given at once.
+/// The requested page size, if it is valid.
 fn limit(wish: Option<u32>) -> Result<u32, AppError> {
     let limit = wish.unwrap_or(50);
     if (1..=1000).contains(&limit) {
@@ -165,7 +165,7 @@ fn limit(wish: Option<u32>) -> Result<u32, AppError> {
     Err(Invalid::new("limit", limit.to_string(), "use 1 to 1000").into())
 }
 
-/// Waits are bounded, whatever the caller asks for.
+/// The requested wait, limited to 60 seconds.
 fn patience(seconds: f64) -> std::time::Duration {
     let bounded = if seconds.is_finite() {
         seconds.clamp(0.0, 60.0)

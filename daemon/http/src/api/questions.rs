@@ -1,24 +1,26 @@
 //! `/api/v1/questions`
 
 use axum::{Json, extract::State, http::StatusCode};
-use serde_json::{Value, json};
-use vine_api::{CloseQuestion, ConfirmDelivery, GiveAnswer, PostQuestion, PostedQuestion};
-use vine_app::{questions::QuestionRequest, view};
+use vine_api::QuestionView;
+use vine_api::{
+    CloseQuestion, ConfirmDelivery, GiveAnswer, PostQuestion, PostedQuestion, QuestionList,
+};
+use vine_app::questions::QuestionRequest;
 use vine_domain::{DeliveredOutcome, MessageId, QuestionId};
 
-use super::{PageQuery, limit, shapes};
+use super::{PageQuery, limit, refused::Refused};
 use crate::{
     HttpState,
     auth::{PersonCaller, WorkerCaller},
     error::{ErrorResponse, JsonBody, PathId, QueryParams},
 };
 
-/// `POST /`, by the worker. The answer means that the question is stored.
+/// `POST /`, by the worker. A response means that the question is stored.
 #[utoipa::path(
     post, path = "/questions", tag = "questions", operation_id = "questions_ask",
-    summary = "An agent asks; the answer means that the question is stored.",
+    summary = "Asks a question for an agent. The response means that the question is stored.",
     request_body = PostQuestion,
-    responses((status = 201, body = PostedQuestion, description = "Done."), shapes::Refused),
+    responses((status = 201, body = PostedQuestion, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn ask(
@@ -41,49 +43,49 @@ pub async fn ask(
 /// `GET /`: open questions, oldest first.
 #[utoipa::path(
     get, path = "/questions", tag = "questions", operation_id = "questions_list",
-    summary = "Open questions of the repositories where one has the role `viewer`, oldest first.",
+    summary = "Lists open questions of the repositories where the caller has role `viewer`, oldest first.",
     params(PageQuery),
-    responses((status = 200, body = shapes::List<shapes::Question>, description = "Done."), shapes::Refused),
+    responses((status = 200, body = QuestionList, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn list(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     QueryParams(page): QueryParams<PageQuery>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<QuestionList>, ErrorResponse> {
     let limit = limit(page.limit)?;
     let _turn = shared.app.turn(&caller, limit).await?;
     let questions = shared.app.open_questions(&caller, limit).await?;
-    Ok(Json(
-        json!({ "items": questions.iter().map(view::question).collect::<Vec<_>>() }),
-    ))
+    Ok(Json(QuestionList {
+        items: questions.iter().map(QuestionView::of).collect(),
+    }))
 }
 
 /// `GET /{id}`
 #[utoipa::path(
     get, path = "/questions/{id}", tag = "questions", operation_id = "questions_show",
-    summary = "A question, with the time of each station on its way. Needs the role `viewer`.",
+    summary = "Returns a question with its timeline. Requires role `viewer`.",
     params(("id" = QuestionId, Path)),
-    responses((status = 200, body = shapes::Question, description = "Done."), shapes::Refused),
+    responses((status = 200, body = QuestionView, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn show(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<QuestionId>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<QuestionView>, ErrorResponse> {
     let question = shared.app.look_at_question(&caller, id).await?;
     let stations = shared.app.milestones(id).await?;
-    Ok(Json(view::question_whole(&question, &stations)))
+    Ok(Json(QuestionView::whole(&question, &stations)))
 }
 
 /// `POST /{id}/answer`
 #[utoipa::path(
     post, path = "/questions/{id}/answer", tag = "questions", operation_id = "questions_answer",
-    summary = "Answers a question. Needs the role `answerer`, for permissions `operator`.",
+    summary = "Answers a question. Requires role `answerer`, or `operator` for permissions.",
     request_body = GiveAnswer,
     params(("id" = QuestionId, Path)),
-    responses((status = 200, body = shapes::Question, description = "Done."), shapes::Refused),
+    responses((status = 200, body = QuestionView, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn answer(
@@ -91,19 +93,19 @@ pub async fn answer(
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<QuestionId>,
     JsonBody(give): JsonBody<GiveAnswer>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<QuestionView>, ErrorResponse> {
     let key = give.key.unwrap_or_else(|| shared.app.ids.uuid());
     let question = shared.app.answer(&caller, id, &give.text, key).await?;
-    Ok(Json(view::question(&question)))
+    Ok(Json(QuestionView::of(&question)))
 }
 
 /// `POST /{id}/delivered`, by the worker.
 #[utoipa::path(
     post, path = "/questions/{id}/delivered", tag = "questions", operation_id = "questions_delivered",
-    summary = "The agent has the answer, or knows that there is none.",
+    summary = "Confirms that the agent has the answer, or knows that nobody answered.",
     request_body = ConfirmDelivery,
     params(("id" = QuestionId, Path)),
-    responses((status = 204, description = "Done."), shapes::Refused),
+    responses((status = 204, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn delivered(
@@ -126,10 +128,10 @@ pub async fn delivered(
 /// `POST /api/v1/notes/{key}/delivered`, by the worker.
 #[utoipa::path(
     post, path = "/notes/{key}/delivered", tag = "questions", operation_id = "questions_note_delivered",
-    summary = "The agent has read a note.",
+    summary = "Confirms that the agent has read a note.",
     request_body = ConfirmDelivery,
     params(("key" = MessageId, Path)),
-    responses((status = 204, description = "Done."), shapes::Refused),
+    responses((status = 204, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn note_delivered(
@@ -148,10 +150,10 @@ pub async fn note_delivered(
 /// `POST /{id}/withdraw`, by the worker.
 #[utoipa::path(
     post, path = "/questions/{id}/withdraw", tag = "questions", operation_id = "questions_withdraw",
-    summary = "The agent needs the answer no more.",
+    summary = "Withdraws a question that the agent no longer needs answered.",
     request_body = CloseQuestion,
     params(("id" = QuestionId, Path)),
-    responses((status = 204, description = "Done."), shapes::Refused),
+    responses((status = 204, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn withdraw(

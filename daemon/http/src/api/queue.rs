@@ -1,20 +1,20 @@
-//! `/api/v1/queue`: claiming and ending attempts. Every write of an attempt names its lease.
+//! `/api/v1/queue`: claiming and ending attempts. Every write names its attempt.
 
 use axum::{Json, extract::State, http::StatusCode};
 use futures_util::future::join_all;
-use serde_json::{Value, json};
 use vine_api::{
     AppendLog, AttemptFailure, Claim, Claimed, Complete, Completed, CompletionResults, Completions,
     EndedReply, Enqueue, Fail,
 };
-use vine_app::{AppError, view};
+use vine_api::{QueueView, TaskView};
+use vine_app::AppError;
 use vine_domain::{
     Invalid, Verb,
     lifecycle::{Event, TaskAction},
     schedule::ClaimRequest,
 };
 
-use super::{patience, shapes};
+use super::{patience, refused::Refused};
 use crate::{
     HttpState,
     auth::{PersonCaller, WorkerCaller},
@@ -24,29 +24,29 @@ use crate::{
 /// `POST /enqueue`: puts a task back into its lane.
 #[utoipa::path(
     post, path = "/queue/enqueue", tag = "queue", operation_id = "queue_enqueue",
-    summary = "Puts a task back into its lane. Needs the role `operator`.",
+    summary = "Puts a task back into its lane. Requires role `operator`.",
     request_body = Enqueue,
-    responses((status = 200, body = shapes::Task, description = "Done."), shapes::Refused),
+    responses((status = 200, body = TaskView, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn enqueue(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     JsonBody(enqueue): JsonBody<Enqueue>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<TaskView>, ErrorResponse> {
     let task = shared
         .app
         .order(&caller, enqueue.task, TaskAction::Retry)
         .await?;
-    Ok(Json(view::task(&task)))
+    Ok(Json(TaskView::of(&task)))
 }
 
 /// `POST /claim`: waits for work.
 #[utoipa::path(
     post, path = "/queue/claim", tag = "queue", operation_id = "queue_claim",
-    summary = "Waits for work.",
+    summary = "Claims tasks; waits if there is nothing to claim.",
     request_body = Claim,
-    responses((status = 200, body = Claimed, description = "Done."), shapes::Refused),
+    responses((status = 200, body = Claimed, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn claim(
@@ -57,18 +57,18 @@ pub async fn claim(
     let want = ClaimRequest {
         worker,
         slots: claim.slots,
-        without: claim.without,
+        without: claim.except_repos,
     };
     let assignments = shared.app.claim(want, patience(claim.wait)).await?;
     Ok(Json(Claimed { assignments }))
 }
 
-/// `POST /complete`: ends an attempt, and claims the next in the same call if asked to.
+/// `POST /complete`: completes an attempt and, if requested, claims more tasks in the same call.
 #[utoipa::path(
     post, path = "/queue/complete", tag = "queue", operation_id = "queue_complete",
-    summary = "Ends an attempt, and claims the next in the same call if asked to.",
+    summary = "Completes an attempt and, if requested, claims more tasks in the same call.",
     request_body = Complete,
-    responses((status = 200, body = Claimed, description = "Done."), shapes::Refused),
+    responses((status = 200, body = Claimed, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn complete(
@@ -92,16 +92,16 @@ pub async fn complete(
     Ok(Json(Claimed { assignments }))
 }
 
-/// At most so many attempts end in one call.
+/// The maximum number of attempts in one call.
 const COMPLETIONS: usize = 100;
 
-/// `POST /completions`: ends several attempts, each completed or refused alone, and claims the next
-/// ones in the same call.
+/// `POST /completions`: completes several attempts, each accepted or refused individually, and, if
+/// requested, claims more tasks in the same call.
 #[utoipa::path(
     post, path = "/queue/completions", tag = "queue", operation_id = "queue_completions",
-    summary = "Ends several attempts, each completed or refused alone.",
+    summary = "Completes several attempts, each accepted or refused individually.",
     request_body = Completions,
-    responses((status = 200, body = CompletionResults, description = "Done."), shapes::Refused),
+    responses((status = 200, body = CompletionResults, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn completions(
@@ -149,7 +149,7 @@ pub async fn completions(
     post, path = "/queue/fail", tag = "queue", operation_id = "queue_fail",
     summary = "Ends an attempt without a result.",
     request_body = Fail,
-    responses((status = 200, body = EndedReply, description = "Done."), shapes::Refused),
+    responses((status = 200, body = EndedReply, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn fail(
@@ -174,9 +174,9 @@ pub async fn fail(
 /// `POST /log`
 #[utoipa::path(
     post, path = "/queue/log", tag = "queue", operation_id = "queue_log",
-    summary = "The agent's words for the task's log.",
+    summary = "Adds the agent's output to the task's log.",
     request_body = AppendLog,
-    responses((status = 204, description = "Done."), shapes::Refused),
+    responses((status = 204, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn log(
@@ -197,19 +197,15 @@ pub async fn log(
 /// `GET /status`
 #[utoipa::path(
     get, path = "/queue/status", tag = "queue", operation_id = "queue_status",
-    summary = "How much waits where. Needs the role `viewer` everywhere.",
-    responses((status = 200, body = shapes::Queues, description = "Done."), shapes::Refused),
+    summary = "Returns the depth of each queue. Requires role `viewer` for all repositories.",
+    responses((status = 200, body = QueueView, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn status(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<QueueView>, ErrorResponse> {
     shared.app.allow(&caller, Verb::See, None, "queues").await?;
     let depths = shared.app.store.depths().await.map_err(AppError::from)?;
-    let queues: serde_json::Map<String, Value> = view::queues(&depths)
-        .into_iter()
-        .map(|(name, depth)| (name.into(), depth.into()))
-        .collect();
-    Ok(Json(json!({ "paused": depths.paused, "queues": queues })))
+    Ok(Json(QueueView::of(&depths)))
 }

@@ -2,13 +2,12 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use utoipa::IntoParams;
 use vine_api::{MapSession, SessionHeartbeat};
-use vine_app::view;
+use vine_api::{SessionList, SessionView};
 use vine_domain::SessionId;
 
-use super::{limit, shapes};
+use super::{limit, refused::Refused};
 use crate::{
     HttpState,
     auth::{PersonCaller, WorkerCaller},
@@ -20,7 +19,7 @@ use crate::{
     post, path = "/sessions", tag = "sessions", operation_id = "sessions_map",
     summary = "Maps a session to its task.",
     request_body = MapSession,
-    responses((status = 201, description = "Done."), shapes::Refused),
+    responses((status = 201, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn map(
@@ -38,10 +37,10 @@ pub async fn map(
 /// `POST /{id}/heartbeat`, by the worker.
 #[utoipa::path(
     post, path = "/sessions/{id}/heartbeat", tag = "sessions", operation_id = "sessions_beat",
-    summary = "The agent is alive in its session.",
+    summary = "Reports that the session's agent is alive.",
     request_body = SessionHeartbeat,
     params(("id" = SessionId, Path)),
-    responses((status = 204, description = "Done."), shapes::Refused),
+    responses((status = 204, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn beat(
@@ -62,14 +61,14 @@ pub async fn beat(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What `GET /` can be asked for.
+/// The query of `GET /`.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SessionsQuery {
     #[serde(default)]
     all: bool,
-    /// At most so many (default: 50).
+    /// The maximum number of items (default: 50).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
@@ -77,56 +76,59 @@ pub struct SessionsQuery {
 /// `GET /`, latest first.
 #[utoipa::path(
     get, path = "/sessions", tag = "sessions", operation_id = "sessions_list",
-    summary = "Sessions that the caller sees, latest first. Needs the role `viewer`.",
+    summary = "Lists sessions of the repositories where the caller has role `viewer`, latest first.",
     params(SessionsQuery),
-    responses((status = 200, body = shapes::List<shapes::Session>, description = "Done."), shapes::Refused),
+    responses((status = 200, body = SessionList, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn list(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     QueryParams(listing): QueryParams<SessionsQuery>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<SessionList>, ErrorResponse> {
     let now = shared.app.clock.now();
     let sessions = shared
         .app
         .sessions(&caller, listing.all, limit(listing.limit)?)
         .await?;
-    Ok(Json(
-        json!({ "items": sessions.iter().map(|(_, session)| view::session(session, now)).collect::<Vec<_>>() }),
-    ))
+    Ok(Json(SessionList {
+        items: sessions
+            .iter()
+            .map(|(_, session)| SessionView::of(session, now))
+            .collect(),
+    }))
 }
 
 /// `GET /{id}`
 #[utoipa::path(
     get, path = "/sessions/{id}", tag = "sessions", operation_id = "sessions_show",
-    summary = "One session. Needs the role `viewer`.",
+    summary = "Returns a session. Requires role `viewer`.",
     params(("id" = SessionId, Path)),
-    responses((status = 200, body = shapes::Session, description = "Done."), shapes::Refused),
+    responses((status = 200, body = SessionView, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn show(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<SessionId>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<SessionView>, ErrorResponse> {
     let session = shared.app.look_at_session(&caller, id).await?;
-    Ok(Json(view::session(&session, shared.app.clock.now())))
+    Ok(Json(SessionView::of(&session, shared.app.clock.now())))
 }
 
 /// `DELETE /{id}`
 #[utoipa::path(
     delete, path = "/sessions/{id}", tag = "sessions", operation_id = "sessions_end",
-    summary = "Ends a session. Needs the role `operator`.",
+    summary = "Ends a session. Requires role `operator`.",
     params(("id" = SessionId, Path)),
-    responses((status = 200, body = shapes::Session, description = "Done."), shapes::Refused),
+    responses((status = 200, body = SessionView, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn end(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<SessionId>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<SessionView>, ErrorResponse> {
     let session = shared.app.order_session(&caller, id, true).await?;
-    Ok(Json(view::session(&session, shared.app.clock.now())))
+    Ok(Json(SessionView::of(&session, shared.app.clock.now())))
 }

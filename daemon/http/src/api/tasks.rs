@@ -6,15 +6,15 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
 use utoipa::IntoParams;
 use vine_api::{CreateTask, CreateTasks, CreatedTasks, PatchTask};
-use vine_app::{AppError, Command, TaskVerb, tasks::TaskRequest, view};
+use vine_api::{LogLines, TaskList, TaskView};
+use vine_app::{AppError, tasks::TaskRequest};
 use vine_domain::{
     Invalid, Lane, Slug, TaskId, TaskState, lifecycle::TaskAction, ports::TaskFilter,
 };
 
-use super::{PageQuery, limit, shapes};
+use super::{PageQuery, limit, refused::Refused};
 use crate::{
     HttpState,
     auth::PersonCaller,
@@ -24,10 +24,10 @@ use crate::{
 /// `POST /` with an optional `Idempotency-Key`.
 #[utoipa::path(
     post, path = "/tasks", tag = "tasks", operation_id = "tasks_create",
-    summary = "Creates a task and queues it. Needs the role `operator`.",
+    summary = "Creates a task and queues it. Requires role `operator`.",
     request_body = CreateTask,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A second creation with the same key gives the first task.")),
-    responses((status = 201, body = shapes::Task, description = "Done."), shapes::Refused),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeating a request with the same key returns the first task.")),
+    responses((status = 201, body = TaskView, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn create(
@@ -35,10 +35,10 @@ pub async fn create(
     PersonCaller(caller): PersonCaller,
     headers: HeaderMap,
     JsonBody(new): JsonBody<CreateTask>,
-) -> Result<(StatusCode, Json<Value>), ErrorResponse> {
+) -> Result<(StatusCode, Json<TaskView>), ErrorResponse> {
     let key = idempotency_key(&headers)?;
     let task = shared.app.create(&caller, wish(new, key)).await?;
-    Ok((StatusCode::CREATED, Json(view::task(&task))))
+    Ok((StatusCode::CREATED, Json(TaskView::of(&task))))
 }
 
 fn wish(new: CreateTask, key: Option<String>) -> TaskRequest {
@@ -54,16 +54,16 @@ fn wish(new: CreateTask, key: Option<String>) -> TaskRequest {
     }
 }
 
-/// At most so many tasks are created at once.
+/// The maximum number of tasks in one call.
 const BULK: usize = 1000;
 
 /// `POST /bulk` with an optional `Idempotency-Key` for all of them.
 #[utoipa::path(
     post, path = "/tasks/bulk", tag = "tasks", operation_id = "tasks_create_bulk",
-    summary = "Creates up to a thousand tasks, all or none. Needs the role `operator`.",
+    summary = "Creates up to 1000 tasks, all or none. Requires role `operator`.",
     request_body = CreateTasks,
-    params(("Idempotency-Key" = Option<String>, Header, description = "For all of them.")),
-    responses((status = 201, body = CreatedTasks, description = "Done."), shapes::Refused),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeating a request with the same key returns the first tasks.")),
+    responses((status = 201, body = CreatedTasks, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn create_bulk(
@@ -100,25 +100,25 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, AppError> {
     let refuse = || {
         Invalid::new(
             "idempotency key",
-            "it is empty, too long or not plain text",
-            "use up to 200 plain characters, such as a UUID",
+            "it is empty, too long or not ASCII text",
+            "use up to 200 ASCII characters, such as a UUID",
         )
     };
     Ok(Some(text.ok_or_else(refuse)?.to_owned()))
 }
 
-/// What `GET /` can be asked for.
+/// The query of `GET /`.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TasksQuery {
     state: Option<String>,
     repo: Option<Slug>,
-    /// Words in the title or the branch.
+    /// Text in the title or the branch.
     text: Option<String>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     before: Option<TaskId>,
-    /// At most so many (default: 50).
+    /// The maximum number of items (default: 50).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
@@ -126,16 +126,16 @@ pub struct TasksQuery {
 /// `GET /`, newest first: `{items, next}`.
 #[utoipa::path(
     get, path = "/tasks", tag = "tasks", operation_id = "tasks_list",
-    summary = "Tasks of the repositories where one has the role `viewer`, newest first.",
+    summary = "Lists tasks of the repositories where the caller has role `viewer`, newest first.",
     params(TasksQuery),
-    responses((status = 200, body = shapes::Tasks, description = "Done."), shapes::Refused),
+    responses((status = 200, body = TaskList, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn list(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     QueryParams(listing): QueryParams<TasksQuery>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<TaskList>, ErrorResponse> {
     let state = listing
         .state
         .as_deref()
@@ -152,37 +152,40 @@ pub async fn list(
     };
     let _turn = shared.app.turn(&caller, limit).await?;
     let tasks = shared.app.tasks(&caller, &filter).await?;
-    let next = (tasks.len() == limit as usize).then(|| tasks.last().map(|task| task.id));
-    Ok(Json(
-        json!({ "items": tasks.iter().map(view::task_row).collect::<Vec<_>>(), "next": next }),
-    ))
+    let next = tasks
+        .last()
+        .filter(|_| tasks.len() == limit as usize)
+        .map(|task| task.id);
+    Ok(Json(TaskList {
+        items: tasks.iter().map(TaskView::row).collect(),
+        next,
+    }))
 }
 
 /// `GET /{id}`
 #[utoipa::path(
     get, path = "/tasks/{id}", tag = "tasks", operation_id = "tasks_show",
-    summary = "A task with everything that belongs to it. Needs the role `viewer`.",
+    summary = "Returns a task with everything that belongs to it. Requires role `viewer`.",
     params(("id" = TaskId, Path)),
-    responses((status = 200, body = shapes::Task, description = "Done."), shapes::Refused),
+    responses((status = 200, body = TaskView, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn show(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<TaskId>,
-) -> Result<Json<Value>, ErrorResponse> {
-    let command = Command::Task(TaskVerb::Show { task: Some(id) });
-    let reply = shared.app.run(&caller, command, None).await?;
-    Ok(Json(reply.data))
+) -> Result<Json<TaskView>, ErrorResponse> {
+    let whole = shared.app.task_with_parts(&caller, id).await?;
+    Ok(Json(whole.view()))
 }
 
 /// `PATCH /{id}`
 #[utoipa::path(
     patch, path = "/tasks/{id}", tag = "tasks", operation_id = "tasks_patch",
-    summary = "Cancels, retries or moves a task. Needs the role `operator`.",
+    summary = "Cancels or retries a task, or moves it to another lane. Requires role `operator`.",
     request_body = PatchTask,
     params(("id" = TaskId, Path)),
-    responses((status = 200, body = shapes::Task, description = "Done."), shapes::Refused),
+    responses((status = 200, body = TaskView, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn patch(
@@ -190,7 +193,7 @@ pub async fn patch(
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<TaskId>,
     JsonBody(patch): JsonBody<PatchTask>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<TaskView>, ErrorResponse> {
     let order = match (patch.state.as_deref(), patch.priority) {
         (Some("cancelled"), None) => TaskAction::Cancel,
         (Some("queued"), None) => TaskAction::Retry,
@@ -198,22 +201,22 @@ pub async fn patch(
         _ => {
             let invalid = Invalid::new(
                 "change",
-                "it is not exactly one of the possible ones",
+                "it is not exactly one of the supported changes",
                 "send {\"state\":\"cancelled\"}, {\"state\":\"queued\"} or {\"priority\":…}",
             );
             return Err(AppError::from(invalid).into());
         }
     };
     let task = shared.app.order(&caller, id, order).await?;
-    Ok(Json(view::task(&task)))
+    Ok(Json(TaskView::of(&task)))
 }
 
 /// `GET /{id}/log`, oldest first.
 #[utoipa::path(
     get, path = "/tasks/{id}/log", tag = "tasks", operation_id = "tasks_log",
-    summary = "The log of a task, oldest first. Needs the role `viewer`.",
+    summary = "Returns the log of a task, oldest first. Requires role `viewer`.",
     params(("id" = TaskId, Path), PageQuery),
-    responses((status = 200, body = shapes::List<shapes::LogLine>, description = "Done."), shapes::Refused),
+    responses((status = 200, body = LogLines, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn log(
@@ -221,7 +224,7 @@ pub async fn log(
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<TaskId>,
     QueryParams(page): QueryParams<PageQuery>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<LogLines>, ErrorResponse> {
     shared.app.look_at(&caller, id).await?;
     let lines = shared
         .app
@@ -229,5 +232,5 @@ pub async fn log(
         .log_of(id, limit(page.limit)?)
         .await
         .map_err(AppError::from)?;
-    Ok(Json(json!({ "items": lines })))
+    Ok(Json(LogLines { items: lines }))
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/tokens`: secrets for programs, browsers and new workers, and their end.
+//! `/api/v1/tokens`: creates, lists and revokes tokens for programs, browsers and new workers.
 
 use axum::{
     Json,
@@ -11,20 +11,20 @@ use vine_api::{CreateToken, CreatedToken, TokenList, TokenRow};
 use vine_app::{AppError, tokens::TokenRequest};
 use vine_domain::{Invalid, WorkerId, token::TokenKind};
 
-use super::{shapes, workers::itself};
+use super::{refused::Refused, workers::itself};
 use crate::{
     HttpState,
     auth::{PersonCaller, WorkerCaller},
     error::{ErrorResponse, JsonBody, PathId, QueryParams},
 };
 
-/// `POST /tokens`: a secret for a program, a browser or a new worker.
+/// `POST /tokens`: creates a token for a program, a browser or a new worker.
 #[utoipa::path(
     post, path = "/tokens", tag = "commands", operation_id = "commands_make_token",
-    summary = "A secret for a program, a browser or a new worker; for the last, and for others, \
-     the role `admin`.",
+    summary = "Creates a token for a program, a browser or a new worker. Tokens for new workers and \
+     for other people require role `admin`.",
     request_body = CreateToken,
-    responses((status = 201, body = CreatedToken, description = "Done."), shapes::Refused),
+    responses((status = 201, body = CreatedToken, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn make(
@@ -54,9 +54,9 @@ pub async fn make(
     if make.new_password {
         if kind != TokenKind::Login {
             return Err(AppError::from(Invalid::new(
-                "wish",
-                "only a login goes with a new password",
-                "make a token of the kind login",
+                "request",
+                "only a login can reset the password",
+                "use the token kind `login`",
             ))
             .into());
         }
@@ -88,12 +88,12 @@ fn made(
     }
 }
 
-/// What `GET /tokens` can be asked for.
+/// The query of `GET /tokens`.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TokensQuery {
-    /// Those of everybody; for administrators.
+    /// Everyone's tokens; only for administrators.
     #[serde(default)]
     all: bool,
 }
@@ -101,10 +101,10 @@ pub struct TokensQuery {
 /// `GET /tokens`
 #[utoipa::path(
     get, path = "/tokens", tag = "commands", operation_id = "commands_list_tokens",
-    summary = "Tokens that are valid: one's own, or everybody's with the role `admin`. The secrets \
-     themselves are known to nobody.",
+    summary = "Lists valid tokens: the caller's own, or everyone's with role `admin`. The secrets are \
+     not stored, so they cannot be shown.",
     params(TokensQuery),
-    responses((status = 200, body = TokenList, description = "Done."), shapes::Refused),
+    responses((status = 200, body = TokenList, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn list(
@@ -117,9 +117,9 @@ pub async fn list(
         id: one.id,
         kind: one.kind.as_str().into(),
         owner: one.owner,
-        made: one.made,
-        expires: one.expires,
-        used: one.used,
+        created_at: one.made,
+        expires_at: one.expires,
+        last_used_at: one.used,
     };
     Ok(Json(TokenList {
         items: granted.into_iter().map(row).collect(),
@@ -129,9 +129,9 @@ pub async fn list(
 /// `DELETE /tokens/{id}`
 #[utoipa::path(
     delete, path = "/tokens/{id}", tag = "commands", operation_id = "commands_revoke_token",
-    summary = "Ends a token, by the id of the list: one's own, or anybody's with the role `admin`.",
+    summary = "Revokes a token by its id: the caller's own, or anyone's with role `admin`.",
     params(("id" = String, Path)),
-    responses((status = 204, description = "Done."), shapes::Refused),
+    responses((status = 204, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn revoke(
@@ -146,9 +146,9 @@ pub async fn revoke(
 /// `POST /workers/{id}/token`, by the worker itself.
 #[utoipa::path(
     post, path = "/workers/{id}/token", tag = "workers", operation_id = "workers_renew_token",
-    summary = "A new secret for a worker. The one before ends soon after this one was first used.",
+    summary = "Creates a new token for a worker. The previous one ends soon after the new one is first used.",
     params(("id" = WorkerId, Path)),
-    responses((status = 201, body = CreatedToken, description = "Done."), shapes::Refused),
+    responses((status = 201, body = CreatedToken, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn renew(

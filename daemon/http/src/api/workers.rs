@@ -1,13 +1,17 @@
 //! `/api/v1/workers`
 
-use axum::{Json, extract::State, http::StatusCode};
-use serde_json::{Value, json};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use vine_api::{
     Enrol, Enrolled as Identity, Heartbeat, HeartbeatReply, Orphans, PausedRepo, RefusedHosts,
     ReportKeptWork, ReportUsage,
 };
+use vine_api::{WorkerList, WorkerView};
 use vine_app::{
-    AppError, Missing, heartbeat, view,
+    AppError, Missing, heartbeat,
     workers::{KeptWorkReport, NewWorker},
 };
 use vine_domain::{
@@ -15,25 +19,27 @@ use vine_domain::{
     attempt::{Attempt, Usage},
 };
 
-use super::{patience, shapes};
+use super::{patience, refused::Refused};
 use crate::{
     HttpState,
-    auth::{PersonCaller, WorkerCaller},
+    auth::{PersonCaller, WorkerCaller, same_wire},
     error::{ErrorResponse, JsonBody, PathId},
 };
 
-/// `POST /` with a one-time code.
+/// `POST /` with an enrolment code.
 #[utoipa::path(
     post, path = "/workers", tag = "workers", operation_id = "workers_enrol",
-    summary = "Trades a one-time code for a worker's identity and secret.",
+    summary = "Enrols a worker: exchanges an enrolment code for the worker's id and token.",
     request_body = Enrol,
-    responses((status = 201, body = Identity, description = "Done."), shapes::Refused),
+    responses((status = 201, body = Identity, description = "Success."), Refused),
     security(()),
 )]
 pub async fn enrol(
     State(shared): State<HttpState>,
+    headers: HeaderMap,
     JsonBody(enrol): JsonBody<Enrol>,
 ) -> Result<(StatusCode, Json<Identity>), ErrorResponse> {
+    same_wire(&headers)?;
     let slots = slots(enrol.slots)?;
     let version = enrol.version.chars().take(60).collect();
     let (id, token) = shared
@@ -60,38 +66,38 @@ fn slots(wish: u32) -> Result<u32, AppError> {
 /// `GET /`
 #[utoipa::path(
     get, path = "/workers", tag = "workers", operation_id = "workers_list",
-    summary = "Workers, by name. Needs the role `viewer` everywhere.",
-    responses((status = 200, body = shapes::List<shapes::Worker>, description = "Done."), shapes::Refused),
+    summary = "Lists workers, sorted by name. Requires role `viewer` for all repositories.",
+    responses((status = 200, body = WorkerList, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn list(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<WorkerList>, ErrorResponse> {
     shared
         .app
         .allow(&caller, Verb::See, None, "workers")
         .await?;
     let now = shared.app.clock.now();
     let workers = shared.app.store.workers().await.map_err(AppError::from)?;
-    Ok(Json(
-        json!({ "items": workers.iter().map(|row| view::worker(row, now)).collect::<Vec<_>>() }),
-    ))
+    Ok(Json(WorkerList {
+        items: workers.iter().map(|row| WorkerView::of(row, now)).collect(),
+    }))
 }
 
 /// `GET /{id}`
 #[utoipa::path(
     get, path = "/workers/{id}", tag = "workers", operation_id = "workers_show",
-    summary = "One worker. Needs the role `viewer` everywhere.",
+    summary = "Returns a worker. Requires role `viewer` for all repositories.",
     params(("id" = WorkerId, Path)),
-    responses((status = 200, body = shapes::Worker, description = "Done."), shapes::Refused),
+    responses((status = 200, body = WorkerView, description = "Success."), Refused),
     security(("person" = [])),
 )]
 pub async fn show(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<WorkerId>,
-) -> Result<Json<Value>, ErrorResponse> {
+) -> Result<Json<WorkerView>, ErrorResponse> {
     shared
         .app
         .allow(&caller, Verb::See, None, "workers")
@@ -101,15 +107,15 @@ pub async fn show(
         .iter()
         .find(|(worker, ..)| worker.id == id)
         .ok_or_else(|| AppError::from(Missing::Worker(id.to_string())))?;
-    Ok(Json(view::worker(found, shared.app.clock.now())))
+    Ok(Json(WorkerView::of(found, shared.app.clock.now())))
 }
 
 /// `DELETE /{id}`, by the worker itself.
 #[utoipa::path(
     delete, path = "/workers/{id}", tag = "workers", operation_id = "workers_leave",
-    summary = "A worker says goodbye; what it holds goes back unharmed.",
+    summary = "Removes a worker. Its tasks return to the queue; this is not a failure.",
     params(("id" = WorkerId, Path)),
-    responses((status = 204, description = "Done."), shapes::Refused),
+    responses((status = 204, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn leave(
@@ -125,9 +131,10 @@ pub async fn leave(
 /// `POST /{id}/goodbye`, by the worker itself.
 #[utoipa::path(
     post, path = "/workers/{id}/goodbye", tag = "workers", operation_id = "workers_goodbye",
-    summary = "A worker stops for a while; what it holds goes back unharmed. Its next heartbeat says that it is back.",
+    summary = "Signs a worker off for a while. Its tasks return to the queue; this is not a failure. Its next \
+     heartbeat signs it on again.",
     params(("id" = WorkerId, Path)),
-    responses((status = 204, description = "Done."), shapes::Refused),
+    responses((status = 204, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn goodbye(
@@ -140,13 +147,13 @@ pub async fn goodbye(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /{id}/heartbeat`, by the worker itself; waits until there is something to tell.
+/// `POST /{id}/heartbeat`, by the worker itself; waits until there are worker messages.
 #[utoipa::path(
     post, path = "/workers/{id}/heartbeat", tag = "workers", operation_id = "workers_beat",
-    summary = "Renews leases, then waits for something to tell the worker.",
+    summary = "Renews leases, then waits for worker messages.",
     request_body = Heartbeat,
     params(("id" = WorkerId, Path)),
-    responses((status = 200, body = HeartbeatReply, description = "Done."), shapes::Refused),
+    responses((status = 200, body = HeartbeatReply, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn beat(
@@ -164,23 +171,23 @@ pub async fn beat(
         noting: beat.noting,
         trouble: beat.trouble.map(|text| text.chars().take(500).collect()),
         pushing: beat.pushing,
-        without: without(beat.without),
+        without: paused(beat.paused_repos),
         worktree_bytes: beat.worktree_bytes,
-        standing: beat.standing.map(short),
+        standing: beat.isolation.map(short),
         wait: patience(beat.wait),
     };
     Ok(Json(HeartbeatReply {
-        deliveries: shared.app.beat(id, beat).await?,
+        messages: shared.app.beat(id, beat).await?,
     }))
 }
 
 /// `POST /{id}/orphans`, by the worker itself.
 #[utoipa::path(
     post, path = "/workers/{id}/orphans", tag = "workers", operation_id = "workers_orphans",
-    summary = "Which of these tasks and sessions are over.",
+    summary = "Returns which of these tasks and sessions are over.",
     request_body = Orphans,
     params(("id" = WorkerId, Path)),
-    responses((status = 200, body = Orphans, description = "Done."), shapes::Refused),
+    responses((status = 200, body = Orphans, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn orphans(
@@ -207,10 +214,10 @@ pub async fn orphans(
 /// `POST /{id}/kept`, by the worker itself.
 #[utoipa::path(
     post, path = "/workers/{id}/kept", tag = "workers", operation_id = "workers_kept",
-    summary = "What the worker keeps of an attempt that did not finish.",
+    summary = "Reports the unfinished work that a worker keeps of an attempt.",
     request_body = ReportKeptWork,
     params(("id" = WorkerId, Path)),
-    responses((status = 204, description = "Done."), shapes::Refused),
+    responses((status = 204, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn kept(
@@ -225,7 +232,7 @@ pub async fn kept(
         epoch: kept.epoch,
     };
     let keepsake = KeptWorkReport {
-        created: kept.created,
+        created: kept.created_at,
         commit: kept.commit.map(commit).transpose()?,
         name: kept.name.filter(|name| is_ref(name)),
         held: kept.held.into_iter().take(20).collect(),
@@ -238,10 +245,10 @@ pub async fn kept(
 /// `POST /{id}/spent`, by the worker itself.
 #[utoipa::path(
     post, path = "/workers/{id}/spent", tag = "workers", operation_id = "workers_spent",
-    summary = "What an attempt of the worker cost so far, however it ends.",
+    summary = "Reports the usage of an attempt so far, however it ends.",
     request_body = ReportUsage,
     params(("id" = WorkerId, Path)),
-    responses((status = 204, description = "Done."), shapes::Refused),
+    responses((status = 204, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn spent(
@@ -261,10 +268,10 @@ pub async fn spent(
 /// `POST /{id}/guard`, by the worker itself.
 #[utoipa::path(
     post, path = "/workers/{id}/guard", tag = "workers", operation_id = "workers_guard",
-    summary = "What holds now for the repository of an attempt that the worker holds.",
+    summary = "Returns the current guard of the repository of an attempt that the worker holds.",
     request_body = Attempt,
     params(("id" = WorkerId, Path)),
-    responses((status = 200, body = Guard, description = "Done."), shapes::Refused),
+    responses((status = 200, body = Guard, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn guard(
@@ -280,10 +287,10 @@ pub async fn guard(
 /// `POST /{id}/refused`, by the worker itself.
 #[utoipa::path(
     post, path = "/workers/{id}/refused", tag = "workers", operation_id = "workers_refused",
-    summary = "Hosts that an agent asked for and was not let out to.",
+    summary = "Reports hosts that an agent tried to reach but was not allowed to.",
     request_body = RefusedHosts,
     params(("id" = WorkerId, Path)),
-    responses((status = 204, description = "Done."), shapes::Refused),
+    responses((status = 204, description = "Success."), Refused),
     security(("worker" = [])),
 )]
 pub async fn refused(
@@ -302,7 +309,7 @@ pub async fn refused(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// More than any attempt uses, and little enough to be summed.
+/// More than any attempt uses, and small enough to be summed.
 const MOST: u64 = 1_000_000_000_000;
 
 fn bounded(usage: Usage) -> Usage {
@@ -316,11 +323,17 @@ fn bounded(usage: Usage) -> Usage {
 
 fn commit(text: String) -> Result<String, AppError> {
     let is_one = (40..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit());
-    let wrong = || Invalid::new("commit", "it is none".to_owned(), "send its whole hash");
+    let wrong = || {
+        Invalid::new(
+            "commit",
+            "it is not a full hash".to_owned(),
+            "send the full hash",
+        )
+    };
     is_one.then_some(text).ok_or_else(|| wrong().into())
 }
 
-/// Other workers fetch it, so it must be nothing but a plain ref of ours.
+/// Other workers fetch this ref, so only a branch or a ref under `refs/vine/` is accepted.
 fn is_ref(name: &str) -> bool {
     if let Some(branch) = name.strip_prefix("refs/heads/") {
         return branch.parse::<Branch>().is_ok() && !branch.contains('`');
@@ -330,7 +343,7 @@ fn is_ref(name: &str) -> bool {
     !rest.is_empty() && rest.len() < 100 && rest.chars().all(fine)
 }
 
-/// At most so many repositories of one worker are ill by name.
+/// The maximum number of paused repositories, or refused hosts, that one call stores.
 const WITHOUT: usize = 100;
 
 fn short(mut standing: WorkerIsolation) -> WorkerIsolation {
@@ -338,15 +351,15 @@ fn short(mut standing: WorkerIsolation) -> WorkerIsolation {
     standing
 }
 
-fn without(ill: Vec<PausedRepo>) -> Vec<(Slug, String)> {
+fn paused(repos: Vec<PausedRepo>) -> Vec<(Slug, String)> {
     let short = |one: PausedRepo| (one.repo, one.why.chars().take(500).collect());
-    ill.into_iter().take(WITHOUT).map(short).collect()
+    repos.into_iter().take(WITHOUT).map(short).collect()
 }
 
 pub(super) fn itself(worker: WorkerId, id: WorkerId) -> Result<(), AppError> {
     if worker == id {
         Ok(())
     } else {
-        Err(Missing::Worker(format!("{id} of this token")).into())
+        Err(Missing::Worker(format!("{id} with this token")).into())
     }
 }

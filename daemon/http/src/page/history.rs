@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use maud::{Markup, html};
-use vine_app::{texts, view};
+use vine_app::texts;
 use vine_domain::{Question, QuestionId, attempt::Execution, question::Milestones};
 
 use super::screen;
@@ -36,7 +36,7 @@ pub fn ways(questions: &[Question], stations: &HashMap<QuestionId, Milestones>) 
         &["Question", "Step", "When", "After"],
         &html! {
             @for question in questions {
-                @let reached = view::timeline_of(question, &stations.get(&question.id).copied().unwrap_or_default());
+                @let reached = question.timeline(&stations.get(&question.id).copied().unwrap_or_default());
                 @for (number, (station, at)) in reached.iter().enumerate() {
                     tr {
                         @if number == 0 { th scope="row" rowspan=(reached.len()) { (question.id) } }

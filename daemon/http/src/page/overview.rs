@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{
     App, AppError, Caller, CommandContext, from_words, health::PlatformHealth, parse,
-    spending::DAYS, tasks::TaskRequest, texts, view,
+    spending::DAYS, tasks::TaskRequest, texts,
 };
 use vine_domain::{
     Ask, Lane, Question, Repo, Task, Timestamp, Worker, access::ListScope, attempt::Usage,
@@ -149,7 +149,7 @@ async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> 
                 @if let Some(why) = app.too_large() { p.problem { (why) } }
                 @if let Some(why) = app.refused_settings() { p.problem { "The changed configuration was not applied: " (why) } }
                 @if depths.paused { p.problem { "Claiming is paused." } }
-                table { tbody { @for (name, depth) in view::queues(depths) { tr { th scope="row" { (name) } td { (depth) } } } } }
+                table { tbody { @for (name, depth) in depths.named() { tr { th scope="row" { (name) } td { (depth) } } } } }
                 @if depths.dead > 0 { p { a href="/queues#dead" { "Dead letters" } } }
             }
             @if !sessions.is_empty() {

@@ -3,7 +3,7 @@
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
-use vine_app::{App, AppError, view};
+use vine_app::{App, AppError};
 use vine_domain::{Slug, Task, TaskState, Verb, ports::TaskFilter};
 
 use super::{
@@ -47,7 +47,7 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
     Ok(html! {
         h1 { "Queues" }
         @if let Some(trouble) = app.hint_trouble() { p.problem { (trouble) } }
-        table { tbody { @for (name, depth) in view::queues(&depths) { tr { th scope="row" { (name) } td { (depth) } } } } }
+        table { tbody { @for (name, depth) in depths.named() { tr { th scope="row" { (name) } td { (depth) } } } } }
         h2 { "Claiming" }
         (screen::table("Claiming", &["Where", "State", "Actions"], &html! {
             (claiming(visitor, None, depths.paused))

@@ -7,7 +7,8 @@ use axum::{
 };
 use maud::{Markup, html};
 use serde::Deserialize;
-use vine_app::{App, AppError, Caller, texts, view};
+use vine_api::TaskView;
+use vine_app::{App, AppError, Caller, texts};
 use vine_domain::{
     Question, QuestionId, TaskId, Timestamp,
     chat::{Inbound, InboundKind, Location, Message},
@@ -90,7 +91,7 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
             ol.log { @for line in &log { li { time datetime=(line.at) { (line.at) } " " (line.text) } } }
         }
         @if let Some(patch) = patch { details { summary { "Diff" } pre tabindex="0" { code { (patch) } } } }
-        details { summary { "Raw data" } pre tabindex="0" { code { (format!("{:#}", view::task(&task))) } } }
+        details { summary { "Raw data" } pre tabindex="0" { code { (serde_json::to_string_pretty(&TaskView::of(&task)).unwrap_or_default()) } } }
     })
 }
 

@@ -1,5 +1,4 @@
-//! Random events and years of time, thrown at one task. What must hold after each step is in
-//! [`check`].
+//! Random events over years of time, for one task. [`check`] lists what must hold after each step.
 
 use proptest::prelude::*;
 
@@ -13,12 +12,12 @@ enum ChangeBuilder {
     Claim(u128),
     /// Something happens.
     Event(Event),
-    /// Time passes; alarms ring as they come.
+    /// Time passes; alarms ring when they are due.
     Pass(Duration),
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    // Drawn so that matching and stale ones are both common.
+    // Chosen so that matching and stale ones are both common.
     let who = 1..3_u128;
     let epochs = 1..4_u64;
     let ids = 1..5_u64;
@@ -97,7 +96,7 @@ fn any_step() -> impl Strategy<Value = ChangeBuilder> {
     ]
 }
 
-/// Keys tell for which question an answer was given.
+/// The key shows which question an answer was for.
 fn key_for(id: u64, key: u128) -> u128 {
     u128::from(id) * 100 + key
 }
@@ -186,7 +185,7 @@ impl World {
         }
     }
 
-    /// Only an answer that the agent heard counts as delivered.
+    /// Only an answer that the agent received counts as delivered.
     fn check_heard(&self, before: &TaskSnapshot, heard: Option<DeliveredOutcome>) {
         for question in self
             .situation
@@ -201,12 +200,12 @@ impl World {
                 .expect("it was answered before");
             assert!(
                 old.state == question.state || heard == Some(question.heard()),
-                "delivered without having been heard"
+                "delivered without having been received"
             );
         }
     }
 
-    /// Time goes on, and every alarm rings when it comes.
+    /// Time passes, and every alarm rings when it is due.
     fn pass(&mut self, span: Duration) {
         let end = self.now.plus(span);
         loop {
@@ -260,7 +259,7 @@ impl World {
     }
 }
 
-/// Who speaks for which attempt, in the events of workers that end or change one.
+/// The worker and the attempt of an event from a worker.
 fn named(event: &Event) -> Option<(WorkerId, Attempt)> {
     match event {
         Event::Asked { by, question } => Some((*by, question.attempt)),
@@ -345,6 +344,6 @@ proptest! {
         let before = world.situation.clone();
         world.pass(Duration::from_secs(8 * 86_400));
         check(&before, &world);
-        prop_assert!(world.situation.questions.iter().all(|question| !question.is_open()), "no question waits for ever");
+        prop_assert!(world.situation.questions.iter().all(|question| !question.is_open()), "no question waits forever");
     }
 }
