@@ -128,22 +128,21 @@ pub struct TaskView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub cancelled_by: Option<String>,
-    /// What belongs to it; omitted in lists.
-    #[serde(flatten)]
-    #[schema(inline)]
-    pub whole: Option<TaskParts>,
-}
-
-/// What belongs to a task.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct TaskParts {
-    /// Its agents' questions.
-    pub questions: Vec<QuestionView>,
-    /// People's notes to its agents.
-    pub notes: Vec<Note>,
-    /// Its attempts, oldest first.
-    pub attempts: Vec<AttemptView>,
-    /// Its latest session.
+    /// What its agents asked; omitted in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub questions: Option<Vec<QuestionView>>,
+    /// What people told its agents; omitted in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub notes: Option<Vec<Note>>,
+    /// Its attempts, oldest first; omitted in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub attempts: Option<Vec<AttemptView>>,
+    /// Its latest session; omitted in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub session: Option<SessionId>,
 }
 
@@ -224,7 +223,10 @@ impl TaskView {
             failure: None,
             discarded: None,
             cancelled_by: None,
-            whole: None,
+            questions: None,
+            notes: None,
+            attempts: None,
+            session: None,
         };
         match &task.state {
             TaskState::Queued { due, resumes } => {
@@ -266,14 +268,12 @@ impl TaskView {
         notes: &[Note],
         executions: &[Execution],
     ) -> Self {
-        let latest = executions.iter().rev();
+        let mut latest = executions.iter().rev();
         Self {
-            whole: Some(TaskParts {
-                questions: questions.iter().map(QuestionView::of).collect(),
-                notes: notes.to_vec(),
-                attempts: executions.iter().map(AttemptView::of).collect(),
-                session: latest.clone().find_map(|execution| execution.session),
-            }),
+            questions: Some(questions.iter().map(QuestionView::of).collect()),
+            notes: Some(notes.to_vec()),
+            attempts: Some(executions.iter().map(AttemptView::of).collect()),
+            session: latest.find_map(|execution| execution.session),
             ..Self::of(task)
         }
     }

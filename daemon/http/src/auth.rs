@@ -109,9 +109,9 @@ impl FromRequestParts<HttpState> for WorkerCaller {
         parts: &mut Parts,
         shared: &HttpState,
     ) -> Result<Self, ErrorResponse> {
-        same_wire(&parts.headers)?;
         let token = bearer(shared, &parts.headers)?;
         let worker = shared.app.worker_of(&token).await?;
+        same_wire(&parts.headers)?;
         is_known(parts);
         Ok(Self(worker))
     }
@@ -125,7 +125,7 @@ pub fn same_wire(headers: &HeaderMap) -> Result<(), ErrorResponse> {
         return Ok(());
     }
     Err(ErrorResponse::new(
-        StatusCode::UPGRADE_REQUIRED,
+        StatusCode::BAD_REQUEST,
         "other_wire",
         format!(
             "this worker uses version {theirs} of the worker protocol, this daemon version {WIRE}"

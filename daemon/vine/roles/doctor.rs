@@ -240,7 +240,7 @@ fn platform(config: &Config, adapter: &Value) -> Vec<Check> {
         name,
         text("trouble").map_or_else(
             || {
-                let checked = text("checked").map(|at| format!(", checked {at}"));
+                let checked = text("checked_at").map(|at| format!(", checked {at}"));
                 Ok(format!(
                     "connected as {account}{}",
                     checked.unwrap_or_default()

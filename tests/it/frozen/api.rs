@@ -86,7 +86,7 @@ async fn frozen_answers_of_the_api() {
     let machine =
         json!({ "code": code["token"], "name": "w-2", "slots": 2, "version": "vine 0.1.0" });
     assert_snapshot!(served.call(None, "POST /workers", machine).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -96,7 +96,7 @@ async fn frozen_answers_of_the_api() {
     { expires_in: 604800, token: TOKEN }
     ");
     assert_snapshot!(worker("POST /queue/claim", json!({ "slots": 1, "wait": 0.0 })).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -104,21 +104,21 @@ async fn frozen_answers_of_the_api() {
     let attempt = json!({ "task": "T-1", "epoch": 1 });
     let map = json!({ "id": SESSION, "attempt": attempt, "worktree": "/srv/w/T-1", "agent": "claude 2.1.330" });
     assert_snapshot!(worker("POST /sessions", map).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
     ");
     let beat = json!({ "attempt": attempt, "context": 12 });
     assert_snapshot!(worker(&format!("POST /sessions/{SESSION}/heartbeat"), beat).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
     ");
     let lines = json!({ "attempt": attempt, "lines": ["Digging"], "tell": true });
     assert_snapshot!(worker("POST /queue/log", lines).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -131,7 +131,7 @@ async fn frozen_answers_of_the_api() {
                 "options": [{ "label": "Yew", "description": "slow" }] }] } })
     };
     assert_snapshot!(worker("POST /questions", asks("toolu_1", "Which plant?")).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -155,7 +155,7 @@ async fn frozen_answers_of_the_api() {
     ");
     let alive = json!({ "boot": System.uuid(), "slots": 1, "leases": [attempt], "wait": 0.0 });
     assert_snapshot!(worker(&format!("POST /workers/{id}/heartbeat"), alive).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -165,14 +165,14 @@ async fn frozen_answers_of_the_api() {
         .await;
     let told = json!({ "attempt": attempt, "answer": answered["answer"]["key"] });
     assert_snapshot!(worker("POST /questions/Q-1/delivered", told).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
     ");
     let closed = json!({ "attempt": attempt, "why": "the agent asks no more" });
     assert_snapshot!(worker("POST /questions/Q-2/withdraw", closed).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -232,7 +232,7 @@ async fn frozen_answers_of_the_api() {
     "#);
     let told = json!({ "attempt": attempt });
     assert_snapshot!(worker(&format!("POST /notes/{NOTE}/delivered"), told).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -244,7 +244,7 @@ async fn frozen_answers_of_the_api() {
     let report = json!({ "summary": "Planted.", "commit": null, "diffstat": "", "usage": usage });
     let done = json!({ "attempt": attempt, "report": report, "next": 1 });
     assert_snapshot!(worker("POST /queue/complete", done).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -252,7 +252,7 @@ async fn frozen_answers_of_the_api() {
     let second = json!({ "task": "T-2", "epoch": 1 });
     let many = json!({ "completed": [{ "attempt": second, "report": report }, { "attempt": attempt, "report": report }], "next": 1 });
     assert_snapshot!(worker("POST /queue/completions", many).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -260,7 +260,7 @@ async fn frozen_answers_of_the_api() {
     let third = json!({ "task": "T-3", "epoch": 1 });
     let failed = json!({ "attempt": third, "how": { "how": "failed", "kind": "api_refused", "what": "no" } });
     assert_snapshot!(worker("POST /queue/fail", failed).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -302,7 +302,7 @@ async fn frozen_answers_of_the_api() {
     ");
     let left = json!({ "tasks": [["T-1", "2026-11-28T00:00:00Z"]] });
     assert_snapshot!(worker(&format!("POST /workers/{id}/orphans"), left).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -312,7 +312,7 @@ async fn frozen_answers_of_the_api() {
         json!({ "turns": 1, "input_tokens": 10, "output_tokens": 2, "cost_microdollars": 3 });
     let spent = json!({ "attempt": { "task": "T-99", "epoch": 1 }, "usage": usage });
     assert_snapshot!(worker(&format!("POST /workers/{id}/spent"), spent).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -320,21 +320,21 @@ async fn frozen_answers_of_the_api() {
     let homes =
         json!({ "tasks": [], "sessions": [SESSION, "00000000-0000-7000-8000-000000000009"] });
     assert_snapshot!(worker(&format!("POST /workers/{id}/orphans"), homes).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
     ");
     let gone = json!({ "task": "T-99", "epoch": 1 });
     assert_snapshot!(worker(&format!("POST /workers/{id}/guard"), gone.clone()).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
     ");
     let refused = json!({ "attempt": gone, "hosts": ["evil.example"] });
     assert_snapshot!(worker(&format!("POST /workers/{id}/refused"), refused).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -375,13 +375,13 @@ async fn frozen_answers_of_the_api() {
         verb: operate
     "#);
     assert_snapshot!(worker(&format!("POST /workers/{id}/token"), NONE).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
     ");
     assert_snapshot!(worker(&format!("POST /workers/{id}/kept"), kept).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -463,7 +463,6 @@ async fn frozen_answers_of_the_api() {
     repo: site
     requester: root
     resumes: false
-    session: null
     state: queued
     title: Plant a hedge
     updated_at: 2027-01-15T08:00:00.000Z
@@ -575,13 +574,13 @@ async fn frozen_answers_of_the_api() {
       high_priority 0 · default 2 · low_priority 0 · worker_requests 0 · controller_responses 0 · dead 0
     ");
     assert_snapshot!(worker(&format!("POST /workers/{id}/goodbye"), NONE).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
     ");
     assert_snapshot!(worker(&format!("DELETE /workers/{id}"), NONE).await, @"
-    426
+    400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
@@ -721,10 +720,10 @@ async fn frozen_errors_of_the_api() {
     hint: log in with `vine login`, or send `Authorization: Bearer …`
     message: this requires a valid token
 
-    POST /queue/claim {"slots":1,"wait":0.0} => 426
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    POST /queue/claim {"slots":1,"wait":0.0} => 401
+    code: unauthenticated
+    hint: log in with `vine login`, or send `Authorization: Bearer …`
+    message: this requires a valid token
 
     GET /nowhere => 404
     code: not_found
@@ -802,17 +801,17 @@ async fn frozen_errors_of_the_api() {
     hint: send it again
     message: there is no message uuid-1 that can be changed
 
-    POST /queue/log {"attempt":{"epoch":1,"task":"T-1"},"lines":[]} => 426
+    POST /queue/log {"attempt":{"epoch":1,"task":"T-1"},"lines":[]} => 400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
 
-    POST /workers/uuid-1/heartbeat {"boot":"uuid-2","leases":[],"slots":1,"wait":0.0} => 426
+    POST /workers/uuid-1/heartbeat {"boot":"uuid-2","leases":[],"slots":1,"wait":0.0} => 400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2
 
-    POST /workers {"code":"spent","name":"w-9","slots":1,"version":"0"} => 426
+    POST /workers {"code":"spent","name":"w-9","slots":1,"version":"0"} => 400
     code: other_wire
     hint: update the older one, daemons before workers
     message: this worker uses version 1 of the worker protocol, this daemon version 2

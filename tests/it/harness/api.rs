@@ -3,6 +3,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use vine_api::{WIRE, WIRE_HEADER};
 
 use super::Place;
 
@@ -45,6 +46,7 @@ impl Api {
             .http
             .request(method, format!("{}/api/v1{path}", self.base))
             .header("content-type", "application/json")
+            .header(WIRE_HEADER, WIRE)
             .body(body);
         if let Some(token) = token {
             request = request.bearer_auth(token);
@@ -60,6 +62,31 @@ impl Api {
             serde_json::from_str(&text)
                 .unwrap_or_else(|_| panic!("{path} answered {status} without JSON: {text}")),
         )
+    }
+
+    /// A worker's call that names another version of the protocol, or none.
+    pub async fn with_wire(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        wire: Option<&str>,
+        body: String,
+    ) -> (StatusCode, Value) {
+        let mut request = self
+            .http
+            .request(method, format!("{}/api/v1{path}", self.base))
+            .header("content-type", "application/json")
+            .body(body);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(wire) = wire {
+            request = request.header(WIRE_HEADER, wire);
+        }
+        let response = request.send().await.expect("an answer");
+        let status = response.status();
+        (status, response.json().await.expect("JSON"))
     }
 
     /// The call is refused with this status, and in our form.

@@ -171,7 +171,7 @@ async fn a_worker_says_goodbye_and_takes_no_more_than_it_is_let() {
         let all = place.say("worker list").await;
         let all = all.as_array().expect("a list").clone();
         all.iter()
-            .map(|one| (one["id"].to_string(), one["state"].to_string()))
+            .map(|one| (one["name"].to_string(), one["state"].to_string()))
             .collect::<Vec<_>>()
     };
     let is = |name: &str, state: &str| (format!("\"{name}\""), format!("\"{state}\""));

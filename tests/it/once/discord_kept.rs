@@ -61,7 +61,7 @@ async fn discord_words_come_as_they_were_typed_and_nothing_else_vanishes() {
     let fourth = guild.hears("**Q-4** for").await;
     let react = |sign: &str| json!({ "user": ANN, "channel": thread, "message": fourth["id"], "sign": sign });
     guild.act("react", react("👍")).await;
-    guild.hears("does not say what to answer to Q-4").await;
+    guild.hears("is not an answer to Q-4").await;
     guild.act("react", react("🎉")).await;
     guild.say(ANN, "Two", Some(&thread)).await;
     guild.hears("**Q-5** for").await;

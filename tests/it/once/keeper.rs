@@ -118,7 +118,7 @@ async fn a_task_killed_on_one_worker_goes_on_on_another_from_what_it_had_written
         .as_array()
         .and_then(|all| all.last())
         .cloned();
-    assert_eq!(last.expect("one")["worker"], "w-2");
+    assert_eq!(last.expect("one")["worker_name"], "w-2");
     let branch = done["branch"].as_str().expect("a name");
     for (file, holds) in [("half.txt", "half"), ("whole.txt", "whole")] {
         assert_eq!(git(&bare, &["show", &format!("{branch}:{file}")]), holds);

@@ -14,6 +14,7 @@ mod keeper;
 mod matrix_kept;
 mod openapi;
 mod place;
+mod protocol;
 mod rivals;
 mod slack_kept;
 mod transfer;

@@ -56,9 +56,7 @@ async fn slack_words_come_as_they_were_typed_and_nothing_else_vanishes() {
     let ts = fourth["ts"].as_str().expect("a ts");
     let react = |name: &str| json!({ "user": "U0ANN", "channel": channel.id, "timestamp": ts, "name": name });
     channel.act("react", react("+1")).await;
-    channel
-        .whispers("U0ANN", "does not say what to answer to Q-4")
-        .await;
+    channel.whispers("U0ANN", "is not an answer to Q-4").await;
     channel.act("react", react("two")).await;
 
     channel.hears("*Q-5* for").await;

@@ -519,7 +519,7 @@ async fn a_repository_demands_a_wall_and_a_preset_that_not_every_worker_has() {
         ("repo set site --egress much", "use one of off, list, open"),
         (
             "repo set site --allow 127.0.0.1",
-            "give a name like example.org",
+            "use a name like example.org",
         ),
         ("repo set nowhere --preset read", "nowhere"),
     ] {
@@ -689,7 +689,7 @@ cd "$VINE_WORKTREE"; $v up --wall bubblewrap < /dev/null > wall.txt 2>&1 || true
     let file = |name: &str| git(&place.repo, &["show", &format!("{branch}:{name}")]);
     assert_eq!(file("nested.txt"), "nested", "{}", file("out.txt"));
     assert!(
-        file("wall.txt").contains("cannot stand here"),
+        file("wall.txt").contains("the requested wall does not work here"),
         "{}",
         file("wall.txt")
     );

@@ -26,13 +26,16 @@ use serde::Deserialize;
 use utoipa::{
     IntoParams, Modify, OpenApi,
     openapi::{
-        self,
+        self, ObjectBuilder, Required,
+        path::{ParameterBuilder, ParameterIn},
+        schema::{SchemaType, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
+use vine_api::{WIRE, WIRE_HEADER};
 use vine_app::AppError;
 use vine_domain::Invalid;
 
@@ -120,9 +123,34 @@ fn documented() -> OpenApiRouter<HttpState> {
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", endpoints)
 }
 
+/// Workers name the version of the protocol that they use, in each call.
+fn name_wire(document: &mut openapi::OpenApi) {
+    let version = ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .enum_values(Some([WIRE]));
+    let header = ParameterBuilder::new()
+        .name(WIRE_HEADER)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::True)
+        .description(Some("The version of the worker protocol."))
+        .schema(Some(version))
+        .build();
+    let items = document.paths.paths.values_mut();
+    let operations = items.flat_map(|item| [&mut item.post, &mut item.delete, &mut item.get]);
+    for operation in operations.filter_map(Option::as_mut) {
+        let tokens = serde_json::to_string(&operation.security).unwrap_or_default();
+        let enrols = operation.operation_id.as_deref() == Some("workers_enrol");
+        if enrols || tokens.contains("\"worker\"") {
+            let parameters = operation.parameters.get_or_insert_default();
+            parameters.push(header.clone().into());
+        }
+    }
+}
+
 /// All endpoints, the OpenAPI document, and the Swagger UI page.
 pub fn routes(shared: HttpState) -> Router<HttpState> {
-    let (endpoints, document) = documented().split_for_parts();
+    let (endpoints, mut document) = documented().split_for_parts();
+    name_wire(&mut document);
     let reference =
         Router::from(SwaggerUi::new("/api/v1/docs").url("/api/v1/openapi.json", document));
     let reference = reference

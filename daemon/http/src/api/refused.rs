@@ -29,9 +29,6 @@ pub enum Refused {
     /// The content type of the body is not JSON.
     #[response(status = 415)]
     NotJson(ApiError),
-    /// The worker uses another version of the worker protocol.
-    #[response(status = 426)]
-    OtherWire(ApiError),
     /// The request is well-formed, but a value is not valid.
     #[response(status = 422)]
     Invalid(ApiError),
