@@ -131,3 +131,160 @@ impl ClaimRequest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::queue::Lane;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn worker(number: u128) -> WorkerId {
+        WorkerId(Uuid::from_u128(number))
+    }
+
+    fn session(number: u128) -> SessionId {
+        SessionId(Uuid::from_u128(number))
+    }
+
+    fn candidate(task: u64, lane: Lane) -> LaneCandidate {
+        LaneCandidate {
+            order: LaneHead {
+                task: TaskId(task),
+                lane,
+                due: Timestamp(0),
+                resumes: false,
+            },
+            kept_for: None,
+            fresh: true,
+            like: ("site".into(), "main".into()),
+        }
+    }
+
+    fn kept(task: u64, by: u128) -> LaneCandidate {
+        LaneCandidate {
+            kept_for: Some(worker(by)),
+            fresh: false,
+            ..candidate(task, Lane::Default)
+        }
+    }
+
+    fn warm(number: u128, by: u128, repo: &str) -> WarmSession {
+        WarmSession {
+            id: session(number),
+            worker: worker(by),
+            like: (repo.into(), "main".into()),
+        }
+    }
+
+    fn wants(slots: &[(u128, u32)]) -> Vec<ClaimRequest> {
+        let wants = slots.iter();
+        wants
+            .map(|(number, slots)| ClaimRequest::of(worker(*number), *slots))
+            .collect()
+    }
+
+    /// Task, worker and warm session of each order that was assigned.
+    fn assigned(
+        heads: Vec<LaneCandidate>,
+        warm: Vec<WarmSession>,
+        wants: &[ClaimRequest],
+    ) -> Vec<(u64, u128, Option<u128>)> {
+        let all = schedule(heads, warm, wants, NOW);
+        all.iter()
+            .map(|one| {
+                let session = one.warm.map(|id| id.0.as_u128());
+                (one.order.task.0, one.worker.0.as_u128(), session)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn who_gets_which_order() {
+        type Case = (
+            &'static str,
+            Vec<LaneCandidate>,
+            Vec<WarmSession>,
+            Vec<ClaimRequest>,
+            Vec<(u64, u128, Option<u128>)>,
+        );
+        let low = || candidate(1, Lane::Low);
+        let high = || candidate(2, Lane::High);
+        let refusing = |number: u128| ClaimRequest {
+            without: vec![Slug::from_text("site")],
+            ..ClaimRequest::of(worker(number), 1)
+        };
+        let cases: Vec<Case> = vec![
+            ("nothing waits", vec![], vec![], wants(&[(1, 2)]), vec![]),
+            ("nobody asks", vec![low()], vec![], vec![], vec![]),
+            (
+                "the higher lane first, as far as there is room",
+                vec![low(), high()],
+                vec![],
+                wants(&[(1, 1)]),
+                vec![(2, 1, None)],
+            ),
+            (
+                "the roomiest worker first",
+                vec![low(), high()],
+                vec![],
+                wants(&[(1, 1), (2, 3)]),
+                vec![(2, 2, None), (1, 2, None)],
+            ),
+            (
+                "new work to the worker with a similar warm session",
+                vec![high()],
+                vec![warm(7, 1, "site")],
+                wants(&[(1, 1), (2, 3)]),
+                vec![(2, 1, Some(7))],
+            ),
+            (
+                "a warm session of another repository is left for its own",
+                vec![high()],
+                vec![warm(7, 1, "shop")],
+                wants(&[(1, 1), (2, 1)]),
+                vec![(2, 2, None)],
+            ),
+            (
+                "one warm session takes one task",
+                vec![low(), high()],
+                vec![warm(7, 1, "site")],
+                wants(&[(1, 2)]),
+                vec![(2, 1, Some(7)), (1, 1, None)],
+            ),
+            (
+                "a kept order waits for its worker",
+                vec![kept(3, 1)],
+                vec![],
+                wants(&[(2, 5)]),
+                vec![],
+            ),
+            (
+                "a kept order goes to its worker, without another session",
+                vec![kept(3, 1)],
+                vec![warm(7, 1, "site")],
+                wants(&[(1, 1), (2, 5)]),
+                vec![(3, 1, None)],
+            ),
+            (
+                "a worker that takes none of a repository gets none, warm or not",
+                vec![high()],
+                vec![warm(7, 1, "site")],
+                vec![refusing(1), ClaimRequest::of(worker(2), 1)],
+                vec![(2, 2, None)],
+            ),
+            (
+                "a full worker gets nothing, and its warm session stays",
+                vec![high()],
+                vec![warm(7, 1, "site")],
+                wants(&[(1, 0), (2, 1)]),
+                vec![(2, 2, None)],
+            ),
+        ];
+        for (what, heads, warm, wants, expected) in cases {
+            assert_eq!(assigned(heads, warm, &wants), expected, "{what}");
+        }
+    }
+}
