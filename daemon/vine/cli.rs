@@ -344,7 +344,7 @@ mod tests {
     fn the_tree_is_sound_and_has_every_noun_of_the_chat() {
         let tree = Cli::command();
         tree.clone().debug_assert();
-        for line in vine_grammar::Command::overview().lines() {
+        for line in vine_grammar::overview().lines() {
             let words: Vec<_> = line.split_whitespace().take(2).collect();
             let noun = tree
                 .find_subcommand(words[0])

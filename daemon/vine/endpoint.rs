@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use vine_api::Client;
 use vine_domain::token::Token;
 
-use crate::agent_processes::is_inside_attempt;
+use crate::{agent_processes::is_inside_attempt, paths::state_root};
 
 /// A daemon's address, and a token of the person who started it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,27 +22,6 @@ pub struct Endpoint {
     pub url: String,
     /// A user token.
     pub token: Token,
-}
-
-/// The folder under which all state of this user lives by default.
-pub fn state_root() -> Result<PathBuf> {
-    let base = std::env::var_os("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute());
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    let base = base
-        .or_else(home)
-        .context("neither XDG_STATE_HOME nor HOME is set; choose a folder with --state")?;
-    Ok(base.join("agentvine"))
-}
-
-/// Creates a folder that only this user can enter.
-pub fn private_folder(path: &Path) -> Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .with_context(|| format!("could not create the folder {}", path.display()))
 }
 
 impl Endpoint {
@@ -90,7 +69,7 @@ impl Endpoint {
         let root = state_root()?;
         let here = std::env::current_dir()
             .ok()
-            .and_then(|folder| crate::roles::up::state_for(&folder).ok());
+            .and_then(|folder| crate::paths::state_for(&folder).ok());
         if let Some(endpoint) = here.and_then(|state| Self::load(&state)) {
             return Ok(endpoint);
         }
@@ -106,7 +85,7 @@ impl Endpoint {
         match known.len() {
             1 => Ok(known.remove(0)),
             0 => bail!(NoDaemon(
-                "you have no daemon running on this machine; start one with `vine up`, or set \
+                "no daemon of this user is running here; start one with `vine up`, or set \
                  VINE_DAEMON and VINE_TOKEN"
                     .into()
             )),

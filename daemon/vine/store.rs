@@ -11,7 +11,7 @@ use vine_domain::{
 
 use crate::{
     config::{Config, DurabilityName},
-    endpoint::private_folder,
+    paths::private_folder,
 };
 
 /// An open store.

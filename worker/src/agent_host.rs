@@ -403,7 +403,7 @@ impl AgentHost {
         };
         let close = CloseQuestion {
             attempt: self.attempt(),
-            why: "the agent no longer needs it".into(),
+            why: "the agent withdrew it".into(),
         };
         let _over = self
             .send::<_, ()>(&format!("/questions/{id}/withdraw"), &close)

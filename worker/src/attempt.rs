@@ -8,9 +8,11 @@ use std::{
 };
 
 use tokio::sync::Mutex as AsyncMutex;
-use vine_api::{AttemptFailure, Client, ClientError, Complete, EndedReply, Fail, ReportKeptWork};
+use vine_api::{
+    AttemptFailure, Client, ClientError, Complete, EndedReply, Fail, Orphans, ReportKeptWork,
+};
 use vine_domain::{
-    Failure, FailureKind, SessionId, TaskId,
+    Failure, FailureKind, SessionId, TaskId, Timestamp,
     assignment::Assignment,
     attempt::Usage,
     clock::{Ids, System},
@@ -25,7 +27,6 @@ use crate::{
     disk::has_room,
     health::WorkerHealth,
     process::ProcessMark,
-    reaper::is_over,
     wall::{
         Sandbox, Walls,
         sandbox::{SandboxFor, refusal},
@@ -488,4 +489,15 @@ fn of_place(bench: &WorkerContext, failure: Failure, began: bool) -> Failure {
 fn stale(task: &Assignment, error: &ClientError) -> bool {
     tracing::warn!(task.id = %task.attempt.task, "{}: the daemon refused the report: {error}", task.attempt.task);
     false
+}
+
+/// Whether a task is over; `false` if the daemon does not answer.
+pub async fn is_over(bench: &WorkerContext, task: TaskId, created: Timestamp) -> bool {
+    let asked = Orphans {
+        tasks: vec![(task, created)],
+        ..Orphans::default()
+    };
+    let path = format!("/workers/{}/orphans", bench.worker);
+    let answer = bench.client.post::<_, Orphans>(&path, &asked).await;
+    answer.is_ok_and(|over| over == asked)
 }

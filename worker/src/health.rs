@@ -301,8 +301,7 @@ impl WorkerHealth {
 fn until_reset(told: Duration) -> (Duration, String) {
     let until = System.now().plus(told).to_minute();
     let what = format!(
-        "the usage limit of the agent's account is reached until {until}; to try earlier, restart \
-         this worker"
+        "the agent's account is at its usage limit until {until}; restart this worker to try earlier"
     );
     (told, what)
 }

@@ -20,8 +20,6 @@ use tokio::{
     process::{ChildStdin, Command},
 };
 
-use crate::supervise::END;
-
 /// Identifies an agent's task and worker in two environment variables.
 #[derive(Debug, Clone)]
 pub struct ProcessMark {
@@ -272,6 +270,10 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())
 }
+
+/// Closes an agent's input (ASCII: end of transmission); nothing that is sent to agents contains
+/// it. The worker keeps its own end open while the agent may live.
+pub const END: u8 = 4;
 
 #[cfg(test)]
 mod tests {

@@ -8,10 +8,10 @@ use std::{
 };
 
 use vine_api::Orphans;
-use vine_domain::{SessionId, TaskId, Timestamp};
+use vine_domain::SessionId;
 
 use crate::{
-    attempt::{WorkerContext, close, keep, tell_kept},
+    attempt::{WorkerContext, close, is_over, keep, tell_kept},
     keeper::record::FolderRecord,
     wall::home::SessionHome,
     workspace::{UnfinishedPolicy, Workspace, remove_all},
@@ -107,15 +107,4 @@ fn remove_halves(state: &Path) {
     for gone in folders.filter(|path| path.extension().is_some_and(|end| end == "gone")) {
         let _named_next_time = remove_all(&gone);
     }
-}
-
-/// Whether a task is over; `false` if the daemon does not answer.
-pub async fn is_over(bench: &WorkerContext, task: TaskId, created: Timestamp) -> bool {
-    let asked = Orphans {
-        tasks: vec![(task, created)],
-        ..Orphans::default()
-    };
-    let path = format!("/workers/{}/orphans", bench.worker);
-    let answer = bench.client.post::<_, Orphans>(&path, &asked).await;
-    answer.is_ok_and(|over| over == asked)
 }

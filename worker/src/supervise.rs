@@ -22,11 +22,7 @@ use rustix::{
     },
 };
 
-use crate::process::{descendants_of, die_with_parent, pid_of};
-
-/// Closes an agent's input (ASCII: end of transmission); nothing that is sent to agents contains
-/// it. The worker keeps its own end open while the agent may live.
-pub const END: u8 = 4;
+use crate::process::{END, descendants_of, die_with_parent, pid_of};
 
 /// Runs `command` to completion, then kills everything it left behind; exits as it exited.
 pub fn supervise(command: &[String]) -> ExitCode {

@@ -1,7 +1,10 @@
 //! Reads messages that were posted while we were not connected. A resumed session replays events
 //! for some minutes; after that we have to read the channels.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
 use serde_json::Value;
 use serenity::all::Route;
@@ -10,12 +13,29 @@ use vine_domain::{
     ports::EventSink,
 };
 
-use crate::{DiscordSession, channel, heard, rest::DiscordCallError};
+use crate::{ids::channel, rest::DiscordCallError, session::DiscordSession, translate::heard};
 
 /// How far before the last seen message to start, since events do not arrive in order of their IDs:
 /// one minute of snowflakes.
 const BEFORE: u64 = 60_000 << 22;
 const SOON: Duration = Duration::from_secs(1);
+
+/// Starts a background backfill of messages after `seen`; it replaces a running one.
+pub fn start(session: &Arc<DiscordSession>, ear: &Arc<dyn EventSink>, seen: u64) {
+    session.whole.store(false, Ordering::SeqCst);
+    let (known, ear) = (Arc::clone(session), Arc::clone(ear));
+    let task = tokio::spawn(async move {
+        run(&known, &*ear, seen).await;
+        known.whole.store(true, Ordering::SeqCst);
+    });
+    let mut looking = session
+        .looking
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some(old) = looking.replace(task.abort_handle()) {
+        old.abort();
+    }
+}
 
 /// Reads all rooms and the threads of all unfinished tasks from the last seen message on. Known
 /// messages are ignored when they are stored.

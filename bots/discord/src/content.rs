@@ -3,7 +3,7 @@
 use serde_json::Value;
 use vine_domain::chat::attachment::{Content, MediaKind, forwarded};
 
-use crate::BotIdentity;
+use crate::session::BotIdentity;
 
 /// A voice message (reference, "Message Flags").
 const VOICE: u64 = 1 << 13;

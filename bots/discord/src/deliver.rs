@@ -16,12 +16,14 @@ use vine_domain::{
 };
 
 use crate::{
-    DiscordSession, card, channel,
+    card,
+    ids::{channel, message},
     interactions::ReplyRoute,
     markup::{marked, parts},
-    message, nonce,
+    nonce,
     rest::DiscordCallError,
     rooms,
+    session::DiscordSession,
     translate::{REACTION, moment},
 };
 
@@ -157,7 +159,7 @@ async fn forum_post(
 ) -> Result<Posted, ChatError> {
     let name = title(&dispatch.message.text);
     if careful {
-        let server = crate::guild(&session.guild).map_err(ChatError::Gone)?;
+        let server = crate::ids::guild(&session.guild).map_err(ChatError::Gone)?;
         let active = session
             .rest
             .get(

@@ -5,9 +5,9 @@ use serenity::all::Route;
 use vine_domain::chat::{Inbound, attachment::unwanted};
 
 use crate::{
-    DiscordSession, channel,
     content::{content, files},
-    message,
+    ids::{channel, message},
+    session::DiscordSession,
 };
 
 /// The event with its full text; `None` while that is not available. File URLs expire after a day,

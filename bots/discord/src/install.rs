@@ -5,8 +5,10 @@ use serenity::all::{Permissions, Route};
 use vine_domain::ports::{ChatError, EventSink};
 
 use crate::{
-    BotIdentity, DiscordSession, DiscordSettings, guild, menu,
+    ids::guild,
+    menu,
     rest::{DiscordCallError, RestClient},
+    session::{BotIdentity, DiscordSession, DiscordSettings},
 };
 
 /// Permissions that the bot needs in each channel.

@@ -14,11 +14,12 @@ use vine_domain::{
 };
 
 use crate::{
-    DiscordSession, card,
+    backfill, card,
     gateway::{EventHandler, GatewayEnd, ResumePoint},
     install::invitation,
     interactions::ReplyRoute,
     menu, modal,
+    session::DiscordSession,
     translate::{FollowUp, GatewayEvent, Interaction, snowflake, translate},
 };
 
@@ -140,7 +141,7 @@ impl Intake {
         }
         self.store(InboundBatch::default(), place).await?;
         (self.ready)();
-        self.session.look_back(&self.ear, place.seen);
+        backfill::start(&self.session, &self.ear, place.seen);
         Ok(())
     }
 

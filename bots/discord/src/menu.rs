@@ -5,8 +5,8 @@ use serenity::all::{ApplicationId, GuildId, LightMethod, Route};
 use vine_grammar::{MenuEntry, MenuOption, OptionKind, menu};
 
 use crate::{
-    DiscordSession,
     rest::{DiscordCallError, RestClient},
+    session::DiscordSession,
 };
 
 /// The command in the context menu of messages.

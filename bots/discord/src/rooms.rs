@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 use serenity::all::{LightMethod, Permissions, Route, TargetId};
 use vine_domain::{chat::DesiredRoom, ports::ChatError};
 
-use crate::{DiscordSession, channel, guild, install};
+use crate::{
+    ids::{channel, guild},
+    install,
+    session::DiscordSession,
+};
 
 /// Maximum characters of a topic (reference, "Channel").
 const TOPIC: usize = 1024;

@@ -9,11 +9,12 @@ use vine_domain::{
 use vine_grammar::{is_command, line, words};
 
 use crate::{
-    BotIdentity, PLATFORM,
     card::{self, Press},
     content::{content, is_notice, plain, reply_to},
+    ids::PLATFORM,
     menu::USE_AS_ANSWER,
     modal, nonce,
+    session::BotIdentity,
 };
 
 /// Snowflake 0 in milliseconds since 1970 (reference, "Snowflakes").
@@ -386,6 +387,21 @@ fn submitted(id: &str, channel: &str, user: &str, data: &Value) -> Option<Follow
         text,
         InboundKind::Said,
     )))
+}
+
+/// What a person did, if this gateway event reports something relevant.
+pub fn heard(kind: &str, data: &Value, us: &BotIdentity) -> Option<Inbound> {
+    match translate(kind, data, us) {
+        GatewayEvent::Person(inbound) => Some(inbound),
+        GatewayEvent::Interaction(interaction) => match interaction.then {
+            FollowUp::Say(inbound) | FollowUp::Press(inbound) => Some(inbound),
+            _ => None,
+        },
+        GatewayEvent::Echo(_)
+        | GatewayEvent::Moved(_)
+        | GatewayEvent::Ended
+        | GatewayEvent::Nothing => None,
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@ use matrix_sdk::{
     sync::SyncResponse,
 };
 use serde_json::Value;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
+use vine_chat::Slot;
 use vine_domain::{chat::InboundBatch, ports::EventSink};
 
 use crate::{
@@ -38,7 +39,7 @@ const LIMIT: u32 = 50;
 pub async fn run(
     client: &Client,
     ear: &dyn EventSink,
-    ready: &watch::Sender<Option<Client>>,
+    ready: &Slot<Client>,
     invited: &Notify,
 ) -> SessionProblem {
     match listen(client, ear, ready, invited).await {
@@ -50,7 +51,7 @@ pub async fn run(
 async fn listen(
     client: &Client,
     ear: &dyn EventSink,
-    ready: &watch::Sender<Option<Client>>,
+    ready: &Slot<Client>,
     invited: &Notify,
 ) -> Result<Infallible, SessionProblem> {
     let mut since = ear.cursor().await?;
@@ -59,7 +60,7 @@ async fn listen(
     let mut whole = !session::has_position(client).await;
     let mut stamps = HashMap::new();
     loop {
-        let wait = if ready.borrow().is_some() {
+        let wait = if ready.get().is_ok() {
             WAIT
         } else {
             Duration::ZERO
@@ -94,8 +95,8 @@ async fn listen(
         if !response.rooms.left.is_empty() || rules_changed(client, &response) {
             ear.rooms_changed();
         }
-        if ready.borrow().is_none() {
-            ready.send_replace(Some(client.clone()));
+        if ready.get().is_err() {
+            ready.fill(client.clone());
         }
         ear.health(Ok(client
             .user_id()

@@ -8,7 +8,7 @@ use matrix_sdk::{
     encryption::recovery::{RecoveryError, RecoveryState},
 };
 
-use crate::{MatrixSettings, private};
+use crate::{private, settings::MatrixSettings};
 
 /// Why encrypted rooms are not protected against a loss of our keys.
 #[derive(Debug, thiserror::Error)]

@@ -7,15 +7,19 @@ use matrix_sdk::{
     Client, Room, RoomMemberships, RoomState,
     ruma::{
         Int, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomOrAliasId,
-        api::client::room::create_room::{
-            RoomPowerLevelsContentOverride,
-            v3::{Request, RoomPreset},
+        api::{
+            client::{
+                room::create_room::{
+                    RoomPowerLevelsContentOverride,
+                    v3::{Request, RoomPreset},
+                },
+                typing::create_typing_event::{
+                    self,
+                    v3::{Typing, TypingInfo},
+                },
+            },
+            error::ErrorKind,
         },
-        api::client::typing::create_typing_event::{
-            self,
-            v3::{Typing, TypingInfo},
-        },
-        api::error::ErrorKind,
         assign,
         events::{
             InitialStateEvent, MessageLikeEventType, room::encryption::RoomEncryptionEventContent,
@@ -30,9 +34,9 @@ use vine_domain::{
 };
 
 use crate::{
-    MatrixSettings,
     error::{chat, not_connected},
     session::is_signed,
+    settings::MatrixSettings,
 };
 
 /// How long to wait until a new room appears in our stream.

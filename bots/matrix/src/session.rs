@@ -13,7 +13,7 @@ use matrix_sdk::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use vine_domain::{Ids, ports::EventSink};
 
-use crate::{MatrixSettings, private, recovery};
+use crate::{private, recovery, settings::MatrixSettings};
 
 /// The timeout of a request.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -16,9 +16,9 @@ use matrix_sdk::{
 use vine_domain::{chat::DesiredRoom, ports::ChatError};
 
 use crate::{
-    MatrixSettings,
     error::chat,
     rooms::{find_or_make, sync_room},
+    settings::MatrixSettings,
 };
 
 /// Adds a room and its members to the space, unless they are already there.

@@ -3,16 +3,17 @@
 mod file;
 mod reply;
 
+use self::file::forwarded_by;
 use serde_json::Value;
 use vine_domain::{
     MessageId, Timestamp,
     chat::{
         Inbound, InboundKind, Location, OurPost,
-        attachment::{Content, MediaKind, forwarded},
+        attachment::{Content, MediaKind},
     },
 };
 
-use crate::PLATFORM;
+use crate::settings::PLATFORM;
 
 pub use file::with_bytes;
 
@@ -178,18 +179,6 @@ fn message(content: &Value, us: &AccountIdentity) -> Option<EventParts> {
     Some(parts.placed(content))
 }
 
-/// Some clients mark forwarded messages (MSC2723).
-fn forwarded_by(content: &Value, words: &str) -> String {
-    let from = ["m.forwarded", "org.matrix.msc2723.forwarded"]
-        .iter()
-        .map(|key| &content[*key])
-        .find(|one| one.is_object());
-    match from {
-        Some(from) => forwarded(from["sender"].as_str(), words),
-        None => words.to_owned(),
-    }
-}
-
 /// The index at which we joined the room, or 0. Earlier messages were not for us.
 pub fn came(events: &[Value], us: &AccountIdentity) -> usize {
     let ours =
@@ -270,6 +259,14 @@ fn plain(text: &str, us: &AccountIdentity) -> String {
         (rest.is_empty() || rest.starts_with(char::is_whitespace)).then_some(rest)
     });
     called.map_or_else(|| text.to_owned(), |rest| format!("@vine{rest}"))
+}
+
+/// What a person did, if this room event reports something relevant.
+pub fn heard(event: &Value, room: &str, us: &str) -> Option<Inbound> {
+    match translate(event, room, &AccountIdentity { id: us.to_owned() })? {
+        RoomEvent::Person(inbound) => Some(inbound),
+        RoomEvent::Echo(_) => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! Reads messages that were posted while no connection was open. Slack resends events for about six
 //! minutes; after that we have to read the channels.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use vine_domain::{
@@ -11,9 +14,10 @@ use vine_domain::{
 };
 
 use crate::{
-    SlackSession,
     api::{Pages, SlackCallError},
-    heard, reference, ts_of,
+    ids::{reference, ts_of},
+    session::{LookBack, SlackSession},
+    translate::heard,
 };
 
 /// Slack allows fifty pages a minute (reference, tier 3).
@@ -26,6 +30,60 @@ enum HistoryPlace {
     Channel(String, String),
     /// A thread, as (channel, root).
     Thread(String, String),
+}
+
+/// Pauses between the backfills after a connection died without a disconnect message: Slack may
+/// need some time to notice that nobody is listening.
+const LOOKS: [Duration; 4] = [
+    Duration::from_secs(15),
+    Duration::from_secs(45),
+    Duration::from_secs(120),
+    Duration::from_secs(240),
+];
+
+/// Backfills what Slack sent, and may still send, to a connection that died silently.
+pub fn start_repeatedly(session: &SlackSession, ear: &Arc<dyn EventSink>) {
+    start(session, ear);
+    let (known, ear) = (session.clone(), Arc::clone(ear));
+    let task = tokio::spawn(async move {
+        for pause in LOOKS {
+            tokio::time::sleep(pause).await;
+            start(&known, &ear);
+        }
+    });
+    let mut again = session
+        .gap
+        .again
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some(old) = again.replace(task.abort_handle()) {
+        old.abort();
+    }
+}
+
+/// Starts a background backfill of messages that no connection received; one at a time.
+pub fn start(session: &SlackSession, ear: &Arc<dyn EventSink>) {
+    let mut look = session.gap.look();
+    session.gap.whole.store(false, Ordering::SeqCst);
+    if *look != LookBack::Over {
+        *look = LookBack::Again;
+        return;
+    }
+    *look = LookBack::UnderWay;
+    drop(look);
+    let (known, ear) = (session.clone(), Arc::clone(ear));
+    tokio::spawn(async move {
+        loop {
+            run(&known, &*ear).await;
+            let mut look = known.gap.look();
+            if *look != LookBack::Again {
+                *look = LookBack::Over;
+                known.gap.whole.store(true, Ordering::SeqCst);
+                return;
+            }
+            *look = LookBack::UnderWay;
+        }
+    });
 }
 
 /// Reads the threads of all unfinished tasks, and our channels from the last event on. Known

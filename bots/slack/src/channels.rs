@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use vine_domain::{chat::DesiredRoom, ports::ChatError};
 
 use crate::{
-    SlackSession,
     api::{Pages, SlackCallError, WebApi, remedy},
+    session::SlackSession,
 };
 
 /// Maximum characters of a topic (reference of conversations.setTopic).

@@ -6,7 +6,7 @@ use std::{sync::PoisonError, time::Duration};
 use serde_json::{Value, json};
 use vine_domain::chat::OutboxItem;
 
-use crate::SlackSession;
+use crate::session::SlackSession;
 
 /// Pauses between the searches. Slack completes no call later (measured: 36 s).
 const LOOKS: [Duration; 3] = [
@@ -37,7 +37,7 @@ pub fn disarm_later(session: &SlackSession, dispatch: &OutboxItem, kept: String)
 }
 
 async fn disarm(session: &SlackSession, dispatch: &OutboxItem, kept: &str) {
-    let thread = dispatch.thread.as_deref().map(crate::ts_of);
+    let thread = dispatch.thread.as_deref().map(crate::ids::ts_of);
     let known = match session.api.messages(&dispatch.room, thread).await {
         Ok(known) => known,
         Err(error) => return tracing::debug!("could not search for duplicates of a post: {error}"),

@@ -15,11 +15,11 @@ use vine_domain::{
 };
 
 use crate::{
-    SlackSession,
     api::{SlackCallError, WebApi, metadata},
     card, copies,
+    ids::{reference, ts_of},
     mrkdwn::{member, mrkdwn},
-    reference, ts_of,
+    session::SlackSession,
 };
 
 /// Posts or edits one message.

@@ -4,9 +4,9 @@ use serde_json::Value;
 use vine_domain::chat::{Inbound, Location};
 
 use crate::{
-    SlackSession,
     content::{content, files, is_speech, name, told},
-    ts_of,
+    ids::ts_of,
+    session::SlackSession,
 };
 
 /// The event with its full text; `None` while that is not available.

@@ -17,7 +17,7 @@ use slack_morphism::{
 };
 use vine_domain::ports::EventSink;
 
-use crate::{Slack, Transport, intake};
+use crate::{Slack, intake, session::Transport};
 
 /// The path for all of Slack's requests, below the daemon's public address.
 pub const PATH: &str = "/chat/slack";
@@ -68,7 +68,7 @@ async fn knock(State(door): State<RequestVerifier>, headers: HeaderMap, body: By
             .into_response();
     }
     // Slack sends events again; for interactions it shows the person an error.
-    let Ok(session) = door.slack.session() else {
+    let Ok(session) = door.slack.session.get() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     match intake::take(&session, &door.ear, kind, &payload).await {

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use vine_domain::ports::{ChatError, EventSink};
 
 use crate::{
-    AppIdentity, ENDED, SlackSession, SlackSettings,
     api::{Pages, WebApi},
+    backfill,
     manifest::{NICETY, SCOPES},
+    session::{AppIdentity, ENDED, SlackSession, SlackSettings},
 };
 
 /// How often to check the token, if there is no connection that would report its end.
@@ -117,7 +118,7 @@ fn missing(scopes: &str) -> Vec<&'static str> {
 pub async fn watch(session: &SlackSession, ear: &Arc<dyn EventSink>) -> String {
     for round in 1_u32.. {
         if round.is_multiple_of(LOOK) {
-            session.look_back(ear);
+            backfill::start(session, ear);
         }
         match session.api.call("auth.test", &json!({})).await {
             Ok(_) => ear.health(Ok(session.account.clone())),

@@ -9,7 +9,8 @@ use vine_domain::{
 };
 
 use crate::{
-    SlackSession, backfill, modal,
+    backfill, modal,
+    session::SlackSession,
     translate::{EnvelopeEvent, translate},
 };
 
@@ -47,7 +48,7 @@ pub async fn take(
                 return None;
             }
             if session.gap.stumbled.swap(false, Ordering::SeqCst) {
-                session.look_back(ear);
+                backfill::start(session, ear);
             }
         }
         EnvelopeEvent::Write(trigger, modal) => {

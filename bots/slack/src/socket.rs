@@ -23,12 +23,13 @@ use slack_morphism::{
     },
 };
 use tokio::{sync::mpsc, time::Instant};
+use vine_chat::SOON;
 use vine_domain::ports::{ChatError, EventSink};
 
 use crate::{
-    ENDED, SOON, SlackSession, SlackSettings,
     api::{SlackCallError, WebApi, connector},
-    intake,
+    backfill, intake,
+    session::{ENDED, SlackSession, SlackSettings},
 };
 
 /// How long to wait for Slack's hello on a new connection.
@@ -188,7 +189,7 @@ impl SocketState<'_> {
     /// Backfills what Slack sent to a connection that died silently.
     fn missed(&self) {
         if self.died.swap(false, Ordering::SeqCst) {
-            self.session.look_back_repeatedly(self.ear);
+            backfill::start_repeatedly(self.session, self.ear);
         }
     }
 

@@ -8,11 +8,12 @@ use vine_domain::{
 use vine_grammar::line;
 
 use crate::{
-    AppIdentity, PLATFORM, card,
+    card,
     content::content,
+    ids::{PLATFORM, reference},
     modal::{self, Modal, ModalInput},
     mrkdwn::plain,
-    reference,
+    session::AppIdentity,
 };
 
 /// What an envelope means to us.
@@ -393,6 +394,14 @@ fn submitted(view: &Value, user: String) -> Option<EnvelopeEvent> {
         text,
         InboundKind::Said,
     )))
+}
+
+/// What a person did, if this envelope reports something relevant.
+pub fn heard(kind: &str, payload: &Value, us: &AppIdentity) -> Option<Inbound> {
+    match translate(kind, payload, us) {
+        EnvelopeEvent::Person(inbound) => Some(inbound),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

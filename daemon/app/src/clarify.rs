@@ -41,7 +41,10 @@ pub fn which(words: &str, task: TaskId, open: &[&Question]) -> Clarification {
         .collect();
     ways.push((note(task, words), NOTE.into()));
     let first = open.first().map_or(QuestionId(0), |question| question.id);
-    let text = format!("What is {} for? Nothing is decided yet.", shown(words));
+    let text = format!(
+        "What does {} refer to? Nothing is decided yet.",
+        shown(words)
+    );
     let hint = format!("name the question, like `{first} {}`", example(words));
     asked_back(&text, ways, hint)
 }
@@ -65,7 +68,10 @@ pub fn neither(words: &str, question: &Question, hint: String) -> Clarification 
             ways.push(way("Deny with this reason", &format!("deny: {words}")));
         }
         Ask::Plan { .. } => {
-            ways.push(way("Send back with this", &format!("send back: {words}")));
+            ways.push(way(
+                "Send back with this comment",
+                &format!("send back: {words}"),
+            ));
         }
         Ask::Clarify { .. } => {}
     }

@@ -201,7 +201,7 @@ impl App {
         Ok(notes
             .iter()
             .any(|note| note.key == key)
-            .then(|| "an earlier note".to_owned()))
+            .then(|| "a note to the agent".to_owned()))
     }
 }
 

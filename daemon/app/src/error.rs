@@ -36,9 +36,12 @@ pub enum Missing {
     /// A token, by its id.
     #[error("token {0}")]
     Token(String),
-    /// A chat platform.
-    #[error("{0} here")]
+    /// A chat platform, by name.
+    #[error("chat platform `{0}` here")]
     Platform(String),
+    /// Any chat platform.
+    #[error("chat platform here")]
+    AnyPlatform,
     /// A message that its author can change.
     #[error("message {0} that can be changed")]
     Message(String),
@@ -48,14 +51,14 @@ impl Missing {
     /// Where the existing ones are listed.
     fn hint(&self) -> &'static str {
         match self {
-            Self::Task(_) => "`task list` shows all tasks",
-            Self::Question(_) => "`question list` shows the open questions",
-            Self::Session(_) => "`session list --all` shows all sessions",
-            Self::Worker(_) => "`worker list` shows all workers",
-            Self::Repo(_) => "`repo list` shows all repositories",
+            Self::Task(_) => "`task list` lists tasks",
+            Self::Question(_) => "`question list` lists open questions",
+            Self::Session(_) => "`session list --all` lists sessions, also ended ones",
+            Self::Worker(_) => "`worker list` lists workers",
+            Self::Repo(_) => "`repo list` lists repositories",
             Self::Person(_) => "people are listed in the configuration, under `[[people]]`",
             Self::Token(_) => "`vine token list` shows the valid tokens",
-            Self::Platform(_) => {
+            Self::Platform(_) | Self::AnyPlatform => {
                 "platforms are set up in the configuration; `vine doctor` checks them"
             }
             Self::Message(_) => "send it again",
@@ -87,7 +90,7 @@ pub enum AppError {
     /// The command cannot be parsed, or cannot be carried out.
     #[error("{0}")]
     Unreadable(String),
-    /// Only the author knows what their words are for.
+    /// The author has to choose, for example what their words are for.
     #[error("{}", .0.text)]
     Unclear(Clarification),
     /// The person who answered has changed their mind: the agent receives a correction.
@@ -113,6 +116,15 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// The author has to choose, as the hint says.
+    pub fn unclear(text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Unclear(Clarification {
+            text: text.into(),
+            buttons: Vec::new(),
+            hint: hint.into(),
+        })
+    }
+
     /// The code for programs. Stable: scripts and workers branch on it.
     pub fn code(&self) -> &'static str {
         match self {
@@ -144,7 +156,7 @@ impl AppError {
                 "log in with `vine login`, or send `Authorization: Bearer …`".into()
             }
             Self::Denied(denied) => format!(
-                "ask someone with role `admin` to give you role `{}`",
+                "ask for role `{}` in the configuration, under `[[people]]`",
                 denied.needs.as_str()
             ),
             Self::Own(_) => "ask someone else who may decide here".into(),

@@ -89,7 +89,7 @@ impl App {
         match self.use_of(task, event.key()).await? {
             Some(_) => Ok(()),
             None => Err(AppError::Unreadable(
-                "already received, and it had no effect; send it again".into(),
+                "this message was received, but had no effect; send it again".into(),
             )),
         }
     }

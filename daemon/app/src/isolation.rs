@@ -95,7 +95,7 @@ impl IsolationCache {
         };
         let preset = match (preset, wall) {
             (Some(Preset::Auto), _) => {
-                Some("preset `auto` (Anthropic's classifier allows)".to_owned())
+                Some("preset `auto` (Anthropic's classifier decides)".to_owned())
             }
             (Some(preset), _) => Some(format!("preset `{preset}`")),
             (None, Some(_)) => Some("asks about everything".into()),
@@ -190,7 +190,7 @@ mod tests {
         let said = around.said(&repo, None).expect("known");
         assert_eq!(
             said,
-            "preset `auto` (Anthropic's classifier allows) · wall `container` or better"
+            "preset `auto` (Anthropic's classifier decides) · wall `container` or better"
         );
         assert_eq!(
             around.out_of_reach(worker),

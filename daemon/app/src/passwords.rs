@@ -168,7 +168,7 @@ impl App {
             if !self.is_right(old.to_owned(), Some(known)).await? {
                 return refuse(
                     "the current password is incorrect",
-                    "try again; if you lost it, an administrator can run `vine login --new-password` \
+                    "try again; if you lost it, an admin can run `vine login --new-password` \
                      with `--for` and your name",
                 );
             }

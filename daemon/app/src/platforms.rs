@@ -514,7 +514,7 @@ impl App {
             true => AppError::Unreadable(format!(
                 "another daemon serves {platform} at the moment; send this in a room there"
             )),
-            false => Missing::Platform(format!("platform {platform}")).into(),
+            false => Missing::Platform(platform.to_owned()).into(),
         }
     }
 

@@ -116,7 +116,7 @@ fn refusal(outcome: &Result<Option<CommandOutput>, AppError>, author: &str) -> S
 
 fn named(author: &str) -> String {
     format!(
-        "An admin manages access in the configuration, under `[[people]]`. Your id is `{author}`."
+        "Access is set in the daemon's configuration, under `[[people]]`. Your id is `{author}`."
     )
 }
 

@@ -21,7 +21,7 @@ impl App {
         }
         let Some((worker, _)) = self.store.want_push(id, caller.name()).await? else {
             return Err(AppError::Unreadable(format!(
-                "no worker of this daemon has unpushed work of {id}; the thread of {id} shows where it is"
+                "no worker has unpushed work of {id}; its thread shows where the work is"
             )));
         };
         self.wakes.worker(worker);
@@ -29,7 +29,10 @@ impl App {
             Some(worker) if worker.state(0, 0, self.clock.now()) != WorkerState::Offline => {
                 format!("{} is pushing it.", worker.name)
             }
-            Some(worker) => format!("{} is offline and pushes it when back.", worker.name),
+            Some(worker) => format!(
+                "{} is offline; it pushes the work when it is back.",
+                worker.name
+            ),
             None => "Its worker has just been removed.".into(),
         };
         let text = format!("{} asked to push the work of {id}. {by}", caller.name());

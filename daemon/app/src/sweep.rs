@@ -82,7 +82,7 @@ pub async fn once(app: &App) -> AppResult<()> {
         false => app.store.expired().await?,
     };
     for attempt in expired {
-        app.lose(attempt, "lost contact with the worker for a whole lease")
+        app.lose(attempt, "the worker sent no heartbeat for a minute")
             .await?;
     }
     if app.store.sweep_sessions(&app.settings().sessions).await? > 0 {
@@ -95,7 +95,7 @@ async fn lose_gone(app: &App) -> AppResult<()> {
     for worker in app.gone().await? {
         app.lose_all(
             worker,
-            "lost contact with the worker (its connection closed)",
+            "the connection to the worker closed and did not come back",
         )
         .await?;
         app.store.set_gone(worker).await?;

@@ -11,7 +11,7 @@ use vine_domain::{
     ports::NewTask,
 };
 
-use crate::{App, AppResult, Caller, Missing, batcher::BatchedCall, texts};
+use crate::{App, AppError, AppResult, Caller, Missing, batcher::BatchedCall, texts};
 
 /// What a person asks for.
 #[derive(Debug, Clone)]
@@ -304,19 +304,21 @@ impl App {
         if let [only] = names.as_slice() {
             return Ok(only.clone());
         }
+        if names.is_empty() {
+            return Err(AppError::unclear(
+                "there are no repositories",
+                "add one with `repo add`",
+            ));
+        }
         let hint = format!(
-            "name one with --repo: {}",
+            "use `--repo` with one of: {}",
             names
                 .iter()
                 .map(Slug::as_str)
                 .collect::<Vec<_>>()
                 .join(", ")
         );
-        Err(Invalid::new(
-            "task",
-            format!("there are {} repositories", names.len()),
-            hint,
-        )
-        .into())
+        let text = format!("which repository? There are {}.", names.len());
+        Err(AppError::unclear(text, hint))
     }
 }

@@ -124,7 +124,7 @@ fn message(
         ),
         Announcement::HandedBack(failure) => {
             let reset = failure.retry_at.map_or_else(String::new, |at| {
-                format!(" The limit resets at {}.", at.to_minute())
+                format!("\nThe limit resets at {}.", at.to_minute())
             });
             told(format!(
                 "**The worker cannot run this now; nothing is wrong with the task.** {}{reset}\n{} continues on a worker that can run it; this \
@@ -271,12 +271,17 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
         .rules
         .needs(&task.repo, &question.ask)
         .as_str();
+    let buttons = chat_buttons(&question.ask);
     let ways = if question.ask.is_secret() {
         "It contains what looks like a secret, so it is masked here and can only be denied here; \
-         anyone who may approve it sees all of it on the page and decides there"
+         anyone who may allow it can see all of it on the page and decide there"
             .into()
     } else {
-        format!("Or {}", reading::options_hint(&question.ask))
+        let hint = reading::options_hint(&question.ask);
+        match buttons.is_empty() {
+            true => hint.replacen("reply", "Reply", 1),
+            false => format!("Or {hint}"),
+        }
     };
     parts.push(format!(
         "{ways}. Requires role `{role}` or higher. {} · {}",
@@ -288,10 +293,7 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
     };
     let asked = Outbound::new(id, MessagePlace::Thread(task.id), kind, parts.join("\n\n"))
         .calling(vec![task.requester.clone()]);
-    Outbound {
-        buttons: chat_buttons(&question.ask),
-        ..asked
-    }
+    Outbound { buttons, ..asked }
 }
 
 /// What happens if nobody answers.
@@ -316,7 +318,7 @@ fn escalation(app: &App, question: &Question) -> String {
     let settings = app.settings();
     let whom = &settings.patience.escalate_to;
     format!(
-        "**{}** has been waiting for {waited} · calling **{whom}**: {}",
+        "**{}** has been waiting for {waited} · escalated to **{whom}**: {}",
         question.id,
         literal(&question.ask.headline())
     )
@@ -372,10 +374,14 @@ fn noted(task: &Task, note: &Note) -> String {
 /// The notice that a message was deleted after it was used as `used`.
 pub fn deleted(by: Option<&str>, used: &str) -> String {
     let what = by.map_or_else(
-        || format!("The message that was {used} was deleted"),
-        |by| format!("{by} deleted the message that was {used}"),
+        || format!("The message with {used} was deleted"),
+        |by| format!("{by} deleted the message with {used}"),
     );
-    format!("{what}. It still counts.")
+    let counts = match used.starts_with("the answer") {
+        true => "answer",
+        false => "note",
+    };
+    format!("{what}. The {counts} still counts.")
 }
 
 /// Messages in a repository's room could not be read.
@@ -615,7 +621,8 @@ pub fn spent(usage: &Usage) -> String {
     } = usage;
     let cents = cost_microdollars / 10_000;
     format!(
-        "{turns} turns, {input_tokens} tokens in, {output_tokens} out, about ${}.{:02}",
+        "{}, {input_tokens} tokens in, {output_tokens} out, about ${}.{:02}",
+        counted(*turns, "turn", "turns"),
         cents / 100,
         cents % 100
     )

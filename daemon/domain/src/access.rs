@@ -132,7 +132,7 @@ impl ConfiguredPerson {
 
 /// Why someone is not allowed to do something, and which role would be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{who} is not allowed to do this; `{}` requires role `{}`", .verb.as_str(), .needs.as_str())]
+#[error("{who} is not allowed to do this here; `{}` requires role `{}`", .verb.as_str(), .needs.as_str())]
 pub struct Denied {
     /// The person, or `an unknown user`.
     pub who: String,
@@ -175,7 +175,7 @@ pub struct DecisionRules(pub Vec<DecisionRule>);
 /// Someone's own task, in a repository where others must decide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{who} created this task; in `{repo}`, someone other than the requester must decide its permissions and plans"
+    "{who} created this task, and in `{repo}` requesters do not decide permissions and plans of their own tasks"
 )]
 pub struct RequesterMayNotDecide {
     /// Who wanted to.

@@ -304,7 +304,7 @@ impl Guard {
     /// As text to append to other notes; empty if nothing is set.
     pub fn said(&self) -> String {
         let preset = self.preset.map(|preset| match preset {
-            Preset::Auto => ", preset auto (Anthropic's classifier allows)".to_owned(),
+            Preset::Auto => ", preset auto (Anthropic's classifier decides)".to_owned(),
             other => format!(", preset {other}"),
         });
         let egress =

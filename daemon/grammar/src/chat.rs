@@ -5,7 +5,9 @@ use vine_domain::{Slug, TaskId};
 
 use crate::{
     commands::{Command, TaskVerb},
+    error::CommandError,
     own,
+    shell_words::{quoted, shell_words},
 };
 
 /// Where a command was sent.
@@ -16,11 +18,6 @@ pub struct CommandContext {
     /// The repository whose room it was sent in; the default for new tasks.
     pub repo: Option<Slug>,
 }
-
-/// A command that cannot be parsed. The text is for people and includes how to correct it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct CommandError(pub String);
 
 /// The command tree without a program name, as in chat.
 #[derive(Debug, Parser)]
@@ -118,75 +115,11 @@ pub fn from_words(
     Ok(command)
 }
 
-/// Splits like a shell, after replacing typographic quotes and dashes from phones with plain ones.
-/// A lone apostrophe, as in `don't`, is a letter.
-pub(crate) fn shell_words(line: &str) -> Result<Vec<String>, CommandError> {
-    let plain: String = line
-        .chars()
-        .map(|c| match c {
-            '“' | '”' | '„' => '"',
-            '‘' | '’' => '\'',
-            '\u{a0}' => ' ',
-            other => other,
-        })
-        .collect();
-    let plain = plain.replace(" —", " --");
-    let words = split(&plain).or_else(|| split(&plain.replace('\'', "\\'")));
-    words
-        .ok_or_else(|| CommandError("a quotation mark is not closed; close it or remove it".into()))
-}
-
-/// Splits like a shell, without replacing any characters.
-pub(crate) fn split(line: &str) -> Option<Vec<String>> {
-    let back = |word: String| {
-        let kept = |c: char| {
-            KEPT.iter()
-                .find(|(_, kept)| *kept == c)
-                .map_or(c, |(c, _)| *c)
-        };
-        word.chars().map(kept).collect()
-    };
-    // In a shell, `#` starts a comment; people write `#12` or `#room:server`.
-    let words = shlex::split(&line.replace('#', "\u{e000}"))?;
-    Some(words.into_iter().map(back).collect())
-}
-
 /// A chat line of these words, with a body. [`parse`] reads exactly the same words from it.
 pub fn line(words: &[&str], body: &str) -> String {
     let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     format!("/vine {}\n{body}", quoted.join(" "))
 }
-
-/// Typographic quotes are preserved.
-fn quoted(word: &str) -> String {
-    let needs_none = |c: char| c.is_ascii_alphanumeric() || "_-./:=+,".contains(c);
-    if !word.is_empty() && word.chars().all(needs_none) {
-        return word.to_owned();
-    }
-    let plain: String = word
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .map(|c| {
-            KEPT.iter()
-                .find(|(kept, _)| *kept == c)
-                .map_or(c, |(_, kept)| *kept)
-        })
-        .collect();
-    let plain = plain.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("\"{plain}\"")
-}
-
-/// Characters with a meaning to the splitter, and the private-use ones that replace them meanwhile.
-const KEPT: [(char, char); 8] = [
-    ('#', '\u{e000}'),
-    ('“', '\u{e001}'),
-    ('”', '\u{e002}'),
-    ('„', '\u{e003}'),
-    ('‘', '\u{e004}'),
-    ('’', '\u{e005}'),
-    ('—', '\u{e006}'),
-    ('\u{a0}', '\u{e007}'),
-];
 
 fn add_body(command: &mut Command, body: &str) -> Result<(), CommandError> {
     match command {
@@ -255,7 +188,7 @@ fn plain(error: &clap::Error) -> String {
 }
 
 /// The command tree as help text, one line for each verb.
-pub(crate) fn overview() -> String {
+pub fn overview() -> String {
     let mut lines = Vec::new();
     for noun in CommandLine::command().get_subcommands() {
         if noun.has_subcommands() {
@@ -280,13 +213,6 @@ fn help_line(name: &str, command: &clap::Command) -> String {
             .map(ToString::to_string)
             .unwrap_or_default()
     )
-}
-
-impl Command {
-    /// The help text, one line for each verb.
-    pub fn overview() -> String {
-        overview()
-    }
 }
 
 #[cfg(test)]
@@ -489,7 +415,7 @@ mod tests {
     #[test]
     fn the_tree_is_sound_and_help_names_every_verb() {
         CommandLine::command().debug_assert();
-        let help = Command::overview();
+        let help = overview();
         for verb in [
             "task new",
             "question answer",

@@ -89,7 +89,7 @@ pub enum TaskVerb {
         /// The branch to commit to (default: `vine/T-<number>-<title>`)
         #[arg(long)]
         branch: Option<Branch>,
-        /// The lane: high, default or low
+        /// The priority: high, default or low
         #[arg(long, default_value = "default", value_name = "LANE")]
         priority: Lane,
         /// Idempotency key: creating again with the same key returns the first task
@@ -125,7 +125,7 @@ pub enum TaskVerb {
     },
     /// Move a task to another lane
     Priority {
-        /// The lane: high, default or low
+        /// The priority: high, default or low
         lane: Lane,
         /// The task, like T-142
         task: Option<TaskId>,
@@ -143,7 +143,7 @@ pub enum TaskVerb {
         /// The task, like T-142
         task: Option<TaskId>,
     },
-    /// Push work that a worker kept instead of pushing it
+    /// Push work that a worker has kept unpushed
     Push {
         /// The task, like T-142
         task: Option<TaskId>,
@@ -267,7 +267,7 @@ pub enum QueueVerb {
         #[arg(long)]
         repo: Option<Slug>,
     },
-    /// Start new tasks again
+    /// Resume starting tasks, everywhere or in one repository
     Resume {
         /// Only this repository
         #[arg(long)]
@@ -334,7 +334,8 @@ pub enum RepoVerb {
         /// Create its rooms with end-to-end encryption; this cannot be undone
         #[arg(long)]
         encrypted: bool,
-        /// Push automatically: all, branches (unfinished as branches), done or never (default: all)
+        /// Push without asking: all, branches (all; unfinished work to branches), done or never
+        /// (default: all)
         #[arg(long, value_name = "RULE")]
         push: Option<Push>,
     },

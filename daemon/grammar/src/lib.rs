@@ -7,12 +7,15 @@
 
 mod chat;
 mod commands;
+mod error;
 mod menu;
 mod own;
+mod shell_words;
 
-pub use chat::{CommandContext, CommandError, from_words, is_command, line, parse};
+pub use chat::{CommandContext, from_words, is_command, line, overview, parse};
 pub use commands::{
     BulkFilter, Command, ListRange, OrDefault, QuestionVerb, QueueVerb, RepoVerb, SessionVerb,
     TaskVerb, WorkerVerb,
 };
+pub use error::CommandError;
 pub use menu::{MenuEntry, MenuOption, OptionKind, menu, words};

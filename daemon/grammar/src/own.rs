@@ -2,7 +2,7 @@
 //! These words are taken as typed, including quotes, backslashes and dashes. Only a known option,
 //! spelled out in full, counts as an option.
 
-use crate::chat::split;
+use crate::shell_words::split;
 
 /// Options of `task new`; each takes a value.
 const OPTIONS: [&str; 6] = ["base", "branch", "key", "priority", "prompt", "repo"];

@@ -15,7 +15,7 @@ use vine_domain::{
     token::{Token, TokenKind},
 };
 
-use crate::{HttpState, anonymous::AnonymousConnection, error::ErrorResponse};
+use crate::{anonymous::AnonymousConnection, error::ErrorResponse, state::HttpState};
 
 /// The cookie that keeps a browser logged in.
 const SESSION: &str = "vine_session";

@@ -11,8 +11,9 @@ mod auth;
 mod error;
 mod metrics;
 mod page;
+mod state;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 pub use axum::Router;
 use axum::{
@@ -30,35 +31,11 @@ use vine_api::{WIRE, WIRE_HEADER};
 use vine_app::App;
 
 use crate::page::Issuer;
-pub use crate::page::OidcSettings;
+use crate::state::HttpState;
+pub use crate::{page::OidcSettings, state::FrontSettings};
 
 /// Large enough that a prompt that is too long gets a clear validation error, not a cut connection.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
-
-/// What the routers share.
-#[derive(Clone)]
-pub struct HttpState {
-    app: App,
-    /// Names under which browsers may reach the page, with port. Anything else is a rebinding
-    /// attack.
-    hosts: Arc<[String]>,
-    /// The OpenID Connect issuer, if people log in with one.
-    issuer: Option<Arc<Issuer>>,
-    /// Differs between starts, so that a browser never keeps the page of an earlier process.
-    boot: Arc<str>,
-}
-
-/// What the server needs besides the use cases.
-pub struct FrontSettings {
-    /// Names under which browsers may reach the page, with port.
-    pub hosts: Vec<String>,
-    /// Routes of chat platforms, which authenticate requests on their own.
-    pub doors: Router,
-    /// The OpenID Connect issuer, if people log in with one.
-    pub oidc: Option<OidcSettings>,
-    /// Whether connections from an address must be refused.
-    pub shuns: Option<fn(SocketAddr) -> bool>,
-}
 
 /// Forwards each request at `path` to the router that `now` returns.
 pub fn forward(path: &str, now: impl Fn() -> Router + Clone + Send + Sync + 'static) -> Router {

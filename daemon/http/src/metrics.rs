@@ -11,7 +11,7 @@ use axum::{
 };
 use tokio::sync::Mutex;
 
-use crate::{HttpState, auth, error::ErrorResponse};
+use crate::{auth, error::ErrorResponse, state::HttpState};
 
 /// Metrics are rendered at most this often per second; further requests get the latest ones.
 const A_SECOND: usize = 5;

@@ -54,7 +54,7 @@ impl Config {
         self.redis.check(&self.database)?;
         self.questions.patience()?;
         self.rules()?;
-        self.grants()?;
+        super::people::grants(&self.people)?;
         self.chat.matrix.check()?;
         self.chat.slack.check()?;
         self.chat.discord.check()?;

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 pub use chat::ChatConfig;
 pub use database::{DatabaseConfig, DurabilityName, RedisConfig};
 pub use login::LoginConfig;
-pub use people::PersonConfig;
+pub use people::{PersonConfig, grants};
 use serde::{Deserialize, Serialize};
 use vine_domain::{
     ReminderPolicy, Retention, Role, SessionPolicy, Slug, Wall,

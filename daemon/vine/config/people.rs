@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 use vine_app::people::ISSUER;
 use vine_domain::{ConfiguredPerson, Role, Slug, User, UserId, uuid_of};
 
-use super::Config;
-
 /// A person.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -125,33 +123,31 @@ fn snowflake(name: &str, id: &str) -> Result<String> {
     Ok(id.to_owned())
 }
 
-impl Config {
-    /// The configured people. Names and identities are unique.
-    pub fn grants(&self) -> Result<Vec<ConfiguredPerson>> {
-        let grants: Vec<ConfiguredPerson> = self
-            .people
-            .iter()
-            .map(PersonConfig::grant)
-            .collect::<Result<_>>()?;
-        let mut taken = HashSet::new();
-        for grant in &grants {
-            let name = ("name".to_owned(), grant.user.name.to_lowercase());
-            for key in grant.identities.iter().cloned().chain([name]) {
-                if !taken.insert(key.clone()) {
-                    bail!("people: two entries have the same {} `{}`", key.0, key.1);
-                }
+/// The configured people. Names and identities are unique.
+pub fn grants(people: &[PersonConfig]) -> Result<Vec<ConfiguredPerson>> {
+    let grants: Vec<ConfiguredPerson> = people
+        .iter()
+        .map(PersonConfig::grant)
+        .collect::<Result<_>>()?;
+    let mut taken = HashSet::new();
+    for grant in &grants {
+        let name = ("name".to_owned(), grant.user.name.to_lowercase());
+        for key in grant.identities.iter().cloned().chain([name]) {
+            if !taken.insert(key.clone()) {
+                bail!("people: two entries have the same {} `{}`", key.0, key.1);
             }
         }
-        Ok(grants)
     }
+    Ok(grants)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     fn people(text: &str) -> Result<Vec<ConfiguredPerson>> {
-        toml::from_str::<Config>(text)?.grants()
+        grants(&toml::from_str::<Config>(text)?.people)
     }
 
     #[test]

@@ -21,12 +21,14 @@ use vine_domain::{UserId, clock::System, token::TokenKind};
 
 use crate::{
     cli::DaemonArgs,
-    config::{self, Config},
-    endpoint::{Endpoint, state_root},
-    log_limit::RateLimit,
+    config::Config,
+    endpoint::Endpoint,
+    logging::log_to_stderr,
+    paths::state_root,
     roles::{
         chat::{ChatListener, RunningAdapters},
-        reload::{self, ConfigReload},
+        reload,
+        reload::ConfigReload,
     },
     stop,
     store::OpenStore,
@@ -267,32 +269,6 @@ fn hosts(address: SocketAddr, public: Option<&str>) -> Vec<String> {
             .map(|(_, rest)| rest.split('/').next().unwrap_or(rest).to_owned()),
     );
     hosts
-}
-
-/// Sends the log to standard error.
-pub fn log_to_stderr(config: &config::LogConfig) {
-    use tracing_subscriber::{
-        EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt,
-    };
-    // Slack's crate logs addresses of sockets with the secrets that open them; what a connection
-    // pool logs is also in our own errors.
-    let filter = EnvFilter::try_new(format!(
-        "{},slack_morphism=off,sqlx_core::pool=off",
-        config.filter
-    ))
-    .unwrap_or_else(|_| EnvFilter::new("info,slack_morphism=off,sqlx_core::pool=off"));
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(
-        std::env::var_os("NO_COLOR").is_none()
-            && std::io::IsTerminal::is_terminal(&std::io::stderr()),
-    );
-    let layer = match config.json {
-        true => layer.json().boxed(),
-        false => layer.boxed(),
-    };
-    let _set_before = tracing_subscriber::registry()
-        .with(filter)
-        .with(layer.with_filter(RateLimit::default()))
-        .try_init();
 }
 
 /// Each connection is a file, and a large fleet has more of them than the usual limit.

@@ -10,8 +10,7 @@ use vine_app::{App, Caller, tasks::TaskRequest};
 use vine_domain::{Lane, ports::TaskFilter};
 use vine_worker::{DoorCall, through_door};
 
-use super::up::ask_git;
-use crate::endpoint::private_folder;
+use crate::{git::ask_git, paths::private_folder};
 
 /// Creates the scratch repository, or reuses the one of an earlier demo.
 pub fn scratch_repository(folder: &Path) -> Result<PathBuf> {

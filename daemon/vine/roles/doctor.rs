@@ -7,11 +7,7 @@ use serde_json::Value;
 use vine_domain::guard::LOGIN;
 use vine_worker::{INSTALL, NoWall, Walls, WorkerConfig, find_program};
 
-use crate::{
-    config::Config,
-    endpoint::{Endpoint, state_root},
-    roles::worker,
-};
+use crate::{config::Config, endpoint::Endpoint, paths::state_root, roles::worker};
 
 /// A check: what was checked, and the result.
 struct Check {
@@ -187,7 +183,7 @@ async fn redis(config: &Config) -> Option<Check> {
             return Ok(None);
         };
         let answer = vine_redis::Redis::look(&vine_redis::Address::parse(&url)?).await;
-        let hint = "; start it or correct redis.url, until then PostgreSQL carries wake-ups";
+        let hint = "; start it, or correct redis.url. Until then, PostgreSQL carries wake-ups";
         answer
             .map(Some)
             .map_err(|why| anyhow::anyhow!("Redis cannot be used ({why}){hint}"))

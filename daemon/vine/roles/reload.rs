@@ -12,7 +12,7 @@ use tokio::signal::unix::Signal;
 use vine_app::{App, Settings};
 
 use super::chat::RunningAdapters;
-use crate::config::Config;
+use crate::config::{Config, grants};
 
 /// How often the files are checked. A person who is removed from one is refused at most two seconds
 /// later: one check sees the change, the next one that it is complete.
@@ -35,7 +35,7 @@ pub fn settings(config: &Config, link: &str, batches: usize) -> Result<Settings>
         patience: std::sync::Arc::new(config.questions.patience()?),
         sessions: config.sessions.policy(),
         retention: config.keep.retention(),
-        people: config.grants()?,
+        people: grants(&config.people)?,
         rules: config.rules()?,
         batches,
         ..Settings::at(link)

@@ -8,12 +8,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use vine_app::texts::counted;
 
 use crate::{
-    config::Config,
-    endpoint::{private_folder, state_of_environment},
-    roles::daemon::state_folder,
-    store::OpenStore,
+    config::Config, endpoint::state_of_environment, paths::private_folder,
+    roles::daemon::state_folder, store::OpenStore,
 };
 
 /// The state folder of the commands that need no daemon.
@@ -41,8 +40,9 @@ pub async fn export(config: &Config, file: &Path) -> Result<()> {
     out.get_ref().sync_all()?;
     store.close().await;
     println!(
-        "Exported {rows} rows to {}. It contains everything that people and agents wrote: protect \
+        "Exported {} to {}. It contains everything that people and agents wrote: protect \
          it like the database.",
+        counted(rows, "row", "rows"),
         file.display()
     );
     Ok(())
@@ -60,8 +60,9 @@ pub async fn import(config: &Config, file: &Path) -> Result<()> {
     };
     store.close().await;
     println!(
-        "Imported {rows} rows. Start the daemon where its workers look for it; they continue with \
-         the tasks that they hold."
+        "Imported {}. Start the daemon where its workers look for it; they continue with \
+         the tasks that they hold.",
+        counted(rows, "row", "rows")
     );
     Ok(())
 }

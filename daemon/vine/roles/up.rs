@@ -2,16 +2,15 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use vine_app::{App, Caller, tokens::TokenRequest};
 use vine_domain::{
-    Repo, Slug, Wall, WorkerIsolation,
+    Repo, Wall, WorkerIsolation,
     repo::{Push, Source},
     token::{Token, TokenKind},
 };
@@ -24,11 +23,10 @@ use crate::{
     agent_processes,
     cli::UpArgs,
     config::Config,
-    endpoint::{private_folder, state_root},
-    roles::{
-        daemon::{RunningDaemon, log_to_stderr},
-        demo, wall, worker,
-    },
+    git::{base_branch, top_level},
+    logging::log_to_stderr,
+    paths::{beside, private_folder, repo_name, state_for, state_root},
+    roles::{daemon::RunningDaemon, demo, wall, worker},
     stop,
 };
 
@@ -262,41 +260,6 @@ fn greet(
     );
 }
 
-/// The top folder of the git repository that `folder` is in.
-fn top_level(folder: &Path) -> Result<PathBuf> {
-    let said = match run_git(folder, &["rev-parse", "--show-toplevel"]) {
-        Ok(top) => return Ok(top.into()),
-        Err(said) => said,
-    };
-    let folder = folder.display();
-    // Git puts the repository in quotes, and it may be another folder than this one.
-    if said.contains("dubious ownership") {
-        let whose = said.split('\'').nth(1).unwrap_or_default();
-        bail!(
-            "the repository {whose} belongs to another user, so git does not read it; if you trust \
-             it: git config --global --add safe.directory {whose}"
-        );
-    }
-    bail!(
-        "{folder} is not in a git repository; change to one, create one with `git init`, or try \
-         `vine up --demo`"
-    )
-}
-
-/// The state folder of a repository: outside it, one for each path.
-pub fn state_for(folder: &Path) -> Result<PathBuf> {
-    let top = top_level(folder)?;
-    let hash = Token::presented(top.display().to_string()).hash();
-    Ok(state_root()?.join(format!("{}-{}", repo_name(&top), &hash[..8])))
-}
-
-/// Where the demo's scratch repository lives: beside its state, not in it.
-fn beside(state: &Path) -> PathBuf {
-    let mut name = state.file_name().unwrap_or_default().to_os_string();
-    name.push("-repository");
-    state.with_file_name(name)
-}
-
 /// State inside a repository would show up in its `git status`.
 fn outside(state: &Path, repository: &Path) -> Result<()> {
     if state.starts_with(repository) {
@@ -306,46 +269,4 @@ fn outside(state: &Path, repository: &Path) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn repo_name(folder: &Path) -> Slug {
-    Slug::from_text(&folder.file_name().unwrap_or_default().to_string_lossy())
-}
-
-/// The branch that is checked out; it must have a commit to start from.
-fn base_branch(folder: &Path) -> Result<String> {
-    ask_git(folder, &["rev-parse", "--verify", "--quiet", "HEAD"]).with_context(|| {
-        format!(
-            "{} has no commit yet; create one, so that tasks have something to start from",
-            folder.display()
-        )
-    })?;
-    let named = ask_git(folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]);
-    named.with_context(|| {
-        format!(
-            "{} has no branch checked out; check out the one that tasks start from",
-            folder.display()
-        )
-    })
-}
-
-/// What git prints; `None` if it fails.
-pub fn ask_git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    run_git(folder, arguments).ok()
-}
-
-/// What git prints, or its error message.
-fn run_git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(arguments)
-        .env("LC_ALL", "C")
-        .output()
-        .map_err(|error| error.to_string())?;
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    match output.status.success() {
-        true => Ok(said(&output.stdout)),
-        false => Err(said(&output.stderr)),
-    }
 }

@@ -12,8 +12,9 @@ use vine_worker::{
 use crate::{
     cli::WorkerArgs,
     config::{AgentName, Config, RemoteConfig},
-    endpoint::{Endpoint, private_folder, state_root},
-    roles::daemon::log_to_stderr,
+    endpoint::Endpoint,
+    logging::log_to_stderr,
+    paths::{private_folder, state_root},
     stop,
 };
 
@@ -29,7 +30,7 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
         Some(url) => url,
         None => {
             Endpoint::find()
-                .context("no daemon was given; use --daemon URL")?
+                .context("which daemon? Use --daemon URL")?
                 .url
         }
     };

@@ -193,7 +193,7 @@ async fn whoever_waits_for_an_answer_alone_gets_it_each_time_and_so_does_whoever
         for (author, private) in [("@vic:x", true), ("@vic:x", false), ("@eve:x", true)] {
             let told = talk.told(&format!("{author}{number}{private}")).await;
             assert!(
-                told.contains("is not allowed to do this; `answer`"),
+                told.contains("is not allowed to do this here; `answer`"),
                 "{told}"
             );
         }

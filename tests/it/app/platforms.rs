@@ -582,7 +582,7 @@ async fn talk_that_is_not_for_us_is_left_alone_and_strangers_are_refused_once() 
             .dispatch
             .message
             .text
-            .contains("Vic is not allowed to do this; `answer`")
+            .contains("Vic is not allowed to do this here; `answer`")
     );
     assert!(talk.team.app.question(id).await.expect("read").is_open());
     let told = talk.chat.aside("$2").await.dispatch.message.text;

@@ -86,43 +86,55 @@ async fn frozen_answers_of_the_api() {
     let machine =
         json!({ "code": code["token"], "name": "w-2", "slots": 2, "version": "vine 0.1.0" });
     assert_snapshot!(served.call(None, "POST /workers", machine).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    201
+    id: uuid-1
+    token: TOKEN
     ");
     assert_snapshot!(admin("POST /tokens", json!({ "kind": "user" })).await, @"
     201
     { expires_in: 604800, token: TOKEN }
     ");
     assert_snapshot!(worker("POST /queue/claim", json!({ "slots": 1, "wait": 0.0 })).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    200
+    assignments:
+      - answered: []
+        attempt: { epoch: 1, task: T-1 }
+        base: main
+        branch: vine/T-1-plant-a-hedge
+        created_at: 2027-01-15T08:00:00.000Z
+        lease_secs: 60
+        prompt: Of yew
+        repo:
+          base: main
+          encrypted: false
+          guard: { egress: list }
+          name: site
+          paused: false
+          push: all
+          source: /srv/site
+          trusted: false
+        requester: root
+        resume: null
+        title: Plant a hedge
+        unfinished_work: null
+        unheard: false
     ");
     let attempt = json!({ "task": "T-1", "epoch": 1 });
     let map = json!({ "id": SESSION, "attempt": attempt, "worktree": "/srv/w/T-1", "agent": "claude 2.1.330" });
-    assert_snapshot!(worker("POST /sessions", map).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
-    ");
+    assert_snapshot!(worker("POST /sessions", map).await, @r#"
+    201
+    ""
+    "#);
     let beat = json!({ "attempt": attempt, "context": 12 });
-    assert_snapshot!(worker(&format!("POST /sessions/{SESSION}/heartbeat"), beat).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
-    ");
+    assert_snapshot!(worker(&format!("POST /sessions/{SESSION}/heartbeat"), beat).await, @r#"
+    204
+    ""
+    "#);
     let lines = json!({ "attempt": attempt, "lines": ["Digging"], "tell": true });
-    assert_snapshot!(worker("POST /queue/log", lines).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
-    ");
+    assert_snapshot!(worker("POST /queue/log", lines).await, @r#"
+    204
+    ""
+    "#);
 
     // Questions.
     let asks = |call: &str, question: &str| {
@@ -131,52 +143,129 @@ async fn frozen_answers_of_the_api() {
                 "options": [{ "label": "Yew", "description": "slow" }] }] } })
     };
     assert_snapshot!(worker("POST /questions", asks("toolu_1", "Which plant?")).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    201
+    { id: Q-1 }
     ");
     worker("POST /questions", asks("toolu_2", "How many?")).await;
-    assert_snapshot!(admin("GET /questions", NONE).await, @"
+    assert_snapshot!(admin("GET /questions", NONE).await, @r#"
     200
-    { items: [] }
-    ");
-    assert_snapshot!(admin("GET /questions/Q-1", NONE).await, @"
-    404
-    code: not_found
-    hint: `question list` shows the open questions
-    message: there is no question Q-1
-    ");
-    assert_snapshot!(admin("POST /questions/Q-1/answer", json!({ "text": "1" })).await, @"
-    404
-    code: not_found
-    hint: `question list` shows the open questions
-    message: there is no question Q-1
-    ");
+    items:
+      - ask:
+          items:
+            - header: ""
+              multi: false
+              options: [{ description: slow, label: Yew, preview: "" }]
+              question: Which plant?
+          kind: clarify
+        asked_at: 2027-01-15T08:00:00.000Z
+        call: toolu_1
+        context: ""
+        epoch: 1
+        expired_at: null
+        headline: Which plant?
+        id: Q-1
+        kind: clarify
+        next_check_at: 2027-01-15T08:30:00.000Z
+        reminders: 0
+        session: uuid-2
+        state: open
+        task: T-1
+      - ask:
+          items:
+            - header: ""
+              multi: false
+              options: [{ description: slow, label: Yew, preview: "" }]
+              question: How many?
+          kind: clarify
+        asked_at: 2027-01-15T08:00:00.000Z
+        call: toolu_2
+        context: ""
+        epoch: 1
+        expired_at: null
+        headline: How many?
+        id: Q-2
+        kind: clarify
+        next_check_at: 2027-01-15T08:30:00.000Z
+        reminders: 0
+        session: uuid-2
+        state: open
+        task: T-1
+    "#);
+    assert_snapshot!(admin("GET /questions/Q-1", NONE).await, @r#"
+    200
+    ask:
+      items:
+        - header: ""
+          multi: false
+          options: [{ description: slow, label: Yew, preview: "" }]
+          question: Which plant?
+      kind: clarify
+    asked_at: 2027-01-15T08:00:00.000Z
+    call: toolu_1
+    context: ""
+    epoch: 1
+    expired_at: null
+    headline: Which plant?
+    id: Q-1
+    kind: clarify
+    next_check_at: 2027-01-15T08:30:00.000Z
+    reminders: 0
+    session: uuid-2
+    state: open
+    task: T-1
+    timeline:
+      - { after_seconds: 0.0, at: 2027-01-15T08:00:00.000Z, milestone: asked }
+      - { after_seconds: 0.0, at: 2027-01-15T08:00:00.000Z, milestone: seen }
+    "#);
+    assert_snapshot!(admin("POST /questions/Q-1/answer", json!({ "text": "1" })).await, @r#"
+    200
+    answer:
+      at: 2027-01-15T08:00:00.000Z
+      by: uuid-3
+      decision: { decision: chosen, labels: [[Yew]] }
+      key: uuid-4
+      name: root
+      via: api
+    ask:
+      items:
+        - header: ""
+          multi: false
+          options: [{ description: slow, label: Yew, preview: "" }]
+          question: Which plant?
+      kind: clarify
+    asked_at: 2027-01-15T08:00:00.000Z
+    call: toolu_1
+    context: ""
+    epoch: 1
+    expired_at: null
+    headline: Which plant?
+    id: Q-1
+    kind: clarify
+    session: uuid-2
+    state: answered
+    task: T-1
+    "#);
     let alive = json!({ "boot": System.uuid(), "slots": 1, "leases": [attempt], "wait": 0.0 });
     assert_snapshot!(worker(&format!("POST /workers/{id}/heartbeat"), alive).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    422
+    code: invalid
+    hint: send a JSON object as documented, with `Content-Type: application/json`
+    message: |
+      Failed to deserialize the JSON body into the target type: missing field `handling` at line 1 column 104
     ");
     let (_, answered) = served
         .answer(Some(served.admin.reveal()), "GET /questions/Q-1", NONE)
         .await;
     let told = json!({ "attempt": attempt, "answer": answered["answer"]["key"] });
-    assert_snapshot!(worker("POST /questions/Q-1/delivered", told).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
-    ");
-    let closed = json!({ "attempt": attempt, "why": "the agent asks no more" });
-    assert_snapshot!(worker("POST /questions/Q-2/withdraw", closed).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
-    ");
+    assert_snapshot!(worker("POST /questions/Q-1/delivered", told).await, @r#"
+    204
+    ""
+    "#);
+    let closed = json!({ "attempt": attempt, "why": "the agent withdrew it" });
+    assert_snapshot!(worker("POST /questions/Q-2/withdraw", closed).await, @r#"
+    204
+    ""
+    "#);
 
     // Words.
     let words = json!({ "task": "T-1", "text": "Mind the cat", "key": NOTE });
@@ -190,7 +279,7 @@ async fn frozen_answers_of_the_api() {
       - at: 2027-01-15T08:00:00.000Z
         author: vine
         buttons: []
-        id: uuid-1
+        id: uuid-5
         kind: card
         note: null
         question: null
@@ -201,26 +290,149 @@ async fn frozen_answers_of_the_api() {
           `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by root
           Queued · https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
-        author: root
+        author: vine
         buttons: []
-        id: uuid-2
-        kind: reply
+        id: uuid-6
+        kind: notice
         note: null
         question: null
         seq: 5
+        task: T-1
+        text: Digging
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: [{ dangerous: false, label: Yew, says: Yew }]
+        id: uuid-7
+        kind: question
+        note: null
+        question: Q-1
+        seq: 6
+        task: T-1
+        text: |
+          **Q-1** for root · Plant a hedge · `site` · `vine/T-1-plant-a-hedge`
+
+          > Which plant?
+
+          1. **Yew** — slow
+
+          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-8
+        kind: card
+        note: null
+        question: null
+        seq: 7
+        task: T-1
+        text: |
+          **T-1** Plant a hedge
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by root
+          Waiting for an answer · https://vine.example.org/tasks/T-1
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: [{ dangerous: false, label: Yew, says: Yew }]
+        id: uuid-9
+        kind: question
+        note: null
+        question: Q-2
+        seq: 8
+        task: T-1
+        text: |
+          **Q-2** for root · Plant a hedge · `site` · `vine/T-1-plant-a-hedge`
+
+          > How many?
+
+          1. **Yew** — slow
+
+          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-10
+        kind: card
+        note: null
+        question: null
+        seq: 9
+        task: T-1
+        text: |
+          **T-1** Plant a hedge
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by root
+          Waiting for an answer · https://vine.example.org/tasks/T-1
+      - at: 2027-01-15T08:00:00.000Z
+        author: root
+        buttons: []
+        id: uuid-11
+        kind: reply
+        note: null
+        question: null
+        seq: 10
+        task: T-1
+        text: 1
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-12
+        kind: settled
+        note: null
+        question: Q-1
+        seq: 11
+        task: T-1
+        text: |
+          **Q-1** root answered in api at 2027-01-15 08:00 UTC: Yew
+
+          > Which plant?
+
+          1. **Yew** — slow
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-13
+        kind: settled
+        note: null
+        question: Q-2
+        seq: 12
+        task: T-1
+        text: |
+          **Q-2** no longer needs an answer: the agent withdrew it.
+
+          > How many?
+
+          1. **Yew** — slow
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-14
+        kind: card
+        note: null
+        question: null
+        seq: 13
+        task: T-1
+        text: |
+          **T-1** Plant a hedge
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by root
+          Running · https://vine.example.org/tasks/T-1
+      - at: 2027-01-15T08:00:00.000Z
+        author: root
+        buttons: []
+        id: uuid-15
+        kind: reply
+        note: null
+        question: null
+        seq: 14
         task: T-1
         text: Mind the cat
       - at: 2027-01-15T08:00:00.000Z
         author: vine
         buttons: []
-        id: uuid-3
+        id: uuid-16
         kind: note
-        note: uuid-4
+        note: uuid-17
         question: null
-        seq: 6
+        seq: 15
         task: T-1
-        text: The note from root is saved; the agent reads it when it starts.
-    next: 6
+        text: The note from root reaches the agent at its next step.
+    next: 15
     ");
     assert_snapshot!(admin(&format!("PATCH /chat/messages/{NOTE}"), json!({ "text": "Mind the dog" })).await, @r#"
     200
@@ -231,12 +443,10 @@ async fn frozen_answers_of_the_api() {
     { text: "" }
     "#);
     let told = json!({ "attempt": attempt });
-    assert_snapshot!(worker(&format!("POST /notes/{NOTE}/delivered"), told).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
-    ");
+    assert_snapshot!(worker(&format!("POST /notes/{NOTE}/delivered"), told).await, @r#"
+    204
+    ""
+    "#);
 
     // The end of attempts.
     let usage =
@@ -244,26 +454,63 @@ async fn frozen_answers_of_the_api() {
     let report = json!({ "summary": "Planted.", "commit": null, "diffstat": "", "usage": usage });
     let done = json!({ "attempt": attempt, "report": report, "next": 1 });
     assert_snapshot!(worker("POST /queue/complete", done).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    200
+    assignments:
+      - answered: []
+        attempt: { epoch: 1, task: T-2 }
+        base: main
+        branch: vine/T-2-water-it
+        created_at: 2027-01-15T08:00:00.000Z
+        lease_secs: 60
+        prompt: Water it
+        repo:
+          base: main
+          encrypted: false
+          guard: { egress: list }
+          name: site
+          paused: false
+          push: all
+          source: /srv/site
+          trusted: false
+        requester: root
+        resume: uuid-2
+        title: Water it
+        unfinished_work: null
+        unheard: true
     ");
     let second = json!({ "task": "T-2", "epoch": 1 });
     let many = json!({ "completed": [{ "attempt": second, "report": report }, { "attempt": attempt, "report": report }], "next": 1 });
     assert_snapshot!(worker("POST /queue/completions", many).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    200
+    assignments:
+      - answered: []
+        attempt: { epoch: 1, task: T-3 }
+        base: main
+        branch: vine/T-3-cut-it
+        created_at: 2027-01-15T08:00:00.000Z
+        lease_secs: 60
+        prompt: Cut it
+        repo:
+          base: main
+          encrypted: false
+          guard: { egress: list }
+          name: site
+          paused: false
+          push: all
+          source: /srv/site
+          trusted: false
+        requester: root
+        resume: uuid-2
+        title: Cut it
+        unfinished_work: null
+        unheard: true
+    refused: [null, null]
     ");
     let third = json!({ "task": "T-3", "epoch": 1 });
     let failed = json!({ "attempt": third, "how": { "how": "failed", "kind": "api_refused", "what": "no" } });
     assert_snapshot!(worker("POST /queue/fail", failed).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    200
+    { over: true }
     ");
     assert_snapshot!(admin("POST /queue/enqueue", json!({ "task": "T-3" })).await, @"
     200
@@ -271,7 +518,7 @@ async fn frozen_answers_of_the_api() {
     branch: vine/T-3-cut-it
     created_at: 2027-01-15T08:00:00.000Z
     due_at: 2027-01-15T08:00:00.000Z
-    epoch: 0
+    epoch: 1
     failures: 0
     id: T-3
     priority: low
@@ -289,7 +536,7 @@ async fn frozen_answers_of_the_api() {
     branch: vine/T-3-cut-it
     cancelled_by: root
     created_at: 2027-01-15T08:00:00.000Z
-    epoch: 0
+    epoch: 1
     failures: 0
     id: T-3
     priority: low
@@ -302,42 +549,35 @@ async fn frozen_answers_of_the_api() {
     ");
     let left = json!({ "tasks": [["T-1", "2026-11-28T00:00:00Z"]] });
     assert_snapshot!(worker(&format!("POST /workers/{id}/orphans"), left).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    200
+    { tasks: [] }
     ");
     let kept = json!({ "task": "T-1", "created": "2026-11-28T00:00:00Z", "epoch": 1, "commit": "0123456789012345678901234567890123456789", "name": "refs/vine/T-1", "notes": [] });
     let usage =
         json!({ "turns": 1, "input_tokens": 10, "output_tokens": 2, "cost_microdollars": 3 });
     let spent = json!({ "attempt": { "task": "T-99", "epoch": 1 }, "usage": usage });
     assert_snapshot!(worker(&format!("POST /workers/{id}/spent"), spent).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    409
+    code: stale
+    hint: claim again; this attempt changed nothing
+    message: attempt 1 of T-99 is no longer running; stop its agent
     ");
     let homes =
         json!({ "tasks": [], "sessions": [SESSION, "00000000-0000-7000-8000-000000000009"] });
     assert_snapshot!(worker(&format!("POST /workers/{id}/orphans"), homes).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    200
+    sessions: [uuid-2, uuid-18]
+    tasks: []
     ");
     let gone = json!({ "task": "T-99", "epoch": 1 });
     assert_snapshot!(worker(&format!("POST /workers/{id}/guard"), gone.clone()).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    404
+    { code: not_found, hint: `task list` lists tasks, message: there is no task T-99 }
     ");
     let refused = json!({ "attempt": gone, "hosts": ["evil.example"] });
     assert_snapshot!(worker(&format!("POST /workers/{id}/refused"), refused).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    404
+    { code: not_found, hint: `task list` lists tasks, message: there is no task T-99 }
     ");
     assert_snapshot!(admin("DELETE /tokens/000000000000", NONE).await, @"
     404
@@ -375,27 +615,26 @@ async fn frozen_answers_of_the_api() {
         verb: operate
     "#);
     assert_snapshot!(worker(&format!("POST /workers/{id}/token"), NONE).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    201
+    { expires_in: 7776000, token: TOKEN }
     ");
     assert_snapshot!(worker(&format!("POST /workers/{id}/kept"), kept).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    422
+    code: invalid
+    hint: send a JSON object as documented, with `Content-Type: application/json`
+    message: |
+      Failed to deserialize the JSON body into the target type: created: unknown field `created`, expected one of `task`, `created_at`, `epoch`, `commit`, `name`, `held`, `notes` at line 1 column 62
     ");
 
     // What there is.
-    assert_snapshot!(admin("GET /tasks", NONE).await, @"
+    assert_snapshot!(admin("GET /tasks", NONE).await, @r#"
     200
     items:
       - base: main
         branch: vine/T-3-cut-it
         cancelled_by: root
         created_at: 2027-01-15T08:00:00.000Z
-        epoch: 0
+        epoch: 1
         failures: 0
         id: T-3
         priority: low
@@ -407,97 +646,196 @@ async fn frozen_answers_of_the_api() {
       - base: main
         branch: vine/T-2-water-it
         created_at: 2027-01-15T08:00:00.000Z
-        due_at: 2027-01-15T08:00:00.000Z
-        epoch: 0
+        epoch: 1
         failures: 0
         id: T-2
         priority: default
         repo: site
+        report:
+          commit: null
+          denied: []
+          diffstat: ""
+          summary: Planted.
+          usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
         requester: root
-        resumes: false
-        state: queued
+        state: done
         title: Water it
         updated_at: 2027-01-15T08:00:00.000Z
       - base: main
         branch: vine/T-1-plant-a-hedge
         created_at: 2027-01-15T08:00:00.000Z
-        due_at: 2027-01-15T08:00:00.000Z
-        epoch: 0
+        epoch: 1
         failures: 0
         id: T-1
         priority: default
         repo: site
+        report:
+          commit: null
+          denied: []
+          diffstat: ""
+          summary: Planted.
+          usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
         requester: root
-        resumes: false
-        state: queued
+        state: done
         title: Plant a hedge
         updated_at: 2027-01-15T08:00:00.000Z
     next: null
-    ");
-    assert_snapshot!(admin("GET /tasks/T-1", NONE).await, @"
+    "#);
+    assert_snapshot!(admin("GET /tasks/T-1", NONE).await, @r#"
     200
-    attempts: []
+    attempts:
+      - ended_at: 2027-01-15T08:00:00.000Z
+        epoch: 1
+        outcome: done
+        session: uuid-2
+        started_at: 2027-01-15T08:00:00.000Z
+        usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
+        worker_name: w
     base: main
     branch: vine/T-1-plant-a-hedge
     created_at: 2027-01-15T08:00:00.000Z
-    due_at: 2027-01-15T08:00:00.000Z
-    epoch: 0
+    epoch: 1
     failures: 0
     id: T-1
     notes:
       - at: 2027-01-15T08:00:00.000Z
         author: root
-        key: uuid-4
-        state: { state: waiting }
+        key: uuid-17
+        state: { state: missed }
         task: T-1
         text: Mind the cat
       - at: 2027-01-15T08:00:00.000Z
         author: root
-        key: uuid-5
-        state: { state: waiting }
+        key: uuid-19
+        state: { state: missed }
         task: T-1
-        text: Correction of an earlier note: Mind the dog
+        text: Correction of a note to the agent: Mind the dog
     priority: default
     prompt: Of yew
-    questions: []
+    questions:
+      - answer:
+          at: 2027-01-15T08:00:00.000Z
+          by: uuid-3
+          decision: { decision: chosen, labels: [[Yew]] }
+          key: uuid-4
+          name: root
+          via: api
+        ask:
+          items:
+            - header: ""
+              multi: false
+              options: [{ description: slow, label: Yew, preview: "" }]
+              question: Which plant?
+          kind: clarify
+        asked_at: 2027-01-15T08:00:00.000Z
+        call: toolu_1
+        context: ""
+        delivered_at: 2027-01-15T08:00:00.000Z
+        epoch: 1
+        expired_at: null
+        headline: Which plant?
+        id: Q-1
+        kind: clarify
+        session: uuid-2
+        state: delivered
+        task: T-1
+      - ask:
+          items:
+            - header: ""
+              multi: false
+              options: [{ description: slow, label: Yew, preview: "" }]
+              question: How many?
+          kind: clarify
+        asked_at: 2027-01-15T08:00:00.000Z
+        call: toolu_2
+        context: ""
+        epoch: 1
+        expired_at: null
+        headline: How many?
+        id: Q-2
+        kind: clarify
+        session: uuid-2
+        state: withdrawn
+        task: T-1
+        why: the agent withdrew it
     repo: site
+    report:
+      commit: null
+      denied: []
+      diffstat: ""
+      summary: Planted.
+      usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
     requester: root
-    resumes: false
-    state: queued
+    session: uuid-2
+    state: done
     title: Plant a hedge
     updated_at: 2027-01-15T08:00:00.000Z
-    ");
+    "#);
     assert_snapshot!(admin("GET /tasks/T-1/log", NONE).await, @"
     200
     items:
       - { at: 2027-01-15T08:00:00.000Z, epoch: 0, text: created by root }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 0, text: note from root: Mind the cat }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: attempt 1 claimed by w }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: Digging }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: asked Q-1: Which plant? }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: asked Q-2: How many? }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: Q-1 answered by root: Yew }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: the agent received the answer to Q-1 }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: Q-2 withdrawn: the agent withdrew it }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: note from root: Mind the cat }
       - at: 2027-01-15T08:00:00.000Z
-        epoch: 0
-        text: note from root: Correction of an earlier note: Mind the dog
+        epoch: 1
+        text: note from root: Correction of a note to the agent: Mind the dog
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: no agent has read the note from root }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: no agent has read the note from root }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: done }
     ");
     assert_snapshot!(admin("GET /sessions", NONE).await, @"
     200
     { items: [] }
     ");
     assert_snapshot!(admin(&format!("GET /sessions/{SESSION}"), NONE).await, @"
-    404
-    code: not_found
-    hint: `session list --all` shows all sessions
-    message: there is no session uuid-6
+    200
+    age_seconds: 0
+    agent: claude 2.1.330
+    context_percent: 12
+    ended_at: 2027-01-15T08:00:00.000Z
+    id: uuid-2
+    idle_seconds: 0
+    last_active_at: 2027-01-15T08:00:00.000Z
+    pinned: false
+    reason: failed
+    reused: 2
+    started_at: 2027-01-15T08:00:00.000Z
+    state: ended
+    task: T-3
+    worker: uuid-20
+    worktree: /srv/w/T-1
     ");
     assert_snapshot!(admin(&format!("DELETE /sessions/{SESSION}"), NONE).await, @"
-    404
-    code: not_found
-    hint: `session list --all` shows all sessions
-    message: there is no session uuid-6
+    200
+    age_seconds: 0
+    agent: claude 2.1.330
+    context_percent: 12
+    ended_at: 2027-01-15T08:00:00.000Z
+    id: uuid-2
+    idle_seconds: 0
+    last_active_at: 2027-01-15T08:00:00.000Z
+    pinned: false
+    reason: failed
+    reused: 2
+    started_at: 2027-01-15T08:00:00.000Z
+    state: ended
+    task: T-3
+    worker: uuid-20
+    worktree: /srv/w/T-1
     ");
     assert_snapshot!(admin("GET /workers", NONE).await, @"
     200
     items:
       - draining: false
         gone_at: null
-        id: uuid-7
+        id: uuid-20
         last_seen_at: 2027-01-15T08:00:00.000Z
         login_readable: false
         max_slots: null
@@ -512,12 +850,29 @@ async fn frozen_answers_of_the_api() {
         waiting: 0
         wall: null
         wall_reason: null
+      - draining: false
+        gone_at: null
+        id: uuid-1
+        last_seen_at: 2027-01-15T08:00:00.000Z
+        login_readable: false
+        max_slots: null
+        name: w-2
+        only_repos: null
+        paused_repos: []
+        running: 0
+        slots: 2
+        state: IDLE
+        trouble: null
+        version: vine 0.1.0
+        waiting: 0
+        wall: null
+        wall_reason: null
     ");
     assert_snapshot!(admin(&format!("GET /workers/{id}"), NONE).await, @"
     200
     draining: false
     gone_at: null
-    id: uuid-7
+    id: uuid-20
     last_seen_at: 2027-01-15T08:00:00.000Z
     login_readable: false
     max_slots: null
@@ -542,7 +897,7 @@ async fn frozen_answers_of_the_api() {
       questions: []
       queues:
         - { depth: 0, id: high_priority }
-        - { depth: 2, id: default }
+        - { depth: 0, id: default }
         - { depth: 0, id: low_priority }
         - { depth: 0, id: worker_requests }
         - { depth: 0, id: controller_responses }
@@ -554,7 +909,7 @@ async fn frozen_answers_of_the_api() {
       workers:
         - draining: false
           gone_at: null
-          id: uuid-7
+          id: uuid-20
           last_seen_at: 2027-01-15T08:00:00.000Z
           login_readable: false
           max_slots: null
@@ -569,22 +924,35 @@ async fn frozen_answers_of_the_api() {
           waiting: 0
           wall: null
           wall_reason: null
+        - draining: false
+          gone_at: null
+          id: uuid-1
+          last_seen_at: 2027-01-15T08:00:00.000Z
+          login_readable: false
+          max_slots: null
+          name: w-2
+          only_repos: null
+          paused_repos: []
+          running: 0
+          slots: 2
+          state: IDLE
+          trouble: null
+          version: vine 0.1.0
+          waiting: 0
+          wall: null
+          wall_reason: null
     text: |
-      0 open questions, 0 tasks running, 1 worker
-      high_priority 0 · default 2 · low_priority 0 · worker_requests 0 · controller_responses 0 · dead 0
+      0 open questions, 0 tasks running, 2 workers online
+      high_priority 0 · default 0 · low_priority 0 · worker_requests 0 · controller_responses 0 · dead 0
     ");
-    assert_snapshot!(worker(&format!("POST /workers/{id}/goodbye"), NONE).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
-    ");
-    assert_snapshot!(worker(&format!("DELETE /workers/{id}"), NONE).await, @"
-    400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
-    ");
+    assert_snapshot!(worker(&format!("POST /workers/{id}/goodbye"), NONE).await, @r#"
+    204
+    ""
+    "#);
+    assert_snapshot!(worker(&format!("DELETE /workers/{id}"), NONE).await, @r#"
+    204
+    ""
+    "#);
 
     let (_, document) = served.answer(None, "GET /openapi.json", NONE).await;
     let called = served.called.lock().expect("whole").clone();
@@ -736,7 +1104,7 @@ async fn frozen_errors_of_the_api() {
     message: this address does not support that method
 
     GET /tasks/T-99 => 404
-    { code: not_found, hint: `task list` shows all tasks, message: there is no task T-99 }
+    { code: not_found, hint: `task list` lists tasks, message: there is no task T-99 }
 
     GET /tasks/99x => 422
     { code: invalid, hint: write it like T-7, message: invalid task id: `99x` }
@@ -762,9 +1130,7 @@ async fn frozen_errors_of_the_api() {
       Failed to deserialize the JSON body into the target type: title: invalid title: it is empty; use one short line; put details into the prompt at line 1 column 26
 
     POST /tasks {"repo":"nothing","title":"x"} => 404
-    code: not_found
-    hint: `repo list` shows all repositories
-    message: there is no repository nothing
+    { code: not_found, hint: `repo list` lists repositories, message: there is no repository nothing }
 
     POST /tasks {"colour":"red","title":"x"} => 422
     code: invalid
@@ -776,12 +1142,10 @@ async fn frozen_errors_of_the_api() {
     { code: invalid, hint: send 1 to 1000 at once, message: invalid list of tasks: it has 0 }
 
     PATCH /tasks/T-99 {"priority":"low"} => 404
-    { code: not_found, hint: `task list` shows all tasks, message: there is no task T-99 }
+    { code: not_found, hint: `task list` lists tasks, message: there is no task T-99 }
 
     POST /questions/Q-99/answer {"text":"yes"} => 404
-    code: not_found
-    hint: `question list` shows the open questions
-    message: there is no question Q-99
+    { code: not_found, hint: `question list` lists open questions, message: there is no question Q-99 }
 
     POST /tokens {"kind":"worker"} => 422
     { code: invalid, hint: use user, enrolment or login, message: invalid kind of token: worker }
@@ -801,19 +1165,20 @@ async fn frozen_errors_of_the_api() {
     hint: send it again
     message: there is no message uuid-1 that can be changed
 
-    POST /queue/log {"attempt":{"epoch":1,"task":"T-1"},"lines":[]} => 400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    POST /queue/log {"attempt":{"epoch":1,"task":"T-1"},"lines":[]} => 409
+    code: stale
+    hint: claim again; this attempt changed nothing
+    message: attempt 1 of T-1 is no longer running; stop its agent
 
-    POST /workers/uuid-1/heartbeat {"boot":"uuid-2","leases":[],"slots":1,"wait":0.0} => 400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    POST /workers/uuid-1/heartbeat {"boot":"uuid-2","leases":[],"slots":1,"wait":0.0} => 422
+    code: invalid
+    hint: send a JSON object as documented, with `Content-Type: application/json`
+    message: |
+      Failed to deserialize the JSON body into the target type: missing field `handling` at line 1 column 80
 
-    POST /workers {"code":"spent","name":"w-9","slots":1,"version":"0"} => 400
-    code: other_wire
-    hint: update the older one, daemons before workers
-    message: this worker uses version 1 of the worker protocol, this daemon version 2
+    POST /workers {"code":"spent","name":"w-9","slots":1,"version":"0"} => 401
+    code: unauthenticated
+    hint: log in with `vine login`, or send `Authorization: Bearer …`
+    message: this requires a valid token
     "#);
 }

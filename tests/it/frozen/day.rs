@@ -264,7 +264,7 @@ impl Day {
             self.answers(question, words).await;
         }
         let question = self.asks(attempt, plants()).await;
-        let why = "the agent asks no more".into();
+        let why = "the agent withdrew it".into();
         let withdrawn = self
             .app()
             .withdraw(self.team.worker, question, attempt, why);

@@ -287,7 +287,7 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-12** no longer needs an answer: the agent asks no more.
+        **Q-12** no longer needs an answer: the agent withdrew it.
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
@@ -322,7 +322,7 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        <@snowflake-1> **Q-13** has been waiting for 4 h · calling **operator**: Which plant should the hedge be of?
+        <@snowflake-1> **Q-13** has been waiting for 4 h · escalated to **operator**: Which plant should the hedge be of?
       flags: 4
     - author: vine
       content: |
@@ -371,7 +371,7 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **An attempt was lost:** lost contact with the worker for a whole lease.
+        **An attempt was lost:** the worker sent no heartbeat for a minute.
         Restarting in 5 s.
       flags: 4
     - author: vine
@@ -383,7 +383,7 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **The agent was lost:** lost contact with the worker for a whole lease.
+        **The agent was lost:** the worker sent no heartbeat for a minute.
         Open questions stay open; an answer resumes the same session.
       flags: 4
     - { author: vine, content: **T-5 was cancelled** by Ann., flags: 4 }
@@ -519,19 +519,19 @@ async fn frozen_discord_talk() {
     - author: vine
       content: |
         there is no question Q-99
-        `question list` shows the open questions
+        `question list` lists open questions
       flags: 4
     - { author: vic, content: 1 }
     - author: vine
       content: |
-        Vic is not allowed to do this; `answer` requires role `answerer`.
-        An admin manages access in the configuration, under `[[people]]`. Your id is `snowflake-1`.
+        Vic is not allowed to do this here; `answer` requires role `answerer`.
+        Access is set in the daemon's configuration, under `[[people]]`. Your id is `snowflake-1`.
       flags: 4
     - { author: vic, content: 2 }
     - author: vine
       content: |
-        Vic is not allowed to do this; `answer` requires role `answerer`.
-        An admin manages access in the configuration, under `[[people]]`. Your id is `snowflake-1`.
+        Vic is not allowed to do this here; `answer` requires role `answerer`.
+        Access is set in the daemon's configuration, under `[[people]]`. Your id is `snowflake-1`.
       flags: 4
     - author: ann
       content: perhaps
@@ -633,7 +633,7 @@ async fn frozen_discord_questions_that_are_open() {
         1. **Spade**
         2. **Rake**
         3. **Shears**
-        Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+        Reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
       flags: 4
     ");
     let task = day.open("Answer twice", several()).await;
@@ -653,7 +653,7 @@ async fn frozen_discord_questions_that_are_open() {
         <@snowflake-1> **Q-3** for Ann · Answer twice · `site` · `vine/T-3-answer-twice`
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
-        2. **Hornbeam** — Quick, loses  [… 540 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-3
+        2. **Hornbeam** — Quick, loses  [… 537 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-3
       flags: 4
     ");
     let task = day.open("Name it", name()).await;
@@ -672,7 +672,7 @@ async fn frozen_discord_questions_that_are_open() {
       content: |
         <@snowflake-1> **Q-4** for Ann · Name it · `site` · `vine/T-4-name-it`
         > What should the cat be called?
-        Or reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-4
+        Reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-4
       flags: 4
     ");
     let task = day.open("Allow it", permission()).await;
@@ -735,9 +735,17 @@ async fn frozen_discord_questions_that_are_open() {
     let digest = |one: &Value| {
         one["content"]
             .as_str()
-            .is_some_and(|text| text.contains("for people"))
+            .is_some_and(|text| text.contains("open questions"))
     };
-    assert_snapshot!(scene.those(digest).await, @"[]");
+    assert_snapshot!(scene.those(digest).await, @"
+    - author: vine
+      content: |
+        **6 open questions** in `site`:
+        - **Q-1** (30 min): Which plant should the hedge be of? · https://vine.example.org/tasks/T-1
+        - **Q-2** (30 min): Which tools may be bought? · https://vine.example.org/t [… 568 characters in all …] le.org/tasks/T-5
+        - **Q-6** (30 min): Approve this plan: ## Plan · https://vine.example.org/tasks/T-6
+      flags: 4
+    ");
 
     let state = scene.server.state().await;
     let question = of_bot(&state).find(|one| one["components"].to_string().contains("v1:write"));
@@ -797,7 +805,7 @@ async fn frozen_discord_questions_that_are_open() {
                   name: branch
                   required: false
                   type: 3
-                - description: The lane: high, default or low
+                - description: The priority: high, default or low
                   name: priority
                   required: false
                   type: 3
@@ -857,7 +865,10 @@ async fn frozen_discord_questions_that_are_open() {
             - description: Move a task to another lane
               name: priority
               options:
-                - { description: The lane: high, default or low, name: lane, required: true, type: 3 }
+                - description: The priority: high, default or low
+                  name: lane
+                  required: true
+                  type: 3
                 - autocomplete: true
                   description: The task, like T-142
                   name: task
@@ -883,7 +894,7 @@ async fn frozen_discord_questions_that_are_open() {
                   required: false
                   type: 3
               type: 1
-            - description: Push work that a worker kept instead of pushing it
+            - description: Push work that a worker has kept unpushed
               name: push
               options:
                 - autocomplete: true
@@ -1054,7 +1065,7 @@ async fn frozen_discord_questions_that_are_open() {
                   required: false
                   type: 3
               type: 1
-            - description: Start new tasks again
+            - description: Resume starting tasks, everywhere or in one repository
               name: resume
               options:
                 - autocomplete: true
@@ -1149,7 +1160,7 @@ async fn frozen_discord_questions_that_are_open() {
                   required: false
                   type: 5
                 - description: |
-                    Push automatically: all, branches (unfinished as branches), done or never (default: all)
+                    Push without asking: all, branches (all; unfinished work to branches), done or never (default: all)
                   name: push
                   required: false
                   type: 3

@@ -81,24 +81,24 @@ fn frozen_refusals() {
         .map(|error| format!("{}: {}", error.code(), error.told()));
     assert_snapshot!(lines.collect::<Vec<_>>().join("\n\n"), @"
     not_found: there is no task T-7
-    `task list` shows all tasks
+    `task list` lists tasks
 
     not_found: there is no question Q-17
-    `question list` shows the open questions
+    `question list` lists open questions
 
     not_found: there is no session 00000000-0000-7000-8000-000000000001
-    `session list --all` shows all sessions
+    `session list --all` lists sessions, also ended ones
 
     not_found: there is no worker w-1
-    `worker list` shows all workers
+    `worker list` lists workers
 
     not_found: there is no repository site
-    `repo list` shows all repositories
+    `repo list` lists repositories
 
     not_found: there is no person Zoe
     people are listed in the configuration, under `[[people]]`
 
-    not_found: there is no matrix here
+    not_found: there is no chat platform `matrix` here
     platforms are set up in the configuration; `vine doctor` checks them
 
     not_found: there is no message m-1 that can be changed
@@ -107,23 +107,23 @@ fn frozen_refusals() {
     unauthenticated: this requires a valid token
     log in with `vine login`, or send `Authorization: Bearer …`
 
-    denied: Vic is not allowed to do this; `see` requires role `viewer`
-    ask someone with role `admin` to give you role `viewer`
+    denied: Vic is not allowed to do this here; `see` requires role `viewer`
+    ask for role `viewer` in the configuration, under `[[people]]`
 
-    denied: Vic is not allowed to do this; `answer` requires role `answerer`
-    ask someone with role `admin` to give you role `answerer`
+    denied: Vic is not allowed to do this here; `answer` requires role `answerer`
+    ask for role `answerer` in the configuration, under `[[people]]`
 
-    denied: Vic is not allowed to do this; `approve` requires role `operator`
-    ask someone with role `admin` to give you role `operator`
+    denied: Vic is not allowed to do this here; `approve` requires role `operator`
+    ask for role `operator` in the configuration, under `[[people]]`
 
-    denied: Vic is not allowed to do this; `operate` requires role `operator`
-    ask someone with role `admin` to give you role `operator`
+    denied: Vic is not allowed to do this here; `operate` requires role `operator`
+    ask for role `operator` in the configuration, under `[[people]]`
 
-    denied: Vic is not allowed to do this; `inspect` requires role `admin`
-    ask someone with role `admin` to give you role `admin`
+    denied: Vic is not allowed to do this here; `inspect` requires role `admin`
+    ask for role `admin` in the configuration, under `[[people]]`
 
-    denied: Vic is not allowed to do this; `administer` requires role `admin`
-    ask someone with role `admin` to give you role `admin`
+    denied: Vic is not allowed to do this here; `administer` requires role `admin`
+    ask for role `admin` in the configuration, under `[[people]]`
 
     stale: attempt 2 of T-7 is no longer running; stop its agent
     claim again; this attempt changed nothing
@@ -134,8 +134,8 @@ fn frozen_refusals() {
     withdrawn: Q-17 no longer needs an answer: the task was cancelled
     `task show` shows the task's current state
 
-    not_found: question Q-17 not found
-    `question list` shows the open questions
+    not_found: there is no question Q-17
+    `question list` lists open questions
 
     nobody_reads: T-7 is done, so no agent will read this
     create a follow-up task with `task new`
@@ -229,8 +229,8 @@ fn frozen_notices() {
         missed,
     ];
     assert_snapshot!(all.join("\n"), @"
-    Ann deleted the message that was the answer to Q-17. It still counts.
-    The message that was the answer to Q-17 was deleted. It still counts.
+    Ann deleted the message with the answer to Q-17. The answer still counts.
+    The message with the answer to Q-17 was deleted. The answer still counts.
     discord did not let AgentVine read every message that was posted here while it was disconnected. If you answered a question and see no ✅ on your answer, send it again.
     ");
 }
@@ -273,32 +273,32 @@ async fn frozen_errors_of_the_shell() {
     assert_snapshot!(text.trim_end(), @"
     $ vine task show T-99
     vine: there is no task T-99
-    `task list` shows all tasks
+    `task list` lists tasks
     exit code 3
 
     $ vine question show Q-99
     vine: there is no question Q-99
-    `question list` shows the open questions
+    `question list` lists open questions
     exit code 3
 
     $ vine question answer Q-99 yes
     vine: there is no question Q-99
-    `question list` shows the open questions
+    `question list` lists open questions
     exit code 3
 
     $ vine session show 00000000-0000-7000-8000-000000000001
     vine: there is no session uuid-1
-    `session list --all` shows all sessions
+    `session list --all` lists sessions, also ended ones
     exit code 3
 
     $ vine worker show nobody
     vine: there is no worker nobody
-    `worker list` shows all workers
+    `worker list` lists workers
     exit code 3
 
     $ vine repo show nothing
     vine: there is no repository nothing
-    `repo list` shows all repositories
+    `repo list` lists repositories
     exit code 3
 
     $ vine repo add Up /srv/up
@@ -328,13 +328,13 @@ async fn frozen_errors_of_the_shell() {
     exit code 2
 
     $ vine task new Title
-    vine: invalid task: there are 2 repositories
-    name one with --repo: shop, site
+    vine: which repository? There are 2.
+    use `--repo` with one of: shop, site
     exit code 2
 
     $ vine task new Title --repo nothing
     vine: there is no repository nothing
-    `repo list` shows all repositories
+    `repo list` lists repositories
     exit code 3
 
     $ vine task new Title --repo site --base a..b
@@ -384,7 +384,7 @@ async fn frozen_errors_of_the_shell() {
 
     $ vine queue replay T-99
     vine: there is no task T-99
-    `task list` shows all tasks
+    `task list` lists tasks
     exit code 3
 
     $ vine config check --config missing.toml
@@ -507,7 +507,7 @@ async fn frozen_errors_of_a_shell_without_a_daemon() {
     };
     let nobody = served.run(alone(&["status"], &[])).await;
     assert_snapshot!(nobody, @"
-    vine: you have no daemon running on this machine; start one with `vine up`, or set VINE_DAEMON and VINE_TOKEN
+    vine: no daemon of this user is running here; start one with `vine up`, or set VINE_DAEMON and VINE_TOKEN
     exit code 5
     ");
     let away = [
@@ -529,7 +529,7 @@ async fn frozen_errors_of_a_shell_without_a_daemon() {
     ");
     let no_worker = served.run(alone(&["worker"], &[])).await;
     assert_snapshot!(no_worker, @"
-    vine: no daemon was given; use --daemon URL: you have no daemon running on this machine; start one with `vine up`, or set VINE_DAEMON and VINE_TOKEN
+    vine: which daemon? Use --daemon URL: no daemon of this user is running here; start one with `vine up`, or set VINE_DAEMON and VINE_TOKEN
     exit code 5
     ");
 }

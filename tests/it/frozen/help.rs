@@ -456,7 +456,7 @@ async fn frozen_help() {
       priority  Move a task to another lane
       log       Show a task's log: what happened, and the agent's output
       diff      Show what a task changed
-      push      Push work that a worker kept instead of pushing it
+      push      Push work that a worker has kept unpushed
       explain   Explain a task's state and what happens next
 
     Options:
@@ -475,7 +475,7 @@ async fn frozen_help() {
           --repo <REPO>      The repository; optional if there is only one
           --base <BASE>      The branch to start from (default: the repository's base branch)
           --branch <BRANCH>  The branch to commit to (default: `vine/T-<number>-<title>`)
-          --priority <LANE>  The lane: high, default or low [default: default]
+          --priority <LANE>  The priority: high, default or low [default: default]
           --key <TEXT>       Idempotency key: creating again with the same key returns the first task
       -h, --help             Print help
 
@@ -529,7 +529,7 @@ async fn frozen_help() {
     Usage: vine task priority <LANE> [TASK]
 
     Arguments:
-      <LANE>  The lane: high, default or low
+      <LANE>  The priority: high, default or low
       [TASK]  The task, like T-142
 
     Options:
@@ -559,7 +559,7 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine task push --help
-    Push work that a worker kept instead of pushing it
+    Push work that a worker has kept unpushed
 
     Usage: vine task push [OPTIONS] [TASK]
 
@@ -691,7 +691,7 @@ async fn frozen_help() {
     Commands:
       status   Show the depth of each queue
       pause    Start no new tasks, everywhere or in one repository
-      resume   Start new tasks again
+      resume   Resume starting tasks, everywhere or in one repository
       dead     List dead letters: tasks that failed for good
       replay   Run a dead letter again, or many of them
       discard  Discard a dead letter, or many of them
@@ -717,7 +717,7 @@ async fn frozen_help() {
       -h, --help         Print help
 
     $ vine queue resume --help
-    Start new tasks again
+    Resume starting tasks, everywhere or in one repository
 
     Usage: vine queue resume [OPTIONS]
 
@@ -793,7 +793,7 @@ async fn frozen_help() {
           --base <BASE>  The branch that tasks start from (default: the repository's default branch)
           --trusted      Let the repository's own agent settings, hooks and MCP servers run
           --encrypted    Create its rooms with end-to-end encryption; this cannot be undone
-          --push <RULE>  Push automatically: all, branches (unfinished as branches), done or never (default: all)
+          --push <RULE>  Push without asking: all, branches (all; unfinished work to branches), done or never (default: all)
       -h, --help         Print help
 
     $ vine repo room --help
@@ -882,7 +882,7 @@ async fn frozen_help() {
     task priority      Move a task to another lane
     task log           Show a task's log: what happened, and the agent's output
     task diff          Show what a task changed
-    task push          Push work that a worker kept instead of pushing it
+    task push          Push work that a worker has kept unpushed
     task explain       Explain a task's state and what happens next
     question list      List open questions, oldest first
     question show      Show a question
@@ -899,7 +899,7 @@ async fn frozen_help() {
     worker remove      Remove workers and their tokens
     queue status       Show the depth of each queue
     queue pause        Start no new tasks, everywhere or in one repository
-    queue resume       Start new tasks again
+    queue resume       Resume starting tasks, everywhere or in one repository
     queue dead         List dead letters: tasks that failed for good
     queue replay       Run a dead letter again, or many of them
     queue discard      Discard a dead letter, or many of them
@@ -913,6 +913,6 @@ async fn frozen_help() {
     whoami             Show who you are here and what you are allowed to do
     help               Show the commands and how to answer
 
-    Inside a task's thread you can leave out the task's id; Slack has no `/vine` in threads, type `@vine …` there. Reply to a question with a number, a label or your own words.
+    Inside a task's thread you can leave out the task's id. In Slack threads, type `@vine …`, because Slack has no slash commands there. Reply to a question with a number, a label or your own words.
     ");
 }

@@ -469,10 +469,10 @@ async fn frozen_matrix_threads() {
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its le [… 538 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its le [… 535 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 867 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 864 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -546,10 +546,10 @@ async fn frozen_matrix_threads() {
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its le [… 538 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its le [… 535 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 867 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 864 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1202,7 +1202,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-12** no longer needs an answer: the agent asks no more.
+            **Q-12** no longer needs an answer: the agent withdrew it.
 
             > Plant: Which plant should the hedge be of?
 
@@ -1210,7 +1210,7 @@ async fn frozen_matrix_threads() {
             2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-12</strong> no longer needs an answer: the agent asks no more.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
+            <p><strong>Q-12</strong> no longer needs an answer: the agent withdrew it.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-12, rel_type: m.replace }
@@ -1352,10 +1352,10 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-13** has been waiting for 4 h · calling **operator**: Which plant should the hedge be of?
+          Ann: **Q-13** has been waiting for 4 h · escalated to **operator**: Which plant should the hedge be of?
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> has been waiting for 4 h · calling <strong>operator</strong>: Which plant should the hedge be of?</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> has been waiting for 4 h · escalated to <strong>operator</strong>: Which plant should the hedge be of?</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1707,11 +1707,11 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          **An attempt was lost:** lost contact with the worker for a whole lease.
+          **An attempt was lost:** the worker sent no heartbeat for a minute.
           Restarting in 5 s.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>An attempt was lost:</strong> lost contact with the worker for a whole lease.<br>Restarting in 5 s.</p>
+          <p><strong>An attempt was lost:</strong> the worker sent no heartbeat for a minute.<br>Restarting in 5 s.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1789,11 +1789,11 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          **The agent was lost:** lost contact with the worker for a whole lease.
+          **The agent was lost:** the worker sent no heartbeat for a minute.
           Open questions stay open; an answer resumes the same session.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>The agent was lost:</strong> lost contact with the worker for a whole lease.<br>Open questions stay open; an answer resumes the same session.</p>
+          <p><strong>The agent was lost:</strong> the worker sent no heartbeat for a minute.<br>Open questions stay open; an answer resumes the same session.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -2428,9 +2428,9 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           there is no question Q-99
-          `question list` shows the open questions
+          `question list` lists open questions
         format: org.matrix.custom.html
-        formatted_body: <p>there is no question Q-99<br><code>question list</code> shows the open questions</p>
+        formatted_body: <p>there is no question Q-99<br><code>question list</code> lists open questions</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2453,11 +2453,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Vic is not allowed to do this; `answer` requires role `answerer`.
-          An admin manages access in the configuration, under `[[people]]`. Your id is `@vic:vine.test`.
+          Vic is not allowed to do this here; `answer` requires role `answerer`.
+          Access is set in the daemon's configuration, under `[[people]]`. Your id is `@vic:vine.test`.
         format: org.matrix.custom.html
         formatted_body: |
-          <p>Vic is not allowed to do this; <code>answer</code> requires role <code>answerer</code>.<br>An admin manages access in the configuration, under <code>[[people]]</code>. Your id is <code>@vic:vine.test</code>.</p>
+          <p>Vic is not allowed to do this here; <code>answer</code> requires role <code>answerer</code>.<br>Access is set in the daemon's configuration, under <code>[[people]]</code>. Your id is <code>@vic:vine.test</code>.</p>
         m.mentions: { user_ids: [@vic:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2480,11 +2480,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Vic is not allowed to do this; `answer` requires role `answerer`.
-          An admin manages access in the configuration, under `[[people]]`. Your id is `@vic:vine.test`.
+          Vic is not allowed to do this here; `answer` requires role `answerer`.
+          Access is set in the daemon's configuration, under `[[people]]`. Your id is `@vic:vine.test`.
         format: org.matrix.custom.html
         formatted_body: |
-          <p>Vic is not allowed to do this; <code>answer</code> requires role <code>answerer</code>.<br>An admin manages access in the configuration, under <code>[[people]]</code>. Your id is <code>@vic:vine.test</code>.</p>
+          <p>Vic is not allowed to do this here; <code>answer</code> requires role <code>answerer</code>.<br>Access is set in the daemon's configuration, under <code>[[people]]</code>. Your id is <code>@vic:vine.test</code>.</p>
         m.mentions: { user_ids: [@vic:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2819,10 +2819,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           2. **Rake**
           3. **Shears**
 
-          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-3
+          Reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Choose several · <code>site</code> · <code>vine/T-3-choose-several</code></p><blockquote><p>Tools: Which t [… 636 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Choose several · <code>site</code> · <code>vine/T-3-choose-several</code></p><blockquote><p>Tools: Which t [… 633 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2873,10 +2873,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          > To [… 528 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-4
+          > To [… 525 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Answer twice · <code>site</code> · <code>vine/T-4-answer-twice</code></p><blockquote><p>Plant: Which plant [… 857 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Answer twice · <code>site</code> · <code>vine/T-4-answer-twice</code></p><blockquote><p>Plant: Which plant [… 854 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2924,10 +2924,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
 
           > What should the cat be called?
 
-          Or reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-5
+          Reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Name it · <code>site</code> · <code>vine/T-5-name-it</code></p><blockquote><p>What should the cat be calle [… 461 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Name it · <code>site</code> · <code>vine/T-5-name-it</code></p><blockquote><p>What should the cat be calle [… 458 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -3091,7 +3091,38 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     let digest = |one: &Value| {
         let body = &one["content"]["body"];
         body.as_str()
-            .is_some_and(|body| body.contains("for people"))
+            .is_some_and(|body| body.contains("open questions"))
     };
-    assert_snapshot!(scene.those(digest).await, @"[]");
+    assert_snapshot!(scene.those(digest).await, @r#"
+    - content:
+        body: |
+          there is no question Q-99
+          `question list` lists open questions
+        format: org.matrix.custom.html
+        formatted_body: <p>there is no question Q-99<br><code>question list</code> lists open questions</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: false
+          m.in_reply_to: { event_id: event-2 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          **6 open questions** in `site`:
+          - **Q-3** (30 min): Which plant should the hedge be of? · https://vine.example.org/tasks/T-2
+          - **Q-4** (30 min): Which tools may be bought? · https://vine.example.org/t [… 568 characters in all …] le.org/tasks/T-6
+          - **Q-8** (30 min): Approve this plan: ## Plan · https://vine.example.org/tasks/T-7
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>6 open questions</strong> in <code>site</code>:</p><ul><li><strong>Q-3</strong> (30 min): Which plant should the hedge be of? · <a href="https://vine.example.org/tasks/T-2">https://vine.exa [… 1016 characters in all …] Plan · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></li></ul>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
 }

@@ -105,7 +105,8 @@ impl Served {
         let method: Method = method.parse().expect("a method");
         let mut request = self
             .http
-            .request(method, format!("{}/api/v1{path}", self.url));
+            .request(method, format!("{}/api/v1{path}", self.url))
+            .header(vine_api::WIRE_HEADER, vine_api::WIRE);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }

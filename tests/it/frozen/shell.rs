@@ -57,7 +57,7 @@ async fn frozen_tables_of_the_shell() {
     }
     assert_snapshot!(text.trim_end(), @"
     $ vine status
-    2 open questions, 0 tasks running, 0 workers (1 offline)
+    2 open questions, 0 tasks running, 0 workers online, 1 offline
     Q-2    T-4    clarify    Which plant should the hedge be of? (open)
     Q-3    T-5    permission Allow Bash: npm test -- --watch=false (open)
     high_priority 0 · default 1 · low_priority 0 · worker_requests 2 · controller_responses 0 · dead 1
@@ -105,7 +105,7 @@ async fn frozen_tables_of_the_shell() {
     T-1 is done. `task diff T-1` shows what it changed.
 
     $ vine task explain T-4
-    T-4 is waiting for an answer to Q-2; its agent is waiting on w. Nothing is decided until a person answers. The next reminder, or the end of the wait, is due in 30 min.
+    T-4 is waiting for an answer to Q-2; its agent is held on w. Nothing is decided until a person answers. The next reminder, or the end of the wait, is due in 30 min.
 
     $ vine task explain T-6
     T-6 is queued, and no worker takes work now: w is OFFLINE.
@@ -294,7 +294,7 @@ async fn frozen_replies_to_orders() {
     w            OFFLINE  1 running, 1 waiting, 50 slots
 
     $ vine queue pause
-    No new tasks start everywhere; running agents continue.
+    Paused everywhere: no new tasks start; running agents continue.
 
     $ vine queue status
     high_priority          1
@@ -303,16 +303,16 @@ async fn frozen_replies_to_orders() {
     worker_requests        1
     controller_responses   1
     dead                   1
-    Claiming is paused; `queue resume` resumes it.
+    The queue is paused; `queue resume` ends the pause.
 
     $ vine queue resume
-    Tasks start again everywhere.
+    Resumed everywhere: queued tasks start.
 
     $ vine queue pause --repo site
-    No new tasks start in site; running agents continue.
+    Paused in site: no new tasks start; running agents continue.
 
     $ vine queue resume --repo site
-    Tasks start again in site.
+    Resumed in site: queued tasks start.
 
     $ vine queue replay T-3
     T-3    queued     default  site Work on nothing
@@ -386,7 +386,7 @@ async fn frozen_doctor() {
     ok       state        FOLDER/.local/state/agentvine
     ok       wall         agents run behind bubblewrap
     problem  database     PostgreSQL does not answer at LOOPBACK (Connection refused (os error 111)); start it, or correct database.url
-    problem  redis        Redis cannot be used (Connection refused (os error 111)); start it or correct redis.url, until then PostgreSQL carries wake-ups
+    problem  redis        Redis cannot be used (Connection refused (os error 111)); start it, or correct redis.url. Until then, PostgreSQL carries wake-ups
     ok       daemon       http://LOOPBACK: You are root (admin), via shell.
     ok       store        accepts writes
     exit code 1

@@ -524,7 +524,7 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-12* no longer needs an answer: the agent asks no more.
+              *Q-12* no longer needs an answer: the agent withdrew it.
 
               > Plant: Which plant should the hedge be of?
 
@@ -534,7 +534,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-12* no longer needs an answer: the agent asks no more.
+        *Q-12* no longer needs an answer: the agent withdrew it.
 
         > Plant: Which plant should the hedge be of?
 
@@ -617,12 +617,13 @@ async fn frozen_slack_threads() {
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
-            text: *Q-13* has been waiting for 4 h · calling *operator*: Which plant should the hedge be of?
+            text: |
+              *Q-13* has been waiting for 4 h · escalated to *operator*: Which plant should the hedge be of?
             type: mrkdwn
             verbatim: true
           type: section
       text: |
-        <@U0ANN> *Q-13* has been waiting for 4 h · calling *operator*: Which plant should the hedge be of?
+        <@U0ANN> *Q-13* has been waiting for 4 h · escalated to *operator*: Which plant should the hedge be of?
       user: U0BOT
     - blocks:
         - text:
@@ -741,13 +742,13 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *An attempt was lost:* lost contact with the worker for a whole lease.
+              *An attempt was lost:* the worker sent no heartbeat for a minute.
               Restarting in 5 s.
             type: mrkdwn
             verbatim: true
           type: section
       text: |
-        *An attempt was lost:* lost contact with the worker for a whole lease.
+        *An attempt was lost:* the worker sent no heartbeat for a minute.
         Restarting in 5 s.
       user: U0BOT
     - blocks:
@@ -773,13 +774,13 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *The agent was lost:* lost contact with the worker for a whole lease.
+              *The agent was lost:* the worker sent no heartbeat for a minute.
               Open questions stay open; an answer resumes the same session.
             type: mrkdwn
             verbatim: true
           type: section
       text: |
-        *The agent was lost:* lost contact with the worker for a whole lease.
+        *The agent was lost:* the worker sent no heartbeat for a minute.
         Open questions stay open; an answer resumes the same session.
       user: U0BOT
     - blocks:
@@ -1251,7 +1252,7 @@ async fn frozen_slack_talk() {
         channel: C00000004
         text: |
           there is no question Q-99
-          `question list` shows the open questions
+          `question list` lists open questions
         thread_ts: ts-1
         user: U0ANN
       ts: ts-2
@@ -1260,8 +1261,8 @@ async fn frozen_slack_talk() {
       content:
         channel: C00000004
         text: |
-          Vic is not allowed to do this; `answer` requires role `answerer`.
-          An admin manages access in the configuration, under `[[people]]`. Your id is `U0VIC`.
+          Vic is not allowed to do this here; `answer` requires role `answerer`.
+          Access is set in the daemon's configuration, under `[[people]]`. Your id is `U0VIC`.
         thread_ts: ts-1
         user: U0VIC
       ts: ts-3
@@ -1270,8 +1271,8 @@ async fn frozen_slack_talk() {
       content:
         channel: C00000004
         text: |
-          Vic is not allowed to do this; `answer` requires role `answerer`.
-          An admin manages access in the configuration, under `[[people]]`. Your id is `U0VIC`.
+          Vic is not allowed to do this here; `answer` requires role `answerer`.
+          Access is set in the daemon's configuration, under `[[people]]`. Your id is `U0VIC`.
         thread_ts: ts-1
         user: U0VIC
       ts: ts-4
@@ -1298,8 +1299,8 @@ async fn frozen_slack_talk() {
       content:
         channel: C00000004
         text: |
-          an unknown user is not allowed to do this; `see` requires role `viewer`.
-          An admin manages access in the configuration, under `[[people]]`. Your id is `U0BEN`.
+          an unknown user is not allowed to do this here; `see` requires role `viewer`.
+          Access is set in the daemon's configuration, under `[[people]]`. Your id is `U0BEN`.
         user: U0BEN
       ts: ts-7
       user: U0BEN
@@ -1403,7 +1404,7 @@ async fn frozen_slack_questions_that_are_open() {
               2. *Rake*
               3. *Shears*
 
-              Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-2>
+              Reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-2>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1424,7 +1425,7 @@ async fn frozen_slack_questions_that_are_open() {
         2. *Rake*
         3. *Shears*
 
-        Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-2>
+        Reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-2>
       user: U0BOT
     ");
     let task = day.open("Answer twice", several()).await;
@@ -1454,7 +1455,7 @@ async fn frozen_slack_questions_that_are_open() {
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
 
-              > Tools: Which  [… 513 characters in all …] r 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-3>
+              > Tools: Which  [… 510 characters in all …] r 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1472,7 +1473,7 @@ async fn frozen_slack_questions_that_are_open() {
         1. *Yew* — Green in winter, slow
         2. *Hornbeam* — Quick, loses its leaves
 
-        > Tool [… 522 characters in all …] r 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-3>
+        > Tool [… 519 characters in all …] r 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-3>
       user: U0BOT
     ");
     let task = day.open("Name it", name()).await;
@@ -1499,7 +1500,7 @@ async fn frozen_slack_questions_that_are_open() {
 
               > What should the cat be called?
 
-              Or reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-4>
+              Reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1514,7 +1515,7 @@ async fn frozen_slack_questions_that_are_open() {
 
         > What should the cat be called?
 
-        Or reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-4>
+        Reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-4>
       user: U0BOT
     ");
     let task = day.open("Allow it", permission()).await;
@@ -1656,9 +1657,28 @@ async fn frozen_slack_questions_that_are_open() {
     let room = |one: &Value| {
         one["text"]
             .as_str()
-            .is_some_and(|text| text.contains("for people"))
+            .is_some_and(|text| text.contains("open questions"))
     };
-    assert_snapshot!(scene.those(room).await, @"[]");
+    assert_snapshot!(scene.those(room).await, @"
+    - blocks:
+        - text:
+            text: |
+              *6 open questions* in `site`:
+
+              • *Q-1* (30 min): Which plant should the hedge be of? · <https://vine.example.org/tasks/T-1>
+              • *Q-2* (30 min): Which tools may be bought? · <https://vine.example.org/tas [… 567 characters in all …] e.org/tasks/T-5>
+              • *Q-6* (30 min): Approve this plan: ## Plan · <https://vine.example.org/tasks/T-6>
+            type: mrkdwn
+            verbatim: true
+          type: section
+      text: |
+        *6 open questions* in `site`:
+
+        • *Q-1* (30 min): Which plant should the hedge be of? · <https://vine.example.org/tasks/T-1>
+        • *Q-2* (30 min): Which tools may be bought? · <https://vine.example.org/tas [… 567 characters in all …] e.org/tasks/T-5>
+        • *Q-6* (30 min): Approve this plan: ## Plan · <https://vine.example.org/tasks/T-6>
+      user: U0BOT
+    ");
 
     let state = scene.slack.state().await;
     let question = of_bot(&state).find(|one| one["blocks"].to_string().contains("vine_write"));

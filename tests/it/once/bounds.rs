@@ -193,7 +193,7 @@ async fn a_worker_says_goodbye_and_takes_no_more_than_it_is_let() {
         .await
         .expect("said");
     assert!(
-        status.text.contains("1 worker (1 offline)"),
+        status.text.contains("1 worker online, 1 offline"),
         "{}",
         status.text
     );

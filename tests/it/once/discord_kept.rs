@@ -198,7 +198,7 @@ async fn discord_what_is_said_while_nobody_listens_is_found_and_each_press_is_an
         all.iter()
             .filter(|one| {
                 one["user"] == BEN
-                    && text(one, "content").contains("is not allowed to do this; `answer`")
+                    && text(one, "content").contains("is not allowed to do this here; `answer`")
             })
             .count()
             == 3

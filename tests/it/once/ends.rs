@@ -126,7 +126,7 @@ async fn slack_whoever_is_taken_out_of_the_file_is_a_stranger_in_chat() {
         .say("U0ANN", "<@U0BOT> task new Let me in", None)
         .await;
     channel
-        .whispers("U0ANN", "an unknown user is not allowed to do this")
+        .whispers("U0ANN", "an unknown user is not allowed to do this here")
         .await;
     let tasks = channel.place.say("task list").await;
     assert!(!tasks.to_string().contains("Let me in"), "{tasks}");

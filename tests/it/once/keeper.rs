@@ -179,7 +179,7 @@ async fn what_looks_like_a_secret_waits_for_an_operator_and_is_pushed_when_one_s
     );
     let again = place.try_say(&format!("task push {task}")).await;
     let again = again.expect_err("refused").to_string();
-    let nothing = "no worker of this daemon has unpushed work of";
+    let nothing = "no worker has unpushed work of";
     assert!(again.contains(&format!("{nothing} {task}")), "{again}");
 
     // Who decides against it is asked no more; what a removed worker has nobody promises.

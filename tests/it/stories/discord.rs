@@ -134,7 +134,7 @@ async fn discord_buttons_modals_menus_and_strangers() {
         .command(BEN, &guild.id, &["task", "new"], json!({ "title": "Mine" }))
         .await;
     guild
-        .whispers(BEN, "is not allowed to do this; `operate` requires")
+        .whispers(BEN, "is not allowed to do this here; `operate` requires")
         .await;
     assert_eq!(
         guild.place.say("task list").await.as_array().map(Vec::len),
@@ -262,7 +262,7 @@ async fn discord_edits_files_replies_and_the_menu_of_messages() {
         .wait_for(PATIENCE, &task, "the correction is kept", corrected)
         .await;
     guild.act("delete", words("")).await;
-    guild.hears("was deleted. It still counts").await;
+    guild.hears("was deleted. The answer still counts").await;
     std::fs::write(guild.place.folder.path().join("go"), "").expect("written");
     guild.place.wait(&task, "done").await;
     assert!(

@@ -122,7 +122,9 @@ async fn claude_a_used_up_account_stops_its_worker_from_claiming_and_costs_no_at
         .expect("words")
         .to_owned();
     assert!(
-        why.contains("no worker takes work now: w-1 is ERROR, the usage limit"),
+        why.contains(
+            "no worker takes work now: w-1 is ERROR, the agent's account is at its usage limit"
+        ),
         "{why}"
     );
 

@@ -231,11 +231,11 @@ async fn many_dead_tasks_are_counted_before_they_are_replayed_or_discarded() {
     }
     let told = place.shell(&["queue", "replay", "--kind", "base_missing"]);
     assert!(
-        told.contains("12 dead tasks: T-12, T-11") && told.contains("and 2 more"),
+        told.contains("12 dead letters: T-12, T-11") && told.contains("and 2 more"),
         "{told}"
     );
     assert!(
-        told.contains("`queue replay --kind base_missing --confirm 12` does it"),
+        told.contains("run `queue replay --kind base_missing --confirm 12` to do it"),
         "{told}"
     );
     let wrong = place.say("queue replay --all --confirm 11").await;

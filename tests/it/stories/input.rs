@@ -355,7 +355,7 @@ async fn the_shell_says_what_is_wrong_and_exits_by_the_documented_codes() {
         (
             &["task", "show", "T-99"][..],
             3,
-            "no task T-99\n`task list` shows all tasks",
+            "no task T-99\n`task list` lists tasks",
         ),
         (&["task", "show", "T-x"], 2, "like T-7"),
         (&["task", "list", "--colour"], 2, "unexpected argument"),

@@ -76,7 +76,7 @@ async fn matrix_a_plain_reply_and_a_reaction_answer_and_only_the_author_edits() 
     eve.react(&room.id, &event_id(&question), "2️⃣").await;
     eve.reply(&room.id, &event_id(&question), "No").await;
     room.ann
-        .hears(&room.id, "an unknown user is not allowed to do this")
+        .hears(&room.id, "an unknown user is not allowed to do this here")
         .await;
     let answer = room.ann.reply(&room.id, &event_id(&question), "Yes").await;
     let done = room.place.wait(&task, "done").await;
@@ -155,7 +155,7 @@ async fn matrix_an_edit_of_ones_own_answer_is_a_correction_and_its_deletion_is_t
     room.ann
         .hears(
             &room.id,
-            "Ann deleted the message that was the answer to Q-1 (“Red”)",
+            "Ann deleted the message with the answer to Q-1 (“Red”)",
         )
         .await;
     std::fs::write(room.place.folder.path().join("go"), "").expect("written");

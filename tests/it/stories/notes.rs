@@ -207,7 +207,7 @@ async fn claude_an_edit_of_the_answer_that_was_used_becomes_a_correction_and_a_d
     );
     let thread = place.thread(&task).await;
     assert!(
-        thread.contains("deleted the message that was the answer to Q-1"),
+        thread.contains("deleted the message with the answer to Q-1"),
         "{thread}"
     );
     let unknown = place
@@ -250,7 +250,7 @@ async fn an_edit_of_a_command_runs_nothing_again_and_one_without_a_name_answers_
         .await
         .expect_err("it may have been meant for another question");
     assert!(
-        unclear.to_string().contains("What is “yes” for?"),
+        unclear.to_string().contains("What does “yes” refer to?"),
         "{unclear}"
     );
     place.change(empty, Some("Q-1 yes")).await.expect("named");

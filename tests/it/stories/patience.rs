@@ -54,7 +54,7 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
     let heard = thread(&team, attempt.task).await;
     let pings: Vec<bool> = heard
         .iter()
-        .map(|text| text.contains("calling **operator**"))
+        .map(|text| text.contains("escalated to **operator**"))
         .collect();
     assert_eq!(
         pings,

@@ -52,7 +52,7 @@ async fn two_questions_open_at_once_are_told_apart_and_a_plain_reply_is_not_gues
         .await
         .expect_err("not guessed");
     assert!(
-        refused.to_string().contains("What is “yes” for?"),
+        refused.to_string().contains("What does “yes” refer to?"),
         "{refused}"
     );
     let named =

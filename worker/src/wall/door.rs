@@ -213,14 +213,14 @@ impl SandboxDoor {
         if is_nothing(text) {
             bail!("the note is empty; nothing was posted");
         }
-        count(&self.shown, MOST)?;
+        count(&self.shown, MOST, ["posted", "messages", "posting"])?;
         self.host.say_of_agent(short(text)).await?;
         Ok(())
     }
 
     async fn show(&self, file: &Path) -> Result<()> {
         let text = text_of(&self.folder, file)?;
-        count(&self.shown, MOST)?;
+        count(&self.shown, MOST, ["posted", "messages", "posting"])?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         self.host
             .say_of_agent(format!(
@@ -245,7 +245,7 @@ impl SandboxDoor {
         let question = match before.filter(|question| question.reply().is_some()) {
             Some(known) => known.clone(),
             None => {
-                if let Err(why) = count(&self.asked, QUESTIONS) {
+                if let Err(why) = count(&self.asked, QUESTIONS, ["asked", "questions", "asking"]) {
                     return reply(&mut stream, &DoorReply::Refused(format!("{why:#}"))).await;
                 }
                 let options = options
@@ -288,10 +288,10 @@ impl SandboxDoor {
     }
 }
 
-fn count(so_far: &Mutex<u32>, most: u32) -> Result<()> {
+fn count(so_far: &Mutex<u32>, most: u32, [did, what, doing]: [&str; 3]) -> Result<()> {
     let mut count = so_far.lock().unwrap_or_else(PoisonError::into_inner);
     if *count >= most {
-        bail!("this attempt has reached the limit of {most}; continue without");
+        bail!("this attempt has already {did} {most} {what}, the limit; continue without {doing}");
     }
     *count += 1;
     Ok(())

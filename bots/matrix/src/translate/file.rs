@@ -1,9 +1,7 @@
 //! Reads events with files.
 
 use serde_json::Value;
-use vine_domain::chat::attachment::{Content, MediaKind};
-
-use super::forwarded_by;
+use vine_domain::chat::attachment::{Content, MediaKind, forwarded};
 
 /// The caption, and the file to fetch or the reason why it is left out.
 pub fn content(event: &Value) -> Content {
@@ -54,6 +52,18 @@ fn name(event: &Value) -> &str {
         .as_str()
         .or_else(|| event["body"].as_str())
         .unwrap_or("file")
+}
+
+/// Some clients mark forwarded messages (MSC2723).
+pub fn forwarded_by(content: &Value, words: &str) -> String {
+    let from = ["m.forwarded", "org.matrix.msc2723.forwarded"]
+        .iter()
+        .map(|key| &content[*key])
+        .find(|one| one.is_object());
+    match from {
+        Some(from) => forwarded(from["sender"].as_str(), words),
+        None => words.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use vine_api::{QuestionView, TaskView, WorkerView};
 use vine_domain::{
     Role, Task, Timestamp, Worker, WorkerState, access::ListScope, ports::TaskFilter,
 };
-use vine_grammar::Command;
 
 use super::{CommandOutput, question, task};
 use crate::{App, AppError, AppResult, Caller, health::PlatformHealth, texts};
@@ -92,10 +91,14 @@ fn crew(workers: &[(Worker, usize, usize)], now: Timestamp) -> String {
     let is_gone =
         |row: &&(Worker, usize, usize)| row.0.state(row.1, row.2, now) == WorkerState::Offline;
     let gone = workers.iter().filter(is_gone).count();
-    let there = texts::counted((workers.len() - gone) as u64, "worker", "workers");
+    let there = texts::counted(
+        (workers.len() - gone) as u64,
+        "worker online",
+        "workers online",
+    );
     match gone {
         0 => there,
-        gone => format!("{there} ({gone} offline)"),
+        gone => format!("{there}, {gone} offline"),
     }
 }
 
@@ -152,10 +155,10 @@ pub fn whoami(caller: &Caller) -> AppResult<CommandOutput> {
 pub fn help() -> CommandOutput {
     let text = format!(
         "Type `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:\n\n{}\n\nInside a \
-         task's thread you can leave out the task's id; \
-         Slack has no `/vine` in threads, type `@vine …` there. \
+         task's thread you can leave out the task's id. \
+         In Slack threads, type `@vine …`, because Slack has no slash commands there. \
          Reply to a question with a number, a label or your own words.",
-        Command::overview()
+        vine_grammar::overview()
     );
     CommandOutput::new(
         text.clone(),

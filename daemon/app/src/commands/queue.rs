@@ -5,13 +5,12 @@ use vine_api::TaskView;
 
 use serde_json::json;
 use vine_domain::{
-    Invalid, Slug, Task, TaskId, TaskState, Verb, invalid::shown, lifecycle::TaskAction,
-    ports::TaskFilter,
+    Slug, Task, TaskId, TaskState, Verb, invalid::shown, lifecycle::TaskAction, ports::TaskFilter,
 };
 use vine_grammar::{BulkFilter, QueueVerb};
 
 use super::{CommandOutput, task};
-use crate::{App, AppResult, Caller, texts};
+use crate::{App, AppError, AppResult, Caller, texts};
 
 pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> AppResult<CommandOutput> {
     match verb {
@@ -29,7 +28,7 @@ pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> AppResult<Comma
                 &dead,
                 |dead| task::line(app, dead),
                 TaskView::row,
-                "No dead tasks.",
+                "No dead letters.",
             ))
         }
         QueueVerb::Replay { task, many } => each(app, caller, task, &many, TaskAction::Retry).await,
@@ -57,13 +56,10 @@ async fn each(
         return task::ordered(app, caller, task, order).await;
     }
     if !many.all && many.repo.is_none() && many.kind.is_none() {
-        let why = "it is empty".to_owned();
-        return Err(Invalid::new(
-            "filter of dead tasks",
-            why,
-            "use `--all`, `--repo` or `--kind`",
-        )
-        .into());
+        return Err(AppError::unclear(
+            "select dead letters with `--all`, `--repo` or `--kind`",
+            "`queue dead` lists dead letters",
+        ));
     }
     let found = found(app, caller, many).await?;
     let verb = if order == TaskAction::Retry {
@@ -75,7 +71,7 @@ async fn each(
     let count = ids.len() as u64;
     if count == 0 {
         return Ok(CommandOutput::new(
-            "No matching dead tasks.",
+            "No matching dead letters.",
             json!({ "count": 0 }),
         ));
     }
@@ -86,7 +82,7 @@ async fn each(
         more => format!("{} and {more} more", named.join(", ")),
     };
     if many.confirm != Some(count) {
-        let tasks = texts::counted(count, "dead task", "dead tasks");
+        let tasks = texts::counted(count, "dead letter", "dead letters");
         let text = format!(
             "{tasks}: {named}. Nothing has changed yet; run `queue {verb}{} --confirm {count}` to do it.",
             again(many)
@@ -126,11 +122,14 @@ async fn found(app: &App, caller: &Caller, many: &BulkFilter) -> AppResult<Vec<T
         let kinds: BTreeSet<String> = dead.iter().filter_map(kind_of).collect();
         if !kinds.contains(kind) {
             let hint = match kinds.is_empty() {
-                true => "there are no dead tasks".to_owned(),
-                false => kinds.into_iter().collect::<Vec<_>>().join(", "),
+                true => "there are no dead letters".to_owned(),
+                false => {
+                    let kinds: Vec<_> = kinds.into_iter().collect();
+                    format!("use one of {}", kinds.join(", "))
+                }
             };
-            let why = format!("no dead task has `{}`", shown(kind));
-            return Err(Invalid::new("kind of failure", why, hint).into());
+            let why = format!("no dead letter has the failure kind `{}`", shown(kind));
+            return Err(AppError::unclear(why, hint));
         }
         dead.retain(|task| kind_of(task).as_ref() == Some(kind));
     }
@@ -168,7 +167,7 @@ async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
         .map(|(name, depth)| json!({ "id": name, "state": state, "depth": depth }))
         .collect();
     let paused = if depths.paused {
-        "\nClaiming is paused; `queue resume` resumes it."
+        "\nThe queue is paused; `queue resume` ends the pause."
     } else {
         ""
     };
@@ -197,9 +196,9 @@ async fn pause(
     app.wakes.work();
     app.wakes.page();
     let text = if paused {
-        format!("No new tasks start {what}; running agents continue.")
+        format!("Paused {what}: no new tasks start; running agents continue.")
     } else {
-        format!("Tasks start again {what}.")
+        format!("Resumed {what}: queued tasks start.")
     };
     Ok(CommandOutput::new(
         text,

@@ -127,7 +127,7 @@ fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> AppResult<S
     }) {
         Some(platform) => Ok(platform),
         None if known.len() == 1 => Ok(known.remove(0)),
-        None if known.is_empty() => Err(Missing::Platform("chat platform".into()).into()),
+        None if known.is_empty() => Err(Missing::AnyPlatform.into()),
         None => Err(AppError::Unreadable(format!(
             "which platform? Use `--platform` with one of: {}",
             known.join(", ")

@@ -278,7 +278,7 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
         None => None,
     };
     let is_paused = repo.as_ref().is_some_and(|repo| repo.paused);
-    let paused = is_paused || app.store.depths().await?.paused;
+    let paused = app.store.depths().await?.paused;
     let on = |lease: &vine_domain::Lease| {
         workers
             .iter()
@@ -286,8 +286,12 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
             .map_or("a worker", |row| row.0.name.as_str())
     };
     let why = match &task.state {
+        TaskState::Queued { .. } if is_paused => format!(
+            "{id} is queued, and {0} is paused. `queue resume --repo {0}` starts its tasks again.",
+            task.repo
+        ),
         TaskState::Queued { .. } if paused => {
-            format!("{id} is queued, and claiming is paused. `queue resume` resumes it.")
+            format!("{id} is queued, and the queue is paused. `queue resume` ends the pause.")
         }
         TaskState::Queued { due, .. } if *due > app.clock.now() => {
             format!(
@@ -338,7 +342,7 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
                     "its agent is parked: the process has ended, session and worktree are kept"
                         .into()
                 },
-                |lease| format!("its agent is waiting on {}", on(lease)),
+                |lease| format!("its agent is held on {}", on(lease)),
             );
             format!(
                 "{id} is waiting for an answer to {}; {holder}. Nothing is decided until a person \

@@ -107,9 +107,9 @@ fn line(row: &(Worker, usize, usize), now: Timestamp) -> String {
         .collect();
     let state = worker.state(*running, *waiting, now).as_str();
     format!(
-        "{:<12} {state:<8} {running} running, {waiting} waiting, {} slots{}{draining}{wall}{trouble}",
+        "{:<12} {state:<8} {running} running, {waiting} waiting, {}{}{draining}{wall}{trouble}",
         worker.name,
-        worker.slots,
+        texts::counted(u64::from(worker.slots), "slot", "slots"),
         worker.limits.said()
     )
 }

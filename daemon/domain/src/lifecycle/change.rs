@@ -138,7 +138,7 @@ pub enum Refusal {
         why: String,
     },
     /// The task has no such question.
-    #[error("question {0} not found")]
+    #[error("there is no question {0}")]
     NoQuestion(QuestionId),
     /// The task is over, so no agent reads messages for it.
     #[error("{task} is {state}, so no agent will read this")]
@@ -171,7 +171,7 @@ impl Refusal {
             Self::Stale(_) => "claim again; this attempt changed nothing".into(),
             Self::AnsweredBefore { .. } => "your message is kept in the thread as a note".into(),
             Self::Withdrawn { .. } => "`task show` shows the task's current state".into(),
-            Self::NoQuestion(_) => "`question list` shows the open questions".into(),
+            Self::NoQuestion(_) => "`question list` lists open questions".into(),
             Self::NobodyReads { .. } => "create a follow-up task with `task new`".into(),
             Self::NotNow { task, .. } => format!("see `task explain {task}`"),
         }

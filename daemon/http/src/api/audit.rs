@@ -6,11 +6,12 @@ use utoipa::IntoParams;
 use vine_api::AuditRecords;
 use vine_domain::Timestamp;
 
-use super::{limit, refused::Refused};
+use super::refused::Refused;
 use crate::{
-    HttpState,
+    api::query::limit,
     auth::PersonCaller,
     error::{ErrorResponse, QueryParams},
+    state::HttpState,
 };
 
 /// The query of `GET /audit`.

@@ -11,11 +11,12 @@ use vine_domain::{
     chat::{Inbound, InboundKind, Location},
 };
 
-use super::{limit, patience, refused::Refused};
+use super::refused::Refused;
 use crate::{
-    HttpState,
+    api::query::{limit, patience},
     auth::PersonCaller,
     error::{ErrorResponse, JsonBody, PathId, QueryParams},
+    state::HttpState,
 };
 
 /// The query of `GET /messages`.

@@ -6,9 +6,9 @@ use vine_app::{AppError, CommandContext, from_words};
 
 use super::refused::Refused;
 use crate::{
-    HttpState,
     auth::PersonCaller,
     error::{ErrorResponse, JsonBody},
+    state::HttpState,
 };
 
 /// `POST /commands`

@@ -5,6 +5,7 @@ mod audit;
 #[expect(unused_qualifications, reason = "utoipa names parameters in full")]
 mod chat;
 mod commands;
+mod query;
 mod questions;
 mod queue;
 mod refused;
@@ -22,9 +23,8 @@ use axum::{
     middleware::{from_fn_with_state, map_response},
     response::Response,
 };
-use serde::Deserialize;
 use utoipa::{
-    IntoParams, Modify, OpenApi,
+    Modify, OpenApi,
     openapi::{
         self, ObjectBuilder, Required,
         path::{ParameterBuilder, ParameterIn},
@@ -36,10 +36,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 use vine_api::{WIRE, WIRE_HEADER};
-use vine_app::AppError;
-use vine_domain::Invalid;
 
-use crate::{HttpState, auth};
+use crate::{auth, state::HttpState};
 
 /// The OpenAPI document, apart from the endpoints.
 #[derive(OpenApi)]
@@ -172,33 +170,4 @@ async fn fenced(mut response: Response) -> Response {
         HeaderValue::from_static("nosniff"),
     );
     response
-}
-
-/// The size of a page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct PageQuery {
-    /// The maximum number of items (default: 50).
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-}
-
-/// The requested page size, if it is valid.
-fn limit(wish: Option<u32>) -> Result<u32, AppError> {
-    let limit = wish.unwrap_or(50);
-    if (1..=1000).contains(&limit) {
-        return Ok(limit);
-    }
-    Err(Invalid::new("limit", limit.to_string(), "use 1 to 1000").into())
-}
-
-/// The requested wait, limited to 60 seconds.
-fn patience(seconds: f64) -> std::time::Duration {
-    let bounded = if seconds.is_finite() {
-        seconds.clamp(0.0, 60.0)
-    } else {
-        0.0
-    };
-    std::time::Duration::from_secs_f64(bounded)
 }

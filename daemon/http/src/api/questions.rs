@@ -1,18 +1,19 @@
 //! `/api/v1/questions`
 
 use axum::{Json, extract::State, http::StatusCode};
-use vine_api::QuestionView;
 use vine_api::{
     CloseQuestion, ConfirmDelivery, GiveAnswer, PostQuestion, PostedQuestion, QuestionList,
+    QuestionView,
 };
 use vine_app::questions::QuestionRequest;
 use vine_domain::{DeliveredOutcome, MessageId, QuestionId};
 
-use super::{PageQuery, limit, refused::Refused};
+use super::refused::Refused;
 use crate::{
-    HttpState,
+    api::query::{PageQuery, limit},
     auth::{PersonCaller, WorkerCaller},
     error::{ErrorResponse, JsonBody, PathId, QueryParams},
+    state::HttpState,
 };
 
 /// `POST /`, by the worker. A response means that the question is stored.
@@ -163,7 +164,7 @@ pub async fn withdraw(
     JsonBody(close): JsonBody<CloseQuestion>,
 ) -> Result<StatusCode, ErrorResponse> {
     let why = if close.why.is_empty() {
-        "the agent no longer needs it".into()
+        "the agent withdrew it".into()
     } else {
         close.why
     };

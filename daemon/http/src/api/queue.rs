@@ -4,9 +4,8 @@ use axum::{Json, extract::State, http::StatusCode};
 use futures_util::future::join_all;
 use vine_api::{
     AppendLog, AttemptFailure, Claim, Claimed, Complete, Completed, CompletionResults, Completions,
-    EndedReply, Enqueue, Fail,
+    EndedReply, Enqueue, Fail, QueueView, TaskView,
 };
-use vine_api::{QueueView, TaskView};
 use vine_app::AppError;
 use vine_domain::{
     Invalid, Verb,
@@ -14,11 +13,12 @@ use vine_domain::{
     schedule::ClaimRequest,
 };
 
-use super::{patience, refused::Refused};
+use super::refused::Refused;
 use crate::{
-    HttpState,
+    api::query::patience,
     auth::{PersonCaller, WorkerCaller},
     error::{ErrorResponse, JsonBody},
+    state::HttpState,
 };
 
 /// `POST /enqueue`: puts a task back into its lane.

@@ -3,15 +3,15 @@
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use vine_api::{MapSession, SessionHeartbeat};
-use vine_api::{SessionList, SessionView};
+use vine_api::{MapSession, SessionHeartbeat, SessionList, SessionView};
 use vine_domain::SessionId;
 
-use super::{limit, refused::Refused};
+use super::refused::Refused;
 use crate::{
-    HttpState,
+    api::query::limit,
     auth::{PersonCaller, WorkerCaller},
     error::{ErrorResponse, JsonBody, PathId, QueryParams},
+    state::HttpState,
 };
 
 /// `POST /`, by the worker: maps a session to its task.

@@ -7,18 +7,18 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
-use vine_api::{CreateTask, CreateTasks, CreatedTasks, PatchTask};
-use vine_api::{LogLines, TaskList, TaskView};
+use vine_api::{CreateTask, CreateTasks, CreatedTasks, LogLines, PatchTask, TaskList, TaskView};
 use vine_app::{AppError, tasks::TaskRequest};
 use vine_domain::{
     Invalid, Lane, Slug, TaskId, TaskState, lifecycle::TaskAction, ports::TaskFilter,
 };
 
-use super::{PageQuery, limit, refused::Refused};
+use super::refused::Refused;
 use crate::{
-    HttpState,
+    api::query::{PageQuery, limit},
     auth::PersonCaller,
     error::{ErrorResponse, JsonBody, PathId, QueryParams},
+    state::HttpState,
 };
 
 /// `POST /` with an optional `Idempotency-Key`.

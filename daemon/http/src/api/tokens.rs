@@ -13,9 +13,9 @@ use vine_domain::{Invalid, WorkerId, token::TokenKind};
 
 use super::{refused::Refused, workers::itself};
 use crate::{
-    HttpState,
     auth::{PersonCaller, WorkerCaller},
     error::{ErrorResponse, JsonBody, PathId, QueryParams},
+    state::HttpState,
 };
 
 /// `POST /tokens`: creates a token for a program, a browser or a new worker.

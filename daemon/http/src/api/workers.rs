@@ -7,9 +7,8 @@ use axum::{
 };
 use vine_api::{
     Enrol, Enrolled as Identity, Heartbeat, HeartbeatReply, Orphans, PausedRepo, RefusedHosts,
-    ReportKeptWork, ReportUsage,
+    ReportKeptWork, ReportUsage, WorkerList, WorkerView,
 };
-use vine_api::{WorkerList, WorkerView};
 use vine_app::{
     AppError, Missing, heartbeat,
     workers::{KeptWorkReport, NewWorker},
@@ -19,11 +18,12 @@ use vine_domain::{
     attempt::{Attempt, Usage},
 };
 
-use super::{patience, refused::Refused};
+use super::refused::Refused;
 use crate::{
-    HttpState,
+    api::query::patience,
     auth::{PersonCaller, WorkerCaller, same_wire},
     error::{ErrorResponse, JsonBody, PathId},
+    state::HttpState,
 };
 
 /// `POST /` with an enrolment code.

@@ -6,10 +6,13 @@ use vine_app::{App, AppError, Caller};
 use vine_domain::Verb;
 
 use super::{
-    PageState, fresh,
     screen::{self, Screen},
+    time,
 };
-use crate::auth::PageVisitor;
+use crate::{
+    auth::PageVisitor,
+    page::document::{PageState, fresh},
+};
 
 const LINES: u32 = 150;
 
@@ -35,7 +38,7 @@ async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
         (screen::table("Decisions", &["When", "Who", "Action", "Subject", "Decision"], &html! {
             @for (at, entry) in &lines {
                 tr {
-                    td { (screen::moment(now, *at)) }
+                    td { (time::moment(now, *at)) }
                     th scope="row" { (entry.actor) }
                     td { (entry.verb) }
                     td { (entry.subject) }

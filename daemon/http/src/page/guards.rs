@@ -12,10 +12,13 @@ use vine_domain::{
 };
 
 use super::{
-    PageState, overview, problem,
+    command,
     screen::{self, Screen},
 };
-use crate::auth::PageVisitor;
+use crate::{
+    auth::PageVisitor,
+    page::document::{PageState, problem},
+};
 
 /// The guard, with a form for those who may change it.
 pub fn of(repo: &Repo, visitor: &PageVisitor) -> Markup {
@@ -99,7 +102,7 @@ pub async fn save(
         {
             words.extend([option.to_owned(), host.trim().to_owned()]);
         }
-        overview::order(&shared.app, &visitor.0, &words).await
+        command::order(&shared.app, &visitor.0, &words).await
     };
     saved.await.map_err(|error| problem(&visitor, error))?;
     Ok(Redirect::to(Screen::Settings.path()))

@@ -12,11 +12,12 @@ use serde::Deserialize;
 use vine_app::{AppError, tokens};
 use vine_domain::token::{Token, TokenKind};
 
-use super::{PageState, document, problem, screen::Screen};
+use super::screen::Screen;
 use crate::{
-    HttpState,
     auth::{self, PageVisitor},
     error::{ErrorResponse, QueryParams},
+    page::document::{PageState, document, problem},
+    state::HttpState,
 };
 
 /// What a login link carries.

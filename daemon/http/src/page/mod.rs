@@ -1,11 +1,16 @@
 //! The page: what needs an answer, and the console to give it. Rendered here, refreshed by a small
 //! script; reading and writing also work without the script.
 
+mod answer_form;
 mod audit;
 mod chart;
+mod command;
+mod document;
 mod guards;
 mod history;
+mod issuer;
 mod login;
+mod new_task;
 mod numbers;
 mod oidc;
 mod overview;
@@ -15,36 +20,30 @@ mod screen;
 mod sessions;
 mod settings;
 mod task;
+mod task_list;
 mod tasks;
 mod text;
+mod time;
 mod workers;
-
-use std::time::Instant;
 
 use axum::{
     Router,
-    extract::State,
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::header,
     middleware,
-    response::{Html, IntoResponse, Response},
+    response::IntoResponse,
     routing::{get, post},
 };
-use maud::{DOCTYPE, Markup, html};
-use vine_app::AppError;
-use vine_domain::visible_text;
 
-pub use self::oidc::{Issuer, OidcSettings};
-use self::screen::Screen;
+pub use crate::page::issuer::{Issuer, OidcSettings};
 use crate::{
-    HttpState,
-    auth::{self, PageVisitor},
-    error::ErrorResponse,
+    auth::{self},
+    state::HttpState,
 };
 
 pub fn routes(shared: HttpState) -> Router<HttpState> {
     Router::new()
         .route("/", get(overview::show))
-        .route("/tasks", get(tasks::show).post(overview::create))
+        .route("/tasks", get(tasks::show).post(new_task::create))
         .route("/tasks/{id}", get(task::show))
         .route("/tasks/{id}/say", post(task::say))
         .route("/meant", post(task::meant))
@@ -57,7 +56,7 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
         .route("/settings", get(settings::show))
         .route("/settings/{repo}", post(guards::save))
         .route("/command", post(overview::command))
-        .route("/do", post(screen::done))
+        .route("/do", post(command::done))
         .route("/login", get(login::show).post(login::enter))
         .route("/login/link", post(login::open))
         .route("/login/oidc", get(oidc::leave))
@@ -88,114 +87,3 @@ async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
         text,
     )
 }
-
-/// Shows browsers' developer tools how long the page took to render (W3C Server Timing), in
-/// milliseconds.
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-
-/// A complete document around `body`.
-fn document(
-    title: &str,
-    here: Option<Screen>,
-    visitor: Option<&PageVisitor>,
-    body: &Markup,
-) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · AgentVine" }
-                link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
-                link rel="stylesheet" href="/assets/style.css";
-                script src="/assets/vine.js" defer {}
-            }
-            body {
-                header {
-                    a.home href="/" { "AgentVine" }
-                    @if let Some(visitor) = visitor {
-                        (screen::menu(here, visitor))
-                        span.who {
-                            span #updated {}
-                            (visitor.0.name())
-                            form method="post" action="/logout" { button.quiet { "Log out" } }
-                        }
-                    }
-                }
-                main { (body) }
-            }
-        }
-    };
-    visible_text::html(&page.into_string())
-}
-
-/// Sends a page, or 304 if the browser's copy is current.
-///
-/// The tag is made of the daemon's start, its count of visible changes, a ten-second tick for what
-/// changes by time alone (a worker that goes silent) and the visitor, so an unchanged page needs
-/// neither a query nor a rendering.
-async fn fresh<F>(
-    shared: &HttpState,
-    visitor: &PageVisitor,
-    headers: &HeaderMap,
-    here: Screen,
-    title: &str,
-    body: impl FnOnce() -> F,
-) -> Result<Response, Response>
-where
-    F: Future<Output = Result<Markup, AppError>>,
-{
-    let tick = shared.app.clock.now().0 / 10_000;
-    let tag = format!(
-        "W/\"{}-{}-{tick}-{}\"",
-        shared.boot,
-        shared.app.wakes.page_version(),
-        visitor.0.id()
-    );
-    if headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
-    {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
-    }
-    let begun = Instant::now();
-    let body = body().await.map_err(|error| problem(visitor, error))?;
-    let page = document(title, Some(here), Some(visitor), &body);
-    let timing = format!("render;dur={:.2}", begun.elapsed().as_secs_f64() * 1000.0);
-    let headers = [
-        (header::ETAG, tag),
-        (header::CACHE_CONTROL, "no-cache".into()),
-        (SERVER_TIMING, timing),
-    ];
-    Ok((headers, Html(page)).into_response())
-}
-
-/// A page that explains what went wrong, with buttons for what the visitor may have meant.
-fn problem(visitor: &PageVisitor, error: AppError) -> Response {
-    let buttons = error.buttons().to_vec();
-    let failure = ErrorResponse::from(error);
-    let head = if buttons.is_empty() {
-        "That did not work"
-    } else {
-        "What did you mean?"
-    };
-    let body = html! {
-        h1 { (head) }
-        div.problem role="alert" { (text::message(&failure.message())) }
-        @if !buttons.is_empty() {
-            form.answer method="post" action="/meant" {
-                @for button in &buttons { button name="says" value=(button.says) { (button.label) } }
-            }
-        }
-        p { a href="/" { "Back to the overview" } }
-    };
-    (
-        failure.status(),
-        Html(document("Problem", None, Some(visitor), &body)),
-    )
-        .into_response()
-}
-
-/// Shorthand for the shared state.
-type PageState = State<HttpState>;

@@ -5,8 +5,11 @@ use maud::{Markup, html};
 use vine_app::{App, AppError, Caller};
 use vine_domain::Verb;
 
-use super::{PageState, fresh, screen::Screen};
-use crate::auth::PageVisitor;
+use super::screen::Screen;
+use crate::{
+    auth::PageVisitor,
+    page::document::{PageState, fresh},
+};
 
 /// `GET /numbers`
 pub async fn show(

@@ -3,25 +3,25 @@
 use axum::{
     extract::{Form, State},
     http::HeaderMap,
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
 };
 use maud::{Markup, html};
 use serde::Deserialize;
-use vine_app::{
-    App, AppError, Caller, CommandContext, from_words, health::PlatformHealth, parse,
-    spending::DAYS, tasks::TaskRequest, texts,
-};
+use vine_app::{App, AppError, Caller, health::PlatformHealth, spending::DAYS, texts};
 use vine_domain::{
-    Ask, Lane, Question, Repo, Task, Timestamp, Worker, access::ListScope, attempt::Usage,
-    ports::TaskFilter, queue::QueueDepths,
+    Ask, Question, Timestamp, Worker, access::ListScope, attempt::Usage, ports::TaskFilter,
+    queue::QueueDepths,
 };
 
 use super::{
-    PageState, chart, document, fresh, problem,
+    answer_form, chart, command, new_task,
     screen::{self, Screen},
-    sessions, text, workers,
+    sessions, task_list, text, time, workers,
 };
-use crate::auth::PageVisitor;
+use crate::{
+    auth::PageVisitor,
+    page::document::{PageState, document, fresh, problem},
+};
 
 /// `GET /`
 pub async fn show(
@@ -66,9 +66,9 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
         (waiting(app, caller, depths.as_ref()).await?)
         section aria-labelledby="tasks" {
             h2 #tasks { "Tasks" }
-            (listing(app, &tasks))
+            (task_list::listing(app, &tasks))
             @if tasks.len() >= TASKS as usize { p { a href=(Screen::Tasks.path()) { "View all" } } }
-            (new_task(&repos, tasks.is_empty()))
+            (new_task::new_task(&repos, tasks.is_empty()))
         }
         @if let Some(depths) = &depths { (machinery(app, depths).await?) (trends(app).await?) (spending(app).await?) }
         (command_line(said))
@@ -252,7 +252,7 @@ fn adapter(platform: &str, health: &PlatformHealth, now: Timestamp) -> Markup {
             @if health.trouble.is_some() { span.badge.error { "failing" } } @else { span.badge.done { "ok" } }
             " " (platform)
             @if let Some(account) = &health.account { span.dim { " " (account) } }
-            @if let Some(checked) = health.checked { span.dim { " · checked " (ago(now, checked)) } }
+            @if let Some(checked) = health.checked { span.dim { " · checked " (time::ago(now, checked)) } }
             @if let Some(trouble) = &health.trouble { div.problem { (text::message(trouble)) } }
             @if let Some(remark) = &health.remark { div.dim { (text::message(remark)) } }
         }
@@ -264,145 +264,11 @@ fn card(question: &Question, shown: &Ask, title: &str, now: Timestamp) -> Markup
     let task = question.task();
     html! {
         article.ask {
-            p.dim { a href={ "/tasks/" (task) } { (task) " " (title) } " · " (question.id) " · " (question.ask.kind()) " · " time datetime=(question.asked_at) { (ago(now, question.asked_at)) } }
+            p.dim { a href={ "/tasks/" (task) } { (task) " " (title) } " · " (question.id) " · " (question.ask.kind()) " · " time datetime=(question.asked_at) { (time::ago(now, question.asked_at)) } }
             div { (text::message(&texts::body(shown))) }
-            (answers(question))
+            (answer_form::answers(question))
         }
     }
-}
-
-/// Buttons and a reply box that are bound to a question.
-pub fn answers(question: &Question) -> Markup {
-    let action = format!("/tasks/{}/say", question.task());
-    html! {
-        form.answer method="post" action=(action) {
-            input type="hidden" name="reply_to" value=(question.id);
-            @for button in texts::buttons(&question.ask) {
-                @if button.dangerous { button.dangerous name="press" value=(button.says) { (button.label) } }
-                @else { button name="press" value=(button.says) { (button.label) } }
-            }
-        }
-        form.answer method="post" action=(action) {
-            input type="hidden" name="reply_to" value=(question.id);
-            textarea name="text" rows=(rows(question)) data-enter=(enter(question)) aria-label={ "Answer to " (question.id) } placeholder=(hint(question)) required {}
-            button { "Send" }
-        }
-    }
-}
-
-/// One line for each item, and one more.
-fn rows(question: &Question) -> usize {
-    match &question.ask {
-        Ask::Clarify { items } => items.len() + 1,
-        Ask::Permission { .. } | Ask::Plan { .. } => 2,
-    }
-}
-
-/// What the key Enter does, see `vine.js`.
-fn enter(question: &Question) -> &'static str {
-    match &question.ask {
-        Ask::Clarify { items } if items.len() > 1 => "breaks",
-        _ => "sends",
-    }
-}
-
-fn hint(question: &Question) -> &'static str {
-    match &question.ask {
-        Ask::Clarify { items } if items.len() > 1 => "One line for each question; Ctrl+Enter sends",
-        _ => "In your own words",
-    }
-}
-
-/// The form that creates a task.
-pub fn new_task(repos: &[Repo], open: bool) -> Markup {
-    html! {
-        details open[open] {
-            summary { "New task" }
-            form.new method="post" action="/tasks" {
-                label { "Title" input name="title" required maxlength="200" autocomplete="off"; }
-                label { "What should the agent do?" textarea name="prompt" rows="4" {} }
-                @if repos.len() > 1 { (screen::choose_repo(repos, None, None)) }
-                label { "Priority" select name="priority" {
-                    @for lane in [Lane::Default, Lane::High, Lane::Low] { option { (lane.as_str()) } }
-                } }
-                button { "Create" }
-            }
-        }
-    }
-}
-
-pub fn listing(app: &App, tasks: &[Task]) -> Markup {
-    html! {
-        @if tasks.is_empty() { p.none { "No tasks." } }
-        @else {
-            table.tasks {
-                thead { tr { th scope="col" { "Task" } th scope="col" { "State" } th scope="col" { "Title" } th scope="col" { "Branch" } } }
-                tbody { @for task in tasks {
-                    tr {
-                        td { a href={ "/tasks/" (task.id) } { (task.id) } }
-                        td { span.(format!("badge {}", task.state.as_str())) { (texts::state(app, &task.state)) } }
-                        td { (task.title) }
-                        td { code { (task.branch) } }
-                    }
-                } }
-            }
-        }
-    }
-}
-
-/// How long ago something was.
-pub fn ago(now: Timestamp, then: Timestamp) -> String {
-    let seconds = now.since(then).as_secs();
-    match seconds {
-        0..60 => "just now".into(),
-        60..3600 => format!("{} min ago", seconds / 60),
-        3600..86_400 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} d ago", seconds / 86_400),
-    }
-}
-
-/// What the form for a new task sends.
-#[derive(Deserialize)]
-pub struct NewTaskForm {
-    title: String,
-    #[serde(default)]
-    prompt: String,
-    repo: Option<String>,
-    priority: String,
-}
-
-impl NewTaskForm {
-    fn wish(self) -> Result<TaskRequest, vine_domain::Invalid> {
-        Ok(TaskRequest {
-            title: self.title.parse()?,
-            prompt: Some(self.prompt.trim())
-                .filter(|text| !text.is_empty())
-                .map(str::parse)
-                .transpose()?,
-            repo: self.repo.map(|name| name.parse()).transpose()?,
-            base: None,
-            branch: None,
-            lane: self.priority.parse()?,
-            key: None,
-        })
-    }
-}
-
-/// `POST /tasks`
-pub async fn create(
-    State(shared): PageState,
-    visitor: PageVisitor,
-    Form(new): Form<NewTaskForm>,
-) -> Result<Redirect, Response> {
-    let wish = new
-        .wish()
-        .map_err(|invalid| problem(&visitor, invalid.into()))?;
-    let task = shared
-        .app
-        .create(&visitor.0, wish)
-        .await
-        .map_err(|error| problem(&visitor, error))?;
-    Ok(Redirect::to(&format!("/tasks/{}", task.id)))
 }
 
 /// The command line.
@@ -417,7 +283,7 @@ pub async fn command(
     visitor: PageVisitor,
     Form(CommandForm { line }): Form<CommandForm>,
 ) -> Result<Response, Response> {
-    let reply = run(&shared.app, &visitor.0, &line).await;
+    let reply = command::run(&shared.app, &visitor.0, &line).await;
     let text = reply.unwrap_or_else(|error| error.told());
     let body = body(&shared.app, &visitor.0, Some((&line, &text)))
         .await
@@ -429,22 +295,4 @@ pub async fn command(
         &body,
     ))
     .into_response())
-}
-
-/// Runs a command that is already split into words.
-pub async fn order(app: &App, caller: &Caller, words: &[String]) -> Result<String, AppError> {
-    let command = from_words(words, "", &CommandContext::default());
-    let command = command.map_err(|error| AppError::Unreadable(error.0))?;
-    Ok(app.run(caller, command, None).await?.text)
-}
-
-/// The same from a line, with or without `/vine` before it.
-pub async fn run(app: &App, caller: &Caller, line: &str) -> Result<String, AppError> {
-    let command = match line.trim() {
-        "" => from_words(&[], "", &CommandContext::default()),
-        line if vine_app::is_command(line) => parse(line, &CommandContext::default()),
-        line => parse(&format!("/vine {line}"), &CommandContext::default()),
-    };
-    let command = command.map_err(|error| AppError::Unreadable(error.0))?;
-    Ok(app.run(caller, command, None).await?.text)
 }

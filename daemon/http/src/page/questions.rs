@@ -6,10 +6,13 @@ use vine_app::{App, AppError, Caller, texts};
 use vine_domain::{Question, QuestionState, Timestamp};
 
 use super::{
-    PageState, fresh,
     screen::{self, Screen},
+    time,
 };
-use crate::auth::PageVisitor;
+use crate::{
+    auth::PageVisitor,
+    page::document::{PageState, fresh},
+};
 
 /// At most this many open questions, and as many closed ones.
 const EACH: u32 = 60;
@@ -53,7 +56,7 @@ fn table(name: &str, questions: &[Question], now: Timestamp) -> Markup {
                     tr {
                         th scope="row" { (question.id) br; span.dim { (question.ask.kind()) } }
                         td { a href={ "/tasks/" (question.task()) } { (question.task()) } }
-                        td { (screen::moment(now, question.asked_at)) }
+                        td { (time::moment(now, question.asked_at)) }
                         td { (question.ask.headline()) }
                         td { span.(format!("badge {}", look(question))) { (question.state.as_str()) } br; span.dim { (waited(question, now)) } }
                         td { (answer(question)) }

@@ -7,10 +7,13 @@ use vine_app::{App, AppError};
 use vine_domain::{Slug, Task, TaskState, Verb, ports::TaskFilter};
 
 use super::{
-    PageState, fresh,
     screen::{self, Screen},
+    time,
 };
-use crate::auth::PageVisitor;
+use crate::{
+    auth::PageVisitor,
+    page::document::{PageState, fresh},
+};
 
 const DEAD: u32 = 100;
 
@@ -60,7 +63,7 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
                 @for task in &dead {
                     tr {
                         th scope="row" { a href={ "/tasks/" (task.id) } { (task.id) " " (task.title) } }
-                        td { (screen::moment(now, task.updated)) }
+                        td { (time::moment(now, task.updated)) }
                         td { (why(task)) }
                         td { (screen::offer(visitor, Verb::Operate, Some(&task.repo), &turns(task))) }
                     }

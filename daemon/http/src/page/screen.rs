@@ -1,14 +1,8 @@
 //! The screens, and what they share.
 
-use axum::{
-    extract::{Form, State},
-    response::{Redirect, Response},
-};
 use maud::{Markup, html};
-use serde::Deserialize;
-use vine_domain::{Repo, Slug, Timestamp, Verb, access};
+use vine_domain::{Repo, Slug, Verb, access};
 
-use super::{PageState, overview, problem};
 use crate::auth::PageVisitor;
 
 /// The screens of the page, in the order of the menu.
@@ -77,7 +71,7 @@ impl Screen {
         }
     }
 
-    fn at(path: &str) -> Option<Self> {
+    pub fn at(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|screen| screen.path() == path)
     }
 }
@@ -103,27 +97,6 @@ pub fn does(label: &str, what: &str, command: &str, back: Screen) -> Markup {
             button aria-label={ (label) " " (what) } { (label) }
         }
     }
-}
-
-/// What the form of such a button sends.
-#[derive(Deserialize)]
-pub struct BackForm {
-    line: String,
-    back: String,
-}
-
-/// `POST /do`: runs the command and redirects to the screen of its button.
-pub async fn done(
-    State(shared): PageState,
-    visitor: PageVisitor,
-    Form(BackForm { line, back }): Form<BackForm>,
-) -> Result<Redirect, Response> {
-    overview::run(&shared.app, &visitor.0, &line)
-        .await
-        .map_err(|error| problem(&visitor, error))?;
-    Ok(Redirect::to(
-        Screen::at(&back).unwrap_or(Screen::Overview).path(),
-    ))
 }
 
 /// Shows buttons to a visitor who may use them, in `repo` or, without one, everywhere. Each command
@@ -157,9 +130,4 @@ pub fn choose_repo(repos: &[Repo], chosen: Option<&str>, none: Option<&str>) -> 
             @for repo in repos { option selected[chosen == Some(repo.name.as_str())] { (repo.name) } }
         } }
     }
-}
-
-/// How long ago a time was, with the exact time as the title.
-pub fn moment(now: Timestamp, then: Timestamp) -> Markup {
-    html! { time datetime=(then) title=(then) { (overview::ago(now, then)) } }
 }

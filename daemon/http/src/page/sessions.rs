@@ -8,10 +8,13 @@ use vine_app::{App, AppError, texts};
 use vine_domain::{Session, Timestamp, Verb, WorkerId};
 
 use super::{
-    PageState, fresh,
     screen::{self, Screen},
+    time,
 };
-use crate::auth::PageVisitor;
+use crate::{
+    auth::PageVisitor,
+    page::document::{PageState, fresh},
+};
 
 const LIMIT: u32 = 200;
 const HEADS: [&str; 10] = [
@@ -65,8 +68,8 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
                         td { a href={ "/tasks/" (session.task) } { (session.task) } }
                         td { (names.get(&session.worker).map_or("removed", String::as_str)) }
                         td { span.badge { (session.state.as_str()) } }
-                        td { (screen::moment(now, session.started)) }
-                        td { (screen::moment(now, session.active)) }
+                        td { (time::moment(now, session.started)) }
+                        td { (time::moment(now, session.active)) }
                         td { @if let Some(context) = session.context { (context) " %" } }
                         td { (session.reused) }
                         td { (kept(app, session)) }
@@ -82,7 +85,7 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
 pub fn line(app: &App, session: &Session, now: Timestamp) -> Markup {
     html! {
         li { span.badge { (session.state.as_str()) } " " a href={ "/tasks/" (session.task) } { (session.task) }
-            span.dim { " started " (screen::moment(now, session.started)) @if let Some(context) = session.context { ", " (context) " % full" } ", " (kept(app, session)) }
+            span.dim { " started " (time::moment(now, session.started)) @if let Some(context) = session.context { ", " (context) " % full" } ", " (kept(app, session)) }
         }
     }
 }

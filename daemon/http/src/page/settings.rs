@@ -6,10 +6,13 @@ use vine_app::{App, AppError, texts};
 use vine_domain::{ConfiguredPerson, Verb, access};
 
 use super::{
-    PageState, fresh, guards,
+    guards,
     screen::{self, Screen},
 };
-use crate::auth::PageVisitor;
+use crate::{
+    auth::PageVisitor,
+    page::document::{PageState, fresh},
+};
 
 /// `GET /settings`
 pub async fn show(

@@ -14,8 +14,12 @@ use vine_domain::{
     chat::{Inbound, InboundKind, Location, Message},
 };
 
-use super::{PageState, fresh, history, overview, problem, screen::Screen, text};
-use crate::{HttpState, auth::PageVisitor};
+use super::{answer_form, history, screen::Screen, text, time};
+use crate::{
+    auth::PageVisitor,
+    page::document::{PageState, fresh, problem},
+    state::HttpState,
+};
 
 const THREAD: u32 = 500;
 
@@ -73,10 +77,10 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
         }
         @for question in questions.iter().filter(|question| question.is_open()) {
             article.ask {
-                p { "Answer " strong { (question.id) } " " span.dim { (overview::ago(now, question.asked_at)) } }
+                p { "Answer " strong { (question.id) } " " span.dim { (time::ago(now, question.asked_at)) } }
                 // The thread shows it masked.
                 @if question.ask.is_secret() { div { (text::message(&texts::body(&app.shown_to(caller, &task.repo, question)))) } }
-                (overview::answers(question))
+                (answer_form::answers(question))
             }
         }
         form.line method="post" action={ "/tasks/" (id) "/say" } {

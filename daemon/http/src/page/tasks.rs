@@ -10,8 +10,12 @@ use serde::Deserialize;
 use vine_app::{App, AppError, Caller};
 use vine_domain::{Slug, TaskId, TaskState, ports::TaskFilter};
 
-use super::{PageState, fresh, overview, problem, screen, screen::Screen};
-use crate::{auth::PageVisitor, error::QueryParams};
+use super::{new_task, screen, screen::Screen, task_list};
+use crate::{
+    auth::PageVisitor,
+    error::QueryParams,
+    page::document::{PageState, fresh, problem},
+};
 
 const PAGE: u32 = 100;
 /// Dead letters: failed tasks that wait for a person to replay or discard them.
@@ -98,11 +102,11 @@ async fn body(
             label { "Search" input type="search" name="text" value=(choice.text) placeholder="title, branch or T-…" maxlength="200"; }
             button { "Show" }
         }
-        (overview::listing(app, &tasks))
+        (task_list::listing(app, &tasks))
         @if let Some(last) = more {
             p { a href={ "/tasks?state=" (choice.state) "&repo=" (choice.repo) "&text=" (encoded(&choice.text)) "&before=" (last.id) } { "Older tasks" } }
         }
-        (overview::new_task(&repos, false))
+        (new_task::new_task(&repos, false))
     })
 }
 

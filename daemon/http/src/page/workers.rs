@@ -7,11 +7,14 @@ use vine_app::{App, AppError};
 use vine_domain::{TaskId, Verb, Worker, WorkerId};
 
 use super::{
-    PageState, fresh,
     screen::{self, Screen},
-    text,
+    text, time,
 };
-use crate::{auth::PageVisitor, error::QueryParams};
+use crate::{
+    auth::PageVisitor,
+    error::QueryParams,
+    page::document::{PageState, fresh},
+};
 
 /// A worker and one of its tasks, with the task's title.
 pub type AtWork = (WorkerId, TaskId, String);
@@ -67,7 +70,7 @@ async fn body(app: &App, visitor: &PageVisitor, after: &str) -> Result<Markup, A
                         td { @for (task, title) in held(&at_work, worker) { p { a href={ "/tasks/" (task) } { (task) " " (title) } } } }
                         td { (running + waiting) " of " (worker.slots) (worker.limits.said()) }
                         td { @if let Some(standing) = &worker.standing { (text::message(&standing.said())) } }
-                        td { (screen::moment(now, worker.seen)) }
+                        td { (time::moment(now, worker.seen)) }
                         td { (worker.version) }
                         td { (screen::offer(visitor, Verb::Administer, None, &turns(worker))) }
                     }

@@ -1,0 +1,129 @@
+//! The frame of each page, and how pages are sent.
+
+use std::time::Instant;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use maud::{DOCTYPE, Markup, html};
+use vine_app::AppError;
+use vine_domain::visible_text;
+
+use super::{
+    screen::{self, Screen},
+    text,
+};
+use crate::{auth::PageVisitor, error::ErrorResponse, state::HttpState};
+
+/// Shows browsers' developer tools how long the page took to render (W3C Server Timing), in
+/// milliseconds.
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// A complete document around `body`.
+pub fn document(
+    title: &str,
+    here: Option<Screen>,
+    visitor: Option<&PageVisitor>,
+    body: &Markup,
+) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · AgentVine" }
+                link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/assets/style.css";
+                script src="/assets/vine.js" defer {}
+            }
+            body {
+                header {
+                    a.home href="/" { "AgentVine" }
+                    @if let Some(visitor) = visitor {
+                        (screen::menu(here, visitor))
+                        span.who {
+                            span #updated {}
+                            (visitor.0.name())
+                            form method="post" action="/logout" { button.quiet { "Log out" } }
+                        }
+                    }
+                }
+                main { (body) }
+            }
+        }
+    };
+    visible_text::html(&page.into_string())
+}
+
+/// Sends a page, or 304 if the browser's copy is current.
+///
+/// The tag is made of the daemon's start, its count of visible changes, a ten-second tick for what
+/// changes by time alone (a worker that goes silent) and the visitor, so an unchanged page needs
+/// neither a query nor a rendering.
+pub async fn fresh<F>(
+    shared: &HttpState,
+    visitor: &PageVisitor,
+    headers: &HeaderMap,
+    here: Screen,
+    title: &str,
+    body: impl FnOnce() -> F,
+) -> Result<Response, Response>
+where
+    F: Future<Output = Result<Markup, AppError>>,
+{
+    let tick = shared.app.clock.now().0 / 10_000;
+    let tag = format!(
+        "W/\"{}-{}-{tick}-{}\"",
+        shared.boot,
+        shared.app.wakes.page_version(),
+        visitor.0.id()
+    );
+    if headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
+    {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    let begun = Instant::now();
+    let body = body().await.map_err(|error| problem(visitor, error))?;
+    let page = document(title, Some(here), Some(visitor), &body);
+    let timing = format!("render;dur={:.2}", begun.elapsed().as_secs_f64() * 1000.0);
+    let headers = [
+        (header::ETAG, tag),
+        (header::CACHE_CONTROL, "no-cache".into()),
+        (SERVER_TIMING, timing),
+    ];
+    Ok((headers, Html(page)).into_response())
+}
+
+/// A page that explains what went wrong, with buttons for what the visitor may have meant.
+pub fn problem(visitor: &PageVisitor, error: AppError) -> Response {
+    let buttons = error.buttons().to_vec();
+    let failure = ErrorResponse::from(error);
+    let head = if buttons.is_empty() {
+        "That did not work"
+    } else {
+        "What did you mean?"
+    };
+    let body = html! {
+        h1 { (head) }
+        div.problem role="alert" { (text::message(&failure.message())) }
+        @if !buttons.is_empty() {
+            form.answer method="post" action="/meant" {
+                @for button in &buttons { button name="says" value=(button.says) { (button.label) } }
+            }
+        }
+        p { a href="/" { "Back to the overview" } }
+    };
+    (
+        failure.status(),
+        Html(document("Problem", None, Some(visitor), &body)),
+    )
+        .into_response()
+}
+
+/// Shorthand for the shared state.
+pub type PageState = State<HttpState>;

@@ -1,0 +1,78 @@
+//! The form for a new task.
+
+use axum::{
+    extract::{Form, State},
+    response::{Redirect, Response},
+};
+use maud::{Markup, html};
+use serde::Deserialize;
+use vine_app::tasks::TaskRequest;
+use vine_domain::{Lane, Repo};
+
+use super::{
+    document::{PageState, problem},
+    screen,
+};
+use crate::auth::PageVisitor;
+
+/// The form that creates a task.
+pub fn new_task(repos: &[Repo], open: bool) -> Markup {
+    html! {
+        details open[open] {
+            summary { "New task" }
+            form.new method="post" action="/tasks" {
+                label { "Title" input name="title" required maxlength="200" autocomplete="off"; }
+                label { "What should the agent do?" textarea name="prompt" rows="4" {} }
+                @if repos.len() > 1 { (screen::choose_repo(repos, None, None)) }
+                label { "Priority" select name="priority" {
+                    @for lane in [Lane::Default, Lane::High, Lane::Low] { option { (lane.as_str()) } }
+                } }
+                button { "Create" }
+            }
+        }
+    }
+}
+
+/// What the form for a new task sends.
+#[derive(Deserialize)]
+pub struct NewTaskForm {
+    title: String,
+    #[serde(default)]
+    prompt: String,
+    repo: Option<String>,
+    priority: String,
+}
+
+impl NewTaskForm {
+    fn wish(self) -> Result<TaskRequest, vine_domain::Invalid> {
+        Ok(TaskRequest {
+            title: self.title.parse()?,
+            prompt: Some(self.prompt.trim())
+                .filter(|text| !text.is_empty())
+                .map(str::parse)
+                .transpose()?,
+            repo: self.repo.map(|name| name.parse()).transpose()?,
+            base: None,
+            branch: None,
+            lane: self.priority.parse()?,
+            key: None,
+        })
+    }
+}
+
+/// `POST /tasks`
+pub async fn create(
+    State(shared): PageState,
+    visitor: PageVisitor,
+    Form(new): Form<NewTaskForm>,
+) -> Result<Redirect, Response> {
+    let wish = new
+        .wish()
+        .map_err(|invalid| problem(&visitor, invalid.into()))?;
+    let task = shared
+        .app
+        .create(&visitor.0, wish)
+        .await
+        .map_err(|error| problem(&visitor, error))?;
+    Ok(Redirect::to(&format!("/tasks/{}", task.id)))
+}

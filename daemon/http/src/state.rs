@@ -1,0 +1,33 @@
+//! What the routers share.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::Router;
+use vine_app::App;
+
+use crate::page::{Issuer, OidcSettings};
+
+/// What the routers share.
+#[derive(Clone)]
+pub struct HttpState {
+    pub(crate) app: App,
+    /// Names under which browsers may reach the page, with port. Anything else is a rebinding
+    /// attack.
+    pub(crate) hosts: Arc<[String]>,
+    /// The OpenID Connect issuer, if people log in with one.
+    pub(crate) issuer: Option<Arc<Issuer>>,
+    /// Differs between starts, so that a browser never keeps the page of an earlier process.
+    pub(crate) boot: Arc<str>,
+}
+
+/// What the server needs besides the use cases.
+pub struct FrontSettings {
+    /// Names under which browsers may reach the page, with port.
+    pub hosts: Vec<String>,
+    /// Routes of chat platforms, which authenticate requests on their own.
+    pub doors: Router,
+    /// The OpenID Connect issuer, if people log in with one.
+    pub oidc: Option<OidcSettings>,
+    /// Whether connections from an address must be refused.
+    pub shuns: Option<fn(SocketAddr) -> bool>,
+}
