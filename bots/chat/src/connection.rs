@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use vine_domain::ports::{ChatError, EventSink};
 
-/// The first pause between two tries to connect; it doubles up to [`LATE`]. Also how soon to retry
+/// The first pause between two tries to connect; it doubles up to a minute. Also how soon to retry
 /// a call while there is no connection.
 pub const SOON: Duration = Duration::from_millis(500);
 const LATE: Duration = Duration::from_secs(60);

@@ -220,7 +220,7 @@ mod tests {
             ("nothing waits", vec![], vec![], wants(&[(1, 2)]), vec![]),
             ("nobody asks", vec![low()], vec![], vec![], vec![]),
             (
-                "the higher lane first, as far as there is room",
+                "the higher lane first, and no more than fit",
                 vec![low(), high()],
                 vec![],
                 wants(&[(1, 1)]),

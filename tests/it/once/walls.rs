@@ -767,7 +767,7 @@ while True:
     except OSError:
         break
     said += piece
-    if b"Go on? [y/N]" in said and not answered:
+    if b"Continue? [y/N]" in said and not answered:
         answered = True
         os.write(terminal, os.environ["ANSWER"].encode() + b"\n")
     if b"Ctrl-C stops it" in said:

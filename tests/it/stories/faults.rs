@@ -14,7 +14,7 @@ impl Place {
             let shown = fleet.as_array().expect("a list").iter();
             if let Some(shown) = shown
                 .clone()
-                .find(|one| one["id"] == name && one["state"] == state)
+                .find(|one| one["name"] == name && one["state"] == state)
             {
                 return shown.clone();
             }
@@ -61,7 +61,7 @@ async fn claude_a_worker_with_a_wrong_key_beside_a_good_one_costs_no_task() {
     for task in &tasks {
         let done = place.wait(task, "done").await;
         let last = done["attempts"].as_array().expect("a list").last().cloned();
-        assert_eq!(last.expect("one")["worker"], "w-good", "{done:#}");
+        assert_eq!(last.expect("one")["worker_name"], "w-good", "{done:#}");
         assert_eq!(done["failures"], 0);
     }
     assert_eq!(place.say("queue dead").await, serde_json::json!([]));

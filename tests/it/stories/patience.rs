@@ -281,7 +281,10 @@ async fn with_three_questions_open_in_a_room_one_digest_stands_for_all_reminders
         2,
         "one digest at the hour for old and new: {digests:#?}"
     );
-    assert!(digests[1].starts_with("**5 questions"), "{digests:#?}");
+    assert!(
+        digests[1].starts_with("**5 open questions**"),
+        "{digests:#?}"
+    );
     pass(&team, Duration::from_secs(4 * 60)).await;
     assert_eq!(
         rooms(&team).await.len(),

@@ -209,7 +209,7 @@ async fn claude_when_the_worker_with_the_session_stays_away_another_starts_afres
         .expect("words")
         .to_owned();
     assert!(
-        why.contains("waits for a slot on w-1, which holds its session"),
+        why.contains("waiting for a slot on w-1, which holds its session"),
         "{why}"
     );
     let _other = place.worker("w-2", 1).await;

@@ -347,7 +347,7 @@ async fn slack_somebody_who_cannot_be_invited_is_named_and_keeps_nobody_out() {
         "[[people]]\nname = \"Ghost\"\nrole = \"operator\"\nslack = \"U0GHOST\"\n",
     )
     .await;
-    channel.place.room("site", "inviting U0GHOST").await;
+    channel.place.room("site", "could not invite U0GHOST").await;
     channel.task("One").await;
 }
 

@@ -106,7 +106,7 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
     })
     .await;
     let after = place.show(&task).await;
-    for what in ["state", "attempt", "report", "updated"] {
+    for what in ["state", "epoch", "report", "updated_at"] {
         assert_eq!(after[what], done[what], "{what}");
     }
     assert_eq!(

@@ -122,7 +122,7 @@ async fn claude_the_model_service_is_overloaded() {
     let task = place.task("Overload", "MODEL: fail 529 Overloaded").await;
     assert_handed_back(&place, &task, "no capacity").await;
     assert!(
-        place.log(&task).await.contains("trying again (1 of 1)"),
+        place.log(&task).await.contains("retrying (1 of 1)"),
         "the CLI's own tries are in the log"
     );
 }

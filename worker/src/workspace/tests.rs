@@ -298,7 +298,7 @@ async fn repositories_inside_the_folder_stay_and_are_named() {
         assert!(
             notes
                 .iter()
-                .any(|note| note.contains("`app`") && note.contains("stays in")),
+                .any(|note| note.contains("`app`") && note.contains("left in")),
             "{notes:?}"
         );
     }
@@ -954,7 +954,7 @@ async fn nothing_hides_a_secret_from_the_look() {
     let token = format!("ghp_{}", "a1b2".repeat(9));
     let cases: [(&str, String, &str); 5] = [
         ("bytes", format!("printf 'x\\000{token}' > blob"), "`blob`"),
-        ("words of a commit", format!("git commit -q --allow-empty -m x -m 'diff --git' -m {token}"), "the words of a commit"),
+        ("words of a commit", format!("git commit -q --allow-empty -m x -m 'diff --git' -m {token}"), "a commit message"),
         ("a change", "echo PASSWORD=hunter2 > .env".into(), "`.env`"),
         ("a name", "mkdir -p \"$(printf 'a\\n\\n[x](http:')\"; echo 1 > \"$(printf 'a\\n\\n[x](http:')/.env\"".into(), "`a??[x](http:/.env`"),
         ("a merge", format!("git checkout -q -b side; echo {token} > t; git add t; git commit -qm t; git checkout -q -; git merge -q --no-ff -m m side; git rm -q t"), "`t`"),

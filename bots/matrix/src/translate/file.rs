@@ -102,7 +102,7 @@ mod tests {
         assert!(left_out.expect("told").contains("shot.png"));
         let file = |kind: &str, size: u64| json!({ "msgtype": kind, "body": "x.bin", "info": { "size": size } });
         for (event, word) in [
-            (file("m.image", 10), "no text"),
+            (file("m.image", 10), "only read text"),
             (file("m.file", 140_000), "128 kB"),
         ] {
             let (why, act, _) = content(&event).read();
