@@ -52,7 +52,11 @@ pub fn start(
             .with_service_name("agentvine")
             .build(),
     );
-    Ok(Some(run(app.journeys(), exporter, app.stop.clone())))
+    Ok(Some(run(
+        app.question_traces(),
+        exporter,
+        app.stop().clone(),
+    )))
 }
 
 async fn run(

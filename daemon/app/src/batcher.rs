@@ -9,13 +9,7 @@ use std::{
 
 use tokio::sync::{Semaphore, oneshot};
 
-use vine_domain::{AuditEntry, TaskId, ports::StoreError};
-
-use crate::{
-    AppError, AppResult,
-    tasks::PermittedTask,
-    transition::{Applied, Transition},
-};
+use crate::{AppError, AppResult};
 
 /// At most this many calls in a batch, so that none waits for long.
 const LARGEST: usize = 100;
@@ -24,13 +18,28 @@ const LARGEST: usize = 100;
 pub(crate) struct BatchedCall<I, O> {
     /// What the call is about.
     pub input: I,
-    reply: oneshot::Sender<AppResult<O>>,
+    reply: BatchReply<O>,
 }
 
 impl<I, O> BatchedCall<I, O> {
-    /// Sends the outcome; the caller may have hung up.
+    /// Sends the outcome.
     pub fn reply(self, outcome: AppResult<O>) {
-        let _gone = self.reply.send(outcome);
+        self.reply.send(outcome);
+    }
+
+    /// What the call is about, and where its outcome goes.
+    pub fn into_parts(self) -> (I, BatchReply<O>) {
+        (self.input, self.reply)
+    }
+}
+
+/// Where the outcome of a call goes.
+pub(crate) struct BatchReply<O>(oneshot::Sender<AppResult<O>>);
+
+impl<O> BatchReply<O> {
+    /// Sends the outcome; the caller may have hung up.
+    pub fn send(self, outcome: AppResult<O>) {
+        let _gone = self.0.send(outcome);
     }
 }
 
@@ -61,7 +70,10 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         F: Future<Output = ()> + Send + 'static,
     {
         let (reply, mut outcome) = oneshot::channel();
-        self.gathered().push(BatchedCall { input, reply });
+        self.gathered().push(BatchedCall {
+            input,
+            reply: BatchReply(reply),
+        });
         tokio::select! {
             biased;
             outcome = &mut outcome => return outcome.map_err(|_| AppError::Stopping)?,
@@ -86,40 +98,9 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     fn take(&self) -> Vec<BatchedCall<I, O>> {
         let mut waiting = self.gathered();
         // Callers that hung up before the batch started are dropped.
-        waiting.retain(|call| !call.reply.is_closed());
+        waiting.retain(|call| !call.reply.0.is_closed());
         let count = waiting.len().min(LARGEST);
         let rest = waiting.split_off(count);
         mem::replace(&mut *waiting, rest)
-    }
-}
-
-/// The kinds of calls that are batched.
-pub(crate) struct CallBatch {
-    /// Changes of tasks.
-    pub steps: Batcher<Transition, Applied>,
-    /// New tasks; the outcome is the id, of an earlier task if the key is known.
-    pub creations: Batcher<PermittedTask, TaskId>,
-    /// Audit entries.
-    pub audits: Batcher<AuditEntry, ()>,
-}
-
-impl CallBatch {
-    /// `batches` of each kind may run at the same time.
-    pub fn new(batches: usize) -> Self {
-        Self {
-            steps: Batcher::new(batches),
-            creations: Batcher::new(batches),
-            audits: Batcher::new(batches),
-        }
-    }
-}
-
-/// A copy of an error of the store, for another caller.
-pub(crate) fn again(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Conflict => StoreError::Conflict,
-        StoreError::Taken(what) => StoreError::Taken(what.clone()),
-        StoreError::Corrupt(what) => StoreError::Corrupt(what.clone()),
-        StoreError::Unavailable(why) => StoreError::Unavailable(why.to_string().into()),
     }
 }

@@ -3,16 +3,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use vine_domain::{
-    Guard, Repo, Slug, Timestamp, Wall, Worker, WorkerId, WorkerIsolation,
+    Clock, Guard, Repo, Slug, Timestamp, Wall, Worker, WorkerId, WorkerIsolation,
     guard::{LOGIN, Preset},
+    ports::Store,
 };
 
-use crate::{App, AppResult};
+use crate::AppResult;
 
 /// Changes by other daemons are seen after this long.
 const GOOD_FOR: Duration = Duration::from_secs(10);
@@ -113,26 +114,43 @@ impl IsolationCache {
     }
 }
 
-impl App {
+/// The cache, and where it is read from.
+pub(crate) struct Isolation {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    /// As last read.
+    pub known: IsolationCache,
+}
+
+impl Isolation {
+    /// Nothing is known yet.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            clock,
+            known: IsolationCache::default(),
+        }
+    }
+
     /// The preset and wall of a task's agent, current or last; `on` is the name of its latest
     /// worker.
-    pub async fn stands_around(&self, repo: &Slug, on: Option<&str>) -> AppResult<Option<String>> {
-        self.look_around().await?;
+    pub async fn of(&self, repo: &Slug, on: Option<&str>) -> AppResult<Option<String>> {
+        self.refresh().await?;
         let workers = self.store.workers().await?;
         let named = |(worker, ..): &&(Worker, usize, usize)| Some(worker.name.as_str()) == on;
         let worker = workers.iter().find(named).map(|(worker, ..)| worker.id);
-        Ok(self.around.said(repo, worker))
+        Ok(self.known.said(repo, worker))
     }
 
     /// Reads what other daemons changed, if the last time is a while ago.
-    pub(crate) async fn look_around(&self) -> AppResult<()> {
+    pub(crate) async fn refresh(&self) -> AppResult<()> {
         let now = self.clock.now();
         let is_fresh = |at: Timestamp| now.since(at) < GOOD_FOR;
-        if self.around.seen().read.is_some_and(is_fresh) {
+        if self.known.seen().read.is_some_and(is_fresh) {
             return Ok(());
         }
         let (repos, workers) = (self.store.repos().await?, self.store.workers().await?);
-        let mut seen = self.around.seen();
+        let mut seen = self.known.seen();
         seen.read = Some(now);
         seen.guards = repos
             .into_iter()

@@ -1,14 +1,14 @@
 //! Traces of questions that are over, for exporters.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 use vine_domain::{
-    Question, QuestionState, Slug, Timestamp, lifecycle::TaskSnapshot, ports::Commit,
+    Question, QuestionState, Slug, Timestamp,
+    lifecycle::TaskSnapshot,
+    ports::{Commit, Store},
     question::Milestones,
 };
-
-use crate::App;
 
 /// The trace of one question.
 #[derive(Debug)]
@@ -27,51 +27,64 @@ pub struct QuestionTrace {
 const WAITING: usize = 1000;
 
 /// Where traces are sent, once somebody listens.
-pub(crate) type TraceListener = OnceLock<mpsc::Sender<QuestionTrace>>;
+pub(crate) struct TraceListener {
+    store: Arc<dyn Store>,
+    listener: OnceLock<mpsc::Sender<QuestionTrace>>,
+}
 
-impl App {
+impl TraceListener {
+    /// Nobody listens yet.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            listener: OnceLock::new(),
+        }
+    }
+
     /// The traces of questions that end in this daemon from now on.
-    pub fn journeys(&self) -> mpsc::Receiver<QuestionTrace> {
-        let (tell, told) = mpsc::channel(WAITING);
-        let _only_once = self.journeys.set(tell);
-        told
+    pub fn listen(&self) -> mpsc::Receiver<QuestionTrace> {
+        let (send, receive) = mpsc::channel(WAITING);
+        let _only_once = self.listener.set(send);
+        receive
     }
 
     /// A change of a task was stored.
-    pub(crate) fn tell_of_journeys(&self, before: &TaskSnapshot, commit: &Commit) {
-        let Some(listener) = self.journeys.get() else {
+    pub fn stored(&self, before: &TaskSnapshot, commit: &Commit, at: Timestamp) {
+        let Some(listener) = self.listener.get() else {
             return;
         };
-        let was_over = |question: &Question| {
-            before
-                .questions
-                .iter()
-                .any(|known| known.id == question.id && is_over(known))
-        };
-        for question in commit
-            .change
-            .questions
-            .iter()
-            .filter(|question| is_over(question) && !was_over(question))
-        {
-            let (app, listener, question) = (self.clone(), listener.clone(), question.clone());
-            let (repo, at) = (before.task.repo.clone(), self.clock.now());
+        for question in ended(before, commit) {
+            let (store, listener) = (Arc::clone(&self.store), listener.clone());
+            let (question, repo) = (question.clone(), before.task.repo.clone());
             tokio::spawn(async move {
-                let stations = app.milestones(question.id).await.unwrap_or_default();
-                if let Err(TrySendError::Full(untold)) = listener.try_send(QuestionTrace {
+                let stations = store.milestones(&[question.id]).await;
+                let stations = stations.unwrap_or_default().remove(&question.id);
+                let trace = QuestionTrace {
                     question,
                     repo,
                     at,
-                    stations,
-                }) {
-                    tracing::warn!(
-                        "traces are not exported fast enough: dropped the one of {}",
-                        untold.question.id
-                    );
+                    stations: stations.unwrap_or_default(),
+                };
+                if let Err(TrySendError::Full(dropped)) = listener.try_send(trace) {
+                    let id = dropped.question.id;
+                    tracing::warn!("traces are not exported fast enough: dropped the one of {id}");
                 }
             });
         }
     }
+}
+
+/// The questions that a change ended.
+fn ended<'a>(
+    before: &'a TaskSnapshot,
+    commit: &'a Commit,
+) -> impl Iterator<Item = &'a Question> + 'a {
+    let was_over = |question: &Question| {
+        let mut known = before.questions.iter();
+        known.any(|known| known.id == question.id && is_over(known))
+    };
+    let changed = commit.change.questions.iter();
+    changed.filter(move |question| is_over(question) && !was_over(question))
 }
 
 fn is_over(question: &Question) -> bool {

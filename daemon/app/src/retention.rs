@@ -1,35 +1,31 @@
 //! Retention: seals decisions, removes what is older than the policy allows, and removes the oldest
 //! if the database grows too large. In small steps, so that nobody waits; in one daemon at a time.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::time::Instant;
-use vine_domain::{Timestamp, Verb, ledger::LedgerEntry};
 
 use crate::{
-    App, AppResult, Caller,
-    leadership::{self, StatusGossip},
+    App, AppResult,
+    cluster::leadership::{self, StatusGossip},
 };
 
 /// How often to check whether something must be sealed.
 const LOOK: Duration = Duration::from_secs(1);
+
 /// How often to remove what is old, and how long to wait before the first time: a machine whose
 /// clock is wrong at its start has corrected it by then.
 const AGE: Duration = Duration::from_secs(600);
+
 /// At most this many steps in a round: the next one sees the new size.
 const STEPS: u32 = 10;
+
 /// The pause between two steps of a round.
 const BREATH: Duration = Duration::from_millis(20);
+
 /// Space for what is written until the next check, and for the write-ahead log: a tenth of the
 /// maximum size, but at least this.
 const RESERVE: u64 = 12 << 20;
-
-/// Why the database is larger than allowed.
-#[derive(Default)]
-pub(crate) struct TooLarge(Mutex<Option<String>>);
 
 /// Other daemons need no status of this duty.
 struct NoGossip;
@@ -44,17 +40,18 @@ impl StatusGossip for NoGossip {
 
 /// Runs until the daemon stops.
 pub async fn run(app: App) {
-    leadership::run(&app, "keeping", &NoGossip, |_| work(&app)).await;
+    let stop = &app.core.stop;
+    leadership::run(&app.cluster, stop, "keeping", &NoGossip, |_| work(&app)).await;
 }
 
 async fn work(app: &App) {
     let mut aged = Instant::now();
     loop {
         let round = async {
-            while app.store.seal().await? > 0 {}
+            while app.core.store.seal().await? > 0 {}
             fit(app).await?;
             if aged.elapsed() >= AGE {
-                while app.store.prune(&app.settings().retention).await? > 0 {
+                while app.core.store.prune(&app.settings().retention).await? > 0 {
                     tokio::time::sleep(BREATH).await;
                 }
                 aged = Instant::now();
@@ -71,17 +68,17 @@ async fn work(app: &App) {
 /// Removes the oldest data until the database is small enough.
 async fn fit(app: &App) -> AppResult<()> {
     let Some(most) = app.settings().retention.size else {
-        app.too_large.set(None);
+        app.reporting.too_large.set(None);
         return Ok(());
     };
     let room = most - (most / 10).max(RESERVE).min(most / 2);
     let mut trouble = None;
     // The size may drop only later.
     for _ in 0..STEPS {
-        if app.store.size().await? <= room {
+        if app.core.store.size().await? <= room {
             break;
         }
-        if app.store.shrink().await? == 0 {
+        if app.core.store.shrink().await? == 0 {
             let mb = most >> 20;
             trouble = Some(format!(
                 "the database is about to exceed {mb} MB (`keep.size_mb`), and nothing more may be removed from it"
@@ -90,44 +87,11 @@ async fn fit(app: &App) -> AppResult<()> {
         }
         tokio::time::sleep(BREATH).await;
     }
-    if app.too_large.set(trouble.clone()) {
+    if app.reporting.too_large.set(trouble.clone()) {
         if let Some(trouble) = trouble {
             tracing::warn!("{trouble}");
         }
-        app.wakes.page();
+        app.core.wakeups.page();
     }
     Ok(())
-}
-
-impl TooLarge {
-    /// Sets it; returns whether that is a change.
-    fn set(&self, trouble: Option<String>) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = *known != trouble;
-        *known = trouble;
-        news
-    }
-}
-
-impl App {
-    /// Why the database is larger than allowed, if it is.
-    pub fn too_large(&self) -> Option<String> {
-        let known = self.too_large.0.lock();
-        known.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The sealed decisions and answers since a moment and after an entry; with the hash of the
-    /// entry before the first.
-    pub async fn records(
-        &self,
-        caller: &Caller,
-        after: u64,
-        since: Timestamp,
-        limit: u32,
-    ) -> AppResult<(String, Vec<LedgerEntry>)> {
-        self.allow(caller, Verb::Inspect, None, "audit").await?;
-        // The result includes everything that was decided so far.
-        while self.store.seal().await? > 0 {}
-        Ok(self.store.records(after, since, limit).await?)
-    }
 }

@@ -7,8 +7,6 @@ use vine_domain::{
     ConfiguredPerson, ReminderPolicy, Retention, SessionPolicy, access::DecisionRules,
 };
 
-use crate::{App, AppResult};
-
 /// The settings that the operator chose.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -45,62 +43,41 @@ impl Settings {
 }
 
 /// The settings in force, and why newer ones are not.
-pub(crate) struct InForce {
+pub(crate) struct SettingsInForce {
     settings: RwLock<Arc<Settings>>,
     refused: RwLock<Option<String>>,
 }
 
-impl InForce {
+impl SettingsInForce {
+    /// The first settings.
     pub fn new(settings: Settings) -> Self {
         Self {
             settings: RwLock::new(Arc::new(settings)),
             refused: RwLock::default(),
         }
     }
-}
 
-impl App {
     /// The settings in force now.
-    pub fn settings(&self) -> Arc<Settings> {
-        let now = self.in_force.settings.read();
+    pub fn get(&self) -> Arc<Settings> {
+        let now = self.settings.read();
         Arc::clone(&now.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Applies other settings. People who are no longer in them lose their tokens, browser sessions
-    /// and identities in every daemon; alarms of open questions are set by the new policy.
-    pub async fn apply_settings(&self, settings: Settings) -> AppResult<()> {
-        let before = self.settings();
-        if before.people != settings.people {
-            self.store.set_people(&settings.people).await?;
-            self.known.forget();
-        }
-        let patience = before.patience != settings.patience;
-        *self
-            .in_force
-            .settings
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
-        if patience {
-            self.reset_alarms().await?;
-        }
-        self.wakes.rooms();
-        self.wakes.page();
-        Ok(())
+    /// Puts others in force.
+    pub fn set(&self, settings: Settings) {
+        let now = self.settings.write();
+        *now.unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
-    /// Why a changed configuration was not applied; `None` once it was.
-    pub fn refused_settings(&self) -> Option<String> {
-        let refused = self.in_force.refused.read();
+    /// Why newer ones are not in force.
+    pub fn refused(&self) -> Option<String> {
+        let refused = self.refused.read();
         refused.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes why a changed configuration was not applied, or that it was.
-    pub fn refuse_settings(&self, why: Option<String>) {
-        *self
-            .in_force
-            .refused
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = why;
-        self.wakes.page();
+    /// Notes why newer ones are not in force, or that they are.
+    pub fn refuse(&self, why: Option<String>) {
+        let refused = self.refused.write();
+        *refused.unwrap_or_else(PoisonError::into_inner) = why;
     }
 }

@@ -7,8 +7,10 @@ use crate::{App, AppResult};
 
 /// How often to check for workers whose connection closed; costs nothing while there are none.
 const EVERY: Duration = Duration::from_millis(500);
+
 /// The store is read only every fourth round, to leave an idle machine alone.
 const ROUNDS: u32 = 4;
+
 /// A round that takes longer than this means that the process, or the whole machine, was suspended.
 /// A worker renews its leases long before they would expire after that.
 const STOOD: Duration = Duration::from_secs(20);
@@ -21,7 +23,7 @@ pub async fn run(app: App) {
     let mut last = Instant::now();
     for round in (0..ROUNDS).cycle() {
         tokio::select! {
-            () = app.stop.cancelled() => return,
+            () = app.core.stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
         let stood = last.elapsed() > STOOD;
@@ -48,14 +50,14 @@ pub async fn run(app: App) {
 
 async fn start(app: &App) -> AppResult<()> {
     adopt(app).await?;
-    app.reset_alarms().await
+    app.questions.reset_alarms().await
 }
 
 /// Starts all leases over after an absence, unless other daemons were running: they received
 /// heartbeats.
 async fn adopt(app: &App) -> AppResult<()> {
-    if app.other_daemons().await?.is_empty() {
-        app.store.adopt_leases().await?;
+    if app.cluster.other_daemons().await?.is_empty() {
+        app.core.store.adopt_leases().await?;
     }
     Ok(())
 }
@@ -63,12 +65,12 @@ async fn adopt(app: &App) -> AppResult<()> {
 /// Adapts to a clock that was set. No lease expires until each running worker has renewed its own:
 /// writes that were on their way to the store used the old clock.
 async fn keep_time(app: &App) -> AppResult<()> {
-    if let Some(by) = app.store.keep_time().await? {
+    if let Some(by) = app.core.store.keep_time().await? {
         let (seconds, way) = (by.abs() / 1000, if by > 0 { "forward" } else { "back" });
         tracing::warn!(
             "the clock was set {way} by {seconds} s; leases and pauses continue unchanged"
         );
-        app.moved_in_time(by);
+        app.fleet.moved_in_time(by);
     }
     Ok(())
 }
@@ -76,30 +78,38 @@ async fn keep_time(app: &App) -> AppResult<()> {
 /// One complete round.
 pub async fn once(app: &App) -> AppResult<()> {
     lose_gone(app).await?;
-    app.note_used_tokens().await?;
-    let expired = match app.is_lenient() {
+    app.people.note_used_tokens().await?;
+    let expired = match app.fleet.is_lenient() {
         true => Vec::new(),
-        false => app.store.expired().await?,
+        false => app.core.store.expired().await?,
     };
     for attempt in expired {
-        app.lose(attempt, "the worker sent no heartbeat for a minute")
+        app.fleet
+            .lose(attempt, "the worker sent no heartbeat for a minute")
             .await?;
     }
-    if app.store.sweep_sessions(&app.settings().sessions).await? > 0 {
-        app.wakes.page();
+    if app
+        .core
+        .store
+        .sweep_sessions(&app.settings().sessions)
+        .await?
+        > 0
+    {
+        app.core.wakeups.page();
     }
-    app.ring_alarms().await
+    app.questions.ring_alarms().await
 }
 
 async fn lose_gone(app: &App) -> AppResult<()> {
-    for worker in app.gone().await? {
-        app.lose_all(
-            worker,
-            "the connection to the worker closed and did not come back",
-        )
-        .await?;
-        app.store.set_gone(worker).await?;
-        app.wakes.page();
+    for worker in app.fleet.gone().await? {
+        app.fleet
+            .lose_all(
+                worker,
+                "the connection to the worker closed and did not come back",
+            )
+            .await?;
+        app.core.store.set_gone(worker).await?;
+        app.core.wakeups.page();
     }
     Ok(())
 }

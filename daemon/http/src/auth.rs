@@ -76,7 +76,7 @@ fn bearer(shared: &HttpState, headers: &HeaderMap) -> Result<Token, AppError> {
         .and_then(|value| value.strip_prefix("Bearer "))
         .map(Token::presented)
         .ok_or_else(|| {
-            shared.app.meter.denied(RefusalCause::Token);
+            shared.app.people.refused(RefusalCause::Token);
             AppError::Unauthenticated
         })
 }
@@ -96,7 +96,11 @@ impl FromRequestParts<HttpState> for PersonCaller {
         shared: &HttpState,
     ) -> Result<Self, ErrorResponse> {
         let token = bearer(shared, &parts.headers)?;
-        let caller = shared.app.caller(&token, TokenKind::User, "api").await?;
+        let caller = shared
+            .app
+            .people
+            .caller(&token, TokenKind::User, "api")
+            .await?;
         is_known(parts);
         Ok(Self(caller))
     }
@@ -110,7 +114,7 @@ impl FromRequestParts<HttpState> for WorkerCaller {
         shared: &HttpState,
     ) -> Result<Self, ErrorResponse> {
         let token = bearer(shared, &parts.headers)?;
-        let worker = shared.app.worker_of(&token).await?;
+        let worker = shared.app.people.worker_of(&token).await?;
         same_wire(&parts.headers)?;
         is_known(parts);
         Ok(Self(worker))
@@ -147,6 +151,7 @@ impl FromRequestParts<HttpState> for PageVisitor {
         let token = cookie(shared, &parts.headers).ok_or_else(to_login)?;
         match shared
             .app
+            .people
             .caller(&token, TokenKind::Browser, "console")
             .await
         {
@@ -200,7 +205,7 @@ fn called_right(shared: &HttpState, host: &str) -> Result<(), ErrorResponse> {
     if shared.hosts.iter().any(|known| known == host) || is_nobodys(host) {
         return Ok(());
     }
-    shared.app.meter.denied(RefusalCause::Host);
+    shared.app.people.refused(RefusalCause::Host);
     let hint = format!(
         "use http://{}, or add this name to `daemon.hosts`",
         shared.hosts.first().map_or("localhost", String::as_str)
@@ -239,7 +244,7 @@ fn check(shared: &HttpState, method: &Method, headers: &HeaderMap) -> Result<(),
         Some("same-origin") => Ok(()),
         None if own_origin => Ok(()),
         _ => {
-            shared.app.meter.denied(RefusalCause::CrossSite);
+            shared.app.people.refused(RefusalCause::CrossSite);
             Err(ErrorResponse::new(
                 StatusCode::FORBIDDEN,
                 "cross_site",

@@ -1,7 +1,7 @@
 //! The HTTP interface of the daemon: the API under `/api/v1`, the page with its console, health and
 //! metrics.
 //!
-//! Routers get an [`App`] and nothing else. Start with [`serve`], then `auth` (who calls), then a
+//! Routers get an [`App`] and an [`Inbox`], and nothing else. Start with [`serve`], then `auth` (who calls), then a
 //! file under `api` or `page`.
 
 mod accept;
@@ -28,7 +28,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vine_api::{WIRE, WIRE_HEADER};
-use vine_app::App;
+use vine_app::{App, Inbox};
 
 use crate::page::Issuer;
 use crate::state::HttpState;
@@ -51,13 +51,15 @@ pub fn forward(path: &str, now: impl Fn() -> Router + Clone + Send + Sync + 'sta
 pub async fn serve(
     listener: TcpListener,
     app: App,
+    inbox: Inbox,
     front: FrontSettings,
     closing: CancellationToken,
 ) {
-    let boot = app.ids.uuid().simple().to_string();
+    let boot = app.new_id().simple().to_string();
     let issuer = front.oidc.map(|settings| Arc::new(Issuer::new(settings)));
     let shared = HttpState {
         app,
+        inbox,
         hosts: front.hosts.into(),
         issuer,
         boot: boot.into(),
@@ -79,7 +81,7 @@ async fn name_wire(mut response: Response) -> Response {
 /// While the daemon stops, each connection ends with its next answer, so that none is closed during
 /// a request.
 async fn farewell(State(shared): State<HttpState>, mut response: Response) -> Response {
-    if shared.app.stop.is_cancelled() {
+    if shared.app.stop().is_cancelled() {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));

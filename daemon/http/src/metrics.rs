@@ -37,10 +37,10 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
 /// Ready if the store accepts writes; not ready once the daemon is stopping, so that a load
 /// balancer uses another one.
 async fn ready(State(shared): State<HttpState>) -> Result<&'static str, ErrorResponse> {
-    if shared.app.stop.is_cancelled() {
+    if shared.app.stop().is_cancelled() {
         return Err(vine_app::AppError::Stopping.into());
     }
-    shared.app.can_write().await?;
+    shared.app.reporting.can_write().await?;
     Ok("ready")
 }
 
@@ -53,7 +53,7 @@ async fn metrics(
     let now = Instant::now();
     latest.made.retain(|at| now - *at < Duration::from_secs(1));
     if latest.made.len() < A_SECOND {
-        latest.text = shared.app.metrics().await?;
+        latest.text = shared.app.reporting.metrics().await?;
         latest.made.push_back(now);
     }
     let text = latest.text.clone();

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use vine_app::App;
+use vine_app::{App, Inbox};
 
 use crate::page::{Issuer, OidcSettings};
 
@@ -11,6 +11,8 @@ use crate::page::{Issuer, OidcSettings};
 #[derive(Clone)]
 pub struct HttpState {
     pub(crate) app: App,
+    /// Reads what people write.
+    pub(crate) inbox: Inbox,
     /// Names under which browsers may reach the page, with port. Anything else is a rebinding
     /// attack.
     pub(crate) hosts: Arc<[String]>,

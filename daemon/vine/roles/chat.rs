@@ -10,7 +10,10 @@ use std::{
 use anyhow::Result;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, platforms};
+use vine_app::{
+    App,
+    adapters::{self, AdapterEvents},
+};
 
 use crate::config::Config;
 
@@ -97,17 +100,16 @@ impl RunningAdapters {
                 self.door.set(vine_http::Router::new());
             }
             adapter.end().await;
-            self.app.platforms.forget(platform);
+            self.app.rooms.health.forget(platform);
             changed.push(platform);
         }
         for (platform, set) in wanted {
             if self.running.iter().any(|one| one.platform == platform) {
                 continue;
             }
-            let stop = self.app.stop.child_token();
-            let app = self.app.until(stop.clone());
+            let stop = self.app.stop().child_token();
             let mut loops = JoinSet::new();
-            self.start(platform, &app, config, &mut loops)?;
+            self.start(platform, &stop, config, &mut loops)?;
             let adapter = RunningAdapter {
                 platform,
                 set,
@@ -125,17 +127,20 @@ impl RunningAdapters {
     fn start(
         &self,
         platform: &'static str,
-        app: &App,
+        stop: &CancellationToken,
         config: &Config,
         loops: &mut JoinSet<()>,
     ) -> Result<()> {
+        let app = &self.app;
         match platform {
             #[cfg(feature = "matrix")]
-            vine_matrix::PLATFORM => matrix(app, config, &self.state, loops),
+            vine_matrix::PLATFORM => matrix(app, stop, config, &self.state, loops),
             #[cfg(feature = "slack")]
-            vine_slack::PLATFORM => slack(app, config, loops).map(|routes| self.door.set(routes)),
+            vine_slack::PLATFORM => {
+                slack(app, stop, config, loops).map(|routes| self.door.set(routes))
+            }
             #[cfg(feature = "discord")]
-            vine_discord::PLATFORM => discord(app, config, loops),
+            vine_discord::PLATFORM => discord(app, stop, config, loops),
             _ => Ok(()),
         }
     }
@@ -151,7 +156,13 @@ impl RunningAdapters {
 
 /// Starts Matrix.
 #[cfg(feature = "matrix")]
-fn matrix(app: &App, config: &Config, state: &Path, loops: &mut JoinSet<()>) -> Result<()> {
+fn matrix(
+    app: &App,
+    stop: &CancellationToken,
+    config: &Config,
+    state: &Path,
+    loops: &mut JoinSet<()>,
+) -> Result<()> {
     use vine_matrix::{Matrix, MatrixSettings, PLATFORM};
     let matrix = &config.chat.matrix;
     let Some(homeserver) = matrix.homeserver_url.clone() else {
@@ -170,7 +181,7 @@ fn matrix(app: &App, config: &Config, state: &Path, loops: &mut JoinSet<()>) -> 
     };
     let (chat, ear) = (
         Matrix::new(settings),
-        platforms::AdapterEvents::new(app.clone(), PLATFORM),
+        AdapterEvents::new(app.clone(), PLATFORM),
     );
     let listens = chat.clone();
     let listen = move || {
@@ -178,13 +189,18 @@ fn matrix(app: &App, config: &Config, state: &Path, loops: &mut JoinSet<()>) -> 
             .clone()
             .run(ear.clone(), Arc::new(vine_domain::clock::System))
     };
-    loops.spawn(platforms::run(app.clone(), chat, listen));
+    loops.spawn(adapters::run(app.clone(), stop.clone(), chat, listen));
     Ok(())
 }
 
 /// Starts Slack, and returns its routes.
 #[cfg(feature = "slack")]
-fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine_http::Router> {
+fn slack(
+    app: &App,
+    stop: &CancellationToken,
+    config: &Config,
+    loops: &mut JoinSet<()>,
+) -> Result<vine_http::Router> {
     use vine_slack::{PLATFORM, Slack, SlackSettings, Transport};
     let slack = &config.chat.slack;
     let way = match slack.by_requests() {
@@ -209,18 +225,28 @@ fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine_htt
     };
     let (chat, ear) = (
         Slack::new(settings),
-        platforms::AdapterEvents::new(app.clone(), PLATFORM),
+        AdapterEvents::new(app.clone(), PLATFORM),
     );
     let routes = vine_slack::routes(chat.clone(), ear.clone());
     if slack.by_requests() {
         // Requests may reach any daemon.
-        let (stop, listens) = (app.stop.clone(), chat.clone().run(ear));
-        loops.spawn(async move { stop.run_until_cancelled(listens).await.unwrap_or_default() });
-        loops.spawn(platforms::run(app.clone(), chat, std::future::pending));
+        let listens = stop
+            .clone()
+            .run_until_cancelled_owned(chat.clone().run(ear));
+        loops.spawn(async move { listens.await.unwrap_or_default() });
+        loops.spawn(adapters::run(
+            app.clone(),
+            stop.clone(),
+            chat,
+            std::future::pending,
+        ));
     } else {
-        loops.spawn(platforms::run(app.clone(), chat.clone(), move || {
-            chat.clone().run(ear.clone())
-        }));
+        loops.spawn(adapters::run(
+            app.clone(),
+            stop.clone(),
+            chat.clone(),
+            move || chat.clone().run(ear.clone()),
+        ));
     }
     Ok(routes)
 }
@@ -244,7 +270,12 @@ pub fn manifest(config: &Config) -> serde_json::Value {
 
 /// Starts Discord.
 #[cfg(feature = "discord")]
-fn discord(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<()> {
+fn discord(
+    app: &App,
+    stop: &CancellationToken,
+    config: &Config,
+    loops: &mut JoinSet<()>,
+) -> Result<()> {
     use vine_discord::{Discord, DiscordSettings, PLATFORM};
     let discord = &config.chat.discord;
     let (api_url, channel_prefix, message_content) = (
@@ -261,10 +292,13 @@ fn discord(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<()> {
     };
     let (chat, ear) = (
         Discord::new(settings),
-        platforms::AdapterEvents::new(app.clone(), PLATFORM),
+        AdapterEvents::new(app.clone(), PLATFORM),
     );
-    loops.spawn(platforms::run(app.clone(), chat.clone(), move || {
-        chat.clone().run(ear.clone())
-    }));
+    loops.spawn(adapters::run(
+        app.clone(),
+        stop.clone(),
+        chat.clone(),
+        move || chat.clone().run(ear.clone()),
+    ));
     Ok(())
 }

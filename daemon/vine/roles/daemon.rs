@@ -16,7 +16,11 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, inbound, leadership, retention, sweep, wakeup_bus};
+use vine_app::{
+    App, Inbox,
+    cluster::{leadership, wakeup_bus},
+    inbox, retention, sweep,
+};
 use vine_domain::{UserId, clock::System, token::TokenKind};
 
 use crate::{
@@ -124,9 +128,10 @@ impl RunningDaemon {
             settings,
             stop.clone(),
         );
-        app.store.set_people(&app.settings().people).await?;
+        app.people.set_people(&app.settings().people).await?;
         let (endpoint, admin) = endpoint(&app, &state, address).await?;
-        app.catch_up(Duration::ZERO).await?;
+        let inbox = Inbox::new(app.clone());
+        inbox.catch_up(Duration::ZERO).await?;
         let mut loops = JoinSet::new();
         loops.spawn(dispatcher.run());
         loops.spawn(keep_endpoint(
@@ -136,14 +141,14 @@ impl RunningDaemon {
             admin,
         ));
         loops.spawn(sweep::run(app.clone()));
-        loops.spawn(inbound::run(app.clone()));
+        loops.spawn(inbox::run(inbox.clone()));
         loops.spawn(retention::run(app.clone()));
         loops.spawn(leadership::register(
-            app.clone(),
+            Arc::clone(&app.cluster),
             json!({ "address": address, "version": env!("CARGO_PKG_VERSION") }).to_string(),
         ));
-        if let Some(hints) = store.hints(config, &app.me)? {
-            loops.spawn(wakeup_bus::run(app.clone(), hints));
+        if let Some(hints) = store.hints(config, app.cluster.me())? {
+            loops.spawn(wakeup_bus::run(Arc::clone(&app.cluster), hints));
         }
         if let Some(traces) = traces::start(&app, &config.traces)? {
             loops.spawn(traces);
@@ -169,7 +174,7 @@ impl RunningDaemon {
             oidc: config.login.oidc.settings()?,
             shuns,
         };
-        let serve = vine_http::serve(listener, app.clone(), front, closing.clone());
+        let serve = vine_http::serve(listener, app.clone(), inbox, front, closing.clone());
         loops.spawn(serve);
         let drain = Duration::from_secs(config.daemon.drain_seconds);
         Ok(Self {
@@ -202,10 +207,11 @@ impl RunningDaemon {
 /// The endpoint file of this start; the token of an earlier one is kept while it is valid.
 async fn endpoint(app: &App, state: &Path, address: SocketAddr) -> Result<(Endpoint, UserId)> {
     let name = std::env::var("USER").unwrap_or_else(|_| "admin".into());
-    let admin = app.first_admin(&name).await?;
+    let admin = app.people.first_admin(&name).await?;
     let known = match Endpoint::load(state) {
         Some(known)
             if app
+                .people
                 .caller(&known.token, TokenKind::User, "shell")
                 .await
                 .is_ok() =>
@@ -216,7 +222,7 @@ async fn endpoint(app: &App, state: &Path, address: SocketAddr) -> Result<(Endpo
     };
     let token = match known {
         Some(token) => token,
-        None => app.grant(TokenKind::User, admin.0, SHELLS).await?,
+        None => app.people.grant(TokenKind::User, admin.0, SHELLS).await?,
     };
     let endpoint = Endpoint {
         url: format!("http://{address}"),
@@ -231,17 +237,16 @@ async fn keep_endpoint(app: App, state: PathBuf, mut endpoint: Endpoint, admin: 
     let mut made = Instant::now();
     loop {
         tokio::select! {
-            () = app.stop.cancelled() => return,
-            () = app.on_revoked() => {}
+            () = app.stop().cancelled() => return,
+            () = app.people.on_revoked() => {}
             () = tokio::time::sleep(LOOK) => {}
         }
-        let hash = endpoint.token.hash();
-        let known = app.store.token_owner(&hash, TokenKind::User).await;
-        let valid = !matches!(known, Ok(None));
+        let known = app.people.is_known(&endpoint.token, TokenKind::User).await;
+        let valid = !matches!(known, Ok(false));
         if valid && made.elapsed() < SHELLS / 4 {
             continue;
         }
-        match app.grant(TokenKind::User, admin.0, SHELLS).await {
+        match app.people.grant(TokenKind::User, admin.0, SHELLS).await {
             Ok(token) => endpoint.token = token,
             Err(error) => {
                 tracing::debug!("could not renew the token of the endpoint file yet: {error}");

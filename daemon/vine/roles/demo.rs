@@ -64,13 +64,11 @@ const TASKS: [(&str, &str); 3] = [
 
 /// Creates the three tasks, unless a task of an earlier demo is not over.
 pub async fn tasks(app: &App, caller: &Caller) -> Result<()> {
-    let known = app
-        .store
-        .tasks(&TaskFilter {
-            limit: 100,
-            ..TaskFilter::default()
-        })
-        .await?;
+    let filter = TaskFilter {
+        limit: 100,
+        ..TaskFilter::default()
+    };
+    let known = app.tasks.list(caller, &filter).await?;
     if known.iter().any(|task| !task.is_over()) {
         return Ok(());
     }
@@ -84,7 +82,7 @@ pub async fn tasks(app: &App, caller: &Caller) -> Result<()> {
             lane: Lane::Default,
             key: None,
         };
-        app.create(caller, wish).await?;
+        app.tasks.create(caller, wish).await?;
     }
     Ok(())
 }

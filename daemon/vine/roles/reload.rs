@@ -56,7 +56,7 @@ impl ConfigReload {
     /// Runs until the daemon stops, then stops the chat platforms.
     pub async fn run(mut self) {
         let Some(file) = self.config.file.clone() else {
-            self.app.stop.cancelled().await;
+            self.app.stop().cancelled().await;
             return self.adapters.end().await;
         };
         // Options of the command line do not count as a change.
@@ -67,7 +67,7 @@ impl ConfigReload {
         let mut before = taken.clone();
         loop {
             let asked = tokio::select! {
-                () = self.app.stop.cancelled() => break,
+                () = self.app.stop().cancelled() => break,
                 () = tokio::time::sleep(LOOK) => false,
                 () = hung_up(self.hangup.as_mut()) => true,
             };

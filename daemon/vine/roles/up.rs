@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, bail};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, Caller, tokens::TokenRequest};
+use vine_app::{App, Caller, people::tokens::TokenRequest};
 use vine_domain::{
     Repo, Wall, WorkerIsolation,
     repo::{Push, Source},
@@ -78,7 +78,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         guard: vine_domain::Guard::default(),
     };
     // What people have set since is kept.
-    let known = daemon.app.store.repos().await?;
+    let known = daemon.app.tasks.all_repos().await?;
     let repo = match known.into_iter().find(|known| known.name == repo.name) {
         Some(known) => Repo {
             source: repo.source,
@@ -87,13 +87,15 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         },
         None => repo,
     };
-    daemon.app.add_repo(&repo).await?;
+    daemon.app.tasks.add_repo(&repo).await?;
     let admin = daemon
         .app
+        .people
         .caller(&daemon.endpoint.token, TokenKind::User, "shell")
         .await?;
     let login = daemon
         .app
+        .people
         .make_token_for(&admin, &TokenRequest::of(TokenKind::Login))
         .await?;
     // The link is printed once there is something to see behind it.
@@ -193,12 +195,14 @@ impl LocalWorker {
     }
 
     async fn enrol(&self, daemon: &str, state: &Path, name: &str) -> Result<WorkerIdentity> {
-        if WorkerIdentity::load(state)?.is_none() && self.app.worker_named(name).await.is_ok() {
+        if WorkerIdentity::load(state)?.is_none() && self.app.fleet.worker_named(name).await.is_ok()
+        {
             // Its folder is gone, and with it the worker's identity.
-            self.app.remove_worker(&self.admin, name).await?;
+            self.app.fleet.remove_worker(&self.admin, name).await?;
         }
         let code = self
             .app
+            .people
             .make_token_for(&self.admin, &TokenRequest::of(TokenKind::Enrolment))
             .await?;
         enrol(daemon, state, name, 1, Some(code)).await

@@ -99,7 +99,8 @@ impl Stage {
             .talk
             .team
             .app
-            .question(self.open.0)
+            .questions
+            .get(self.open.0)
             .await
             .expect("read")
             .is_open();
@@ -127,7 +128,7 @@ impl Stage {
     }
 
     async fn notes(&self) -> usize {
-        let notes = self.talk.team.app.store.notes_of(self.attempt.task);
+        let notes = self.talk.team.bed.store.notes_of(self.attempt.task);
         notes.await.expect("read").len()
     }
 
@@ -136,7 +137,8 @@ impl Stage {
             self.talk
                 .team
                 .app
-                .question(self.other)
+                .questions
+                .get(self.other)
                 .await
                 .expect("read")
                 .is_open()

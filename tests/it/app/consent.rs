@@ -92,7 +92,7 @@ async fn what_looks_like_a_secret_is_masked_in_rooms_and_allowed_on_the_page_alo
         assert!(!back.buttons.iter().any(allows), "{:?}", back.buttons);
         let app = &talk.team.app;
         assert!(
-            app.question(id).await.expect("read").is_open(),
+            app.questions.get(id).await.expect("read").is_open(),
             "allowed unseen"
         );
 
@@ -104,15 +104,22 @@ async fn what_looks_like_a_secret_is_masked_in_rooms_and_allowed_on_the_page_alo
             via: "matrix".into(),
             ..ann.clone()
         };
-        let seen = async |by: &Caller| app.look_at_question(by, id).await.expect("seen").ask;
+        let seen = async |by: &Caller| {
+            app.questions
+                .look_at_question(by, id)
+                .await
+                .expect("seen")
+                .ask
+        };
         assert_eq!(seen(&ann).await, ask, "who may approve sees all of it");
         assert_eq!(seen(&vic).await, ask.masked());
         assert_eq!(seen(&in_room).await, ask.masked());
-        app.answer(&ann, id, "yes", System.uuid())
+        app.questions
+            .answer(&ann, id, "yes", System.uuid())
             .await
             .expect("allowed");
-        let thread = app.store.thread(attempt.task, 0, 100).await.expect("read");
-        let log = app.store.log_of(attempt.task, 100).await.expect("read");
+        let thread = talk.team.bed.store.thread(attempt.task, 0, 100).await.expect("read");
+        let log = talk.team.bed.store.log_of(attempt.task, 100).await.expect("read");
         let all = format!("{thread:?} {log:?}");
         assert!(!all.contains(secret.as_str()), "{all}");
     }
@@ -123,13 +130,14 @@ async fn with_rules(rules: Vec<DecisionRule>) -> Team {
     settings.rules = DecisionRules(rules);
     let team = Team::with(settings).await;
     let people = &team.app.settings().people.clone();
-    team.app.store.set_people(people).await.expect("set");
+    team.bed.store.set_people(people).await.expect("set");
     team
 }
 
 async fn answers(team: &Team, by: &str, id: QuestionId) -> Result<(), AppError> {
     let by = caller(team, by, "console");
     team.app
+        .questions
         .answer(&by, id, "yes", System.uuid())
         .await
         .map(drop)
@@ -152,7 +160,7 @@ async fn a_repository_says_who_decides_and_whether_that_may_be_who_asked() {
         refused.to_string().contains("requires role `admin`"),
         "{refused}"
     );
-    let audit = team.app.store.audit_lines(10).await.expect("read");
+    let audit = team.bed.store.audit_lines(10).await.expect("read");
     assert!(audit.iter().any(|line| !line.1.allowed), "{audit:?}");
 
     let others = DecisionRule {
@@ -185,7 +193,8 @@ async fn one_press_in_chat_lets_agents_out_to_just_that_host_and_only_operators_
         "xn--pypal-4ve.example",
     ]
     .map(str::to_owned);
-    app.refused_hosts(talk.team.worker, attempt, &hosts)
+    app.fleet
+        .refused_hosts(talk.team.worker, attempt, &hosts)
         .await
         .expect("told");
     let notice = talk
@@ -212,7 +221,11 @@ async fn one_press_in_chat_lets_agents_out_to_just_that_host_and_only_operators_
         "what is no name has none"
     );
     let reached = async || {
-        let repo = app.repo(&Slug::from_text("site")).await.expect("there");
+        let repo = app
+            .tasks
+            .repo(&Slug::from_text("site"))
+            .await
+            .expect("there");
         repo.guard
             .hosts
             .iter()

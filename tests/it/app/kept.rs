@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use vine_app::{App, AppError, Caller};
+use vine_app::{App, AppError, Caller, commands};
 use vine_domain::{
     Ask, QuestionId, Role, Slug,
     chat::{
@@ -53,7 +53,7 @@ fn permission() -> Ask {
 }
 
 async fn trouble(app: &App) -> Option<String> {
-    app.platforms.health().get("matrix")?.trouble.clone()
+    app.rooms.health.health().get("matrix")?.trouble.clone()
 }
 
 async fn in_trouble(app: &App, words: &str) -> String {
@@ -61,7 +61,8 @@ async fn in_trouble(app: &App, words: &str) -> String {
         Duration::from_secs(15),
         "the platform is in trouble",
         || {
-            app.platforms
+            app.rooms
+                .health
                 .health()
                 .get("matrix")
                 .and_then(|health| health.trouble.clone())
@@ -73,7 +74,9 @@ async fn in_trouble(app: &App, words: &str) -> String {
 
 async fn run(app: &App, caller: &Caller, line: &str) -> Result<String, AppError> {
     let command = parse(line, &CommandContext::default()).expect("readable");
-    app.run(caller, command, None).await.map(|reply| reply.text)
+    commands::run(app, caller, command, None)
+        .await
+        .map(|reply| reply.text)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,10 +114,18 @@ async fn words_count_when_a_file_beside_them_never_comes() {
     *talk.chat.unfetched.lock().expect("whole") = true;
     talk.takes(vec![late]).await;
     talk.read("$2").await;
-    assert!(talk.team.app.question(id).await.expect("read").is_open());
+    assert!(
+        talk.team
+            .app
+            .questions
+            .get(id)
+            .await
+            .expect("read")
+            .is_open()
+    );
     talk.team.bed.clock.pass(Duration::from_secs(61));
     talk.team
-        .app
+        .inbox
         .catch_up(Duration::from_secs(10))
         .await
         .expect("read");
@@ -201,7 +212,15 @@ async fn whoever_waits_for_an_answer_alone_gets_it_each_time_and_so_does_whoever
     talk.read("$1").await;
     assert!(talk.was_told("@eve:x1false"), "a stranger, in the room");
     assert!(!talk.was_told("@eve:x2false") && !talk.was_told("@eve:x3false"));
-    assert!(talk.team.app.question(id).await.expect("read").is_open());
+    assert!(
+        talk.team
+            .app
+            .questions
+            .get(id)
+            .await
+            .expect("read")
+            .is_open()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -257,7 +276,15 @@ async fn a_reaction_that_agrees_or_refuses_decides_or_is_answered() {
     )
     .await;
     assert!(talk.told("$1").await.contains("is not an answer to"));
-    assert!(talk.team.app.question(id).await.expect("read").is_open());
+    assert!(
+        talk.team
+            .app
+            .questions
+            .get(id)
+            .await
+            .expect("read")
+            .is_open()
+    );
     for number in 0..4 {
         assert!(!talk.was_told(&format!("$p{number}")), "that was talk");
         assert!(!talk.was_told(&format!("$t{number}")), "it is settled");
@@ -286,11 +313,15 @@ async fn edits_and_deletions_that_come_first_are_kept_for_what_they_change() {
     ])
     .await;
     assert_eq!(talk.answer(id).await, "Ann: Blue");
-    talk.team.app.catch_up(Duration::ZERO).await.expect("read");
+    talk.team
+        .inbox
+        .catch_up(Duration::ZERO)
+        .await
+        .expect("read");
     talk.nothing_due().await;
     let notes = talk
         .team
-        .app
+        .bed
         .store
         .notes_of(attempt.task)
         .await
@@ -327,7 +358,11 @@ async fn edits_and_deletions_that_come_first_are_kept_for_what_they_change() {
             .expect("read")
     );
     talk.team.bed.clock.pass(Duration::from_secs(61));
-    talk.team.app.catch_up(Duration::ZERO).await.expect("read");
+    talk.team
+        .inbox
+        .catch_up(Duration::ZERO)
+        .await
+        .expect("read");
     assert!(
         talk.team
             .bed
@@ -367,7 +402,8 @@ async fn what_is_refused_for_what_it_holds_goes_out_plainer_at_once_and_blocks_n
     *talk.chat.unfit.lock().expect("whole") = 3;
     let third = talk.team.asks(attempt, colour()).await;
     until(Duration::from_secs(10), "it is given up aloud", || {
-        app.platforms
+        app.rooms
+            .health
             .refusal("matrix", "!site")
             .filter(|note| note.contains(&format!("{third} could not be posted")))
     })
@@ -379,7 +415,7 @@ async fn what_is_refused_for_what_it_holds_goes_out_plainer_at_once_and_blocks_n
             .chat
             .shows(|dispatch| dispatch.message.kind == OutboundKind::Question { question: third })
     );
-    assert_eq!(app.platforms.trouble("matrix", &site), None);
+    assert_eq!(app.rooms.health.trouble("matrix", &site), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -428,7 +464,7 @@ async fn a_room_that_moved_is_followed_with_its_open_questions() {
     talk.ear.rooms_changed();
     let again = talk.chat.question(id).await;
     assert_eq!(again.dispatch.room, "!next");
-    let rooms = talk.team.app.store.rooms().await.expect("read");
+    let rooms = talk.team.bed.store.rooms().await.expect("read");
     assert!(rooms.iter().any(|room| room.room == "!next"));
     assert!(rooms.iter().all(|room| room.room != "!site"));
 }
@@ -441,8 +477,8 @@ async fn ok_means_that_a_question_could_be_posted_now() {
     talk.asked().await;
     talk.nothing_due().await;
     assert_eq!(trouble(app).await, None);
-    let checked = || app.platforms.health()["matrix"].checked;
-    assert!(checked().is_some_and(|at| at <= app.clock.now()));
+    let checked = || app.rooms.health.health()["matrix"].checked;
+    assert!(checked().is_some_and(|at| at <= app.now()));
 
     talk.chat
         .shut
@@ -465,7 +501,7 @@ async fn ok_means_that_a_question_could_be_posted_now() {
     talk.chat.shut.lock().expect("whole").clear();
     talk.ear.rooms_changed();
     until(Duration::from_secs(10), "it is well again", || {
-        app.platforms.health()["matrix"]
+        app.rooms.health.health()["matrix"]
             .trouble
             .is_none()
             .then_some(())
@@ -478,11 +514,13 @@ async fn ok_means_that_a_question_could_be_posted_now() {
     *talk.chat.refuses.lock().expect("whole") = None;
     let end = std::time::Instant::now() + Duration::from_secs(10);
     while trouble(app).await.is_some() {
-        app.store
+        talk.team
+            .bed
+            .store
             .retry_room_now("matrix", "!site")
             .await
             .expect("hurried");
-        app.wakes.outbox();
+        app.wakeups().outbox();
         assert!(
             std::time::Instant::now() < end,
             "the first post that comes through ends it"
@@ -586,7 +624,13 @@ async fn nothing_is_decided(ask: Ask, neither: &str) {
             .await;
         assert!(talk.told(&event).await.contains(neither), "{text}");
         assert!(
-            talk.team.app.question(id).await.expect("read").is_open(),
+            talk.team
+                .app
+                .questions
+                .get(id)
+                .await
+                .expect("read")
+                .is_open(),
             "{text}"
         );
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use vine_app::{heartbeat::WorkerHeartbeat, questions::QuestionRequest};
+use vine_app::{fleet::WorkerHeartbeat, questions::QuestionRequest};
 use vine_domain::{
     Failure, FailureKind, MessageId, QuestionId, Role, Slug,
     attempt::Attempt,
@@ -28,11 +28,12 @@ use crate::{
 const HOUR: Duration = Duration::from_secs(3600);
 
 async fn numbers(team: &Team) -> Numbers {
-    Numbers::read(&team.app.metrics().await.expect("read"))
+    Numbers::read(&team.app.reporting.metrics().await.expect("read"))
 }
 
 async fn claim(team: &Team) -> Attempt {
     team.app
+        .fleet
         .claim(
             vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::from_secs(5),
@@ -76,6 +77,7 @@ async fn a_question_is_counted_and_timed_on_its_whole_way() {
     assert_eq!(open.of("vine_worker_slots{state=\"waiting\"}"), 1.0);
 
     team.app
+        .questions
         .answer(
             &person("Ann", Some(Role::Operator)),
             question,
@@ -91,8 +93,15 @@ async fn a_question_is_counted_and_timed_on_its_whole_way() {
         1.0
     );
     team.bed.clock.pass(Duration::from_secs(2));
-    let heard = team.app.question(question).await.expect("read").heard();
+    let heard = team
+        .app
+        .questions
+        .get(question)
+        .await
+        .expect("read")
+        .heard();
     team.app
+        .questions
         .delivered(team.worker, attempt, heard)
         .await
         .expect("delivered");
@@ -151,12 +160,13 @@ async fn a_question_that_was_given_up_and_its_late_answer_are_counted() {
     let team = Team::new().await;
     let (_, question) = team.asked().await;
     team.bed.clock.pass(HOUR * 24 * 8);
-    team.app.ring_alarms().await.expect("rung");
+    team.app.questions.ring_alarms().await.expect("rung");
     assert_eq!(
         numbers(&team).await.of("vine_questions_timed_out_total"),
         1.0
     );
     team.app
+        .questions
         .answer(
             &person("Ann", Some(Role::Operator)),
             question,
@@ -196,6 +206,7 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
     };
     for title in ["One", "Two", "Three", "Four"] {
         team.app
+            .tasks
             .create(&operator, wish(title))
             .await
             .expect("created");
@@ -235,11 +246,13 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
 
     team.bed.clock.pass(Duration::from_secs(20));
     team.app
+        .fleet
         .beat(team.worker, beat(vec![done]))
         .await
         .expect("beaten");
     team.bed.clock.pass(Duration::from_secs(20));
     team.app
+        .fleet
         .complete(team.worker, done, Report::default(), "")
         .await
         .expect("done");
@@ -265,6 +278,7 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
 
     // A write for what is over is refused and counted.
     team.app
+        .fleet
         .log(team.worker, done, &["too late".into()])
         .await
         .expect_err("stale");
@@ -274,7 +288,7 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
         attempt: done,
         failure: failure(),
     };
-    team.app.give_up(done, late).await.expect_err("stale");
+    team.app.fleet.give_up(done, late).await.expect_err("stale");
     assert_eq!(
         numbers(&team)
             .await
@@ -283,12 +297,13 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
     );
 
     // So is a code for workers that is none.
-    let candidate = vine_app::workers::NewWorker {
+    let candidate = vine_app::fleet::NewWorker {
         name: "w-9".into(),
         slots: 1,
         version: "test".into(),
     };
     team.app
+        .fleet
         .enrol(&Token::presented("ave_none".to_owned()), candidate)
         .await
         .expect_err("no such code");
@@ -301,6 +316,7 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
 
     // So is somebody who may not.
     team.app
+        .tasks
         .order(
             &person("Vic", Some(Role::Viewer)),
             done.task,
@@ -319,6 +335,7 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
     let failed = claim(&team).await;
     let over = team
         .app
+        .fleet
         .give_up(
             failed,
             Event::Failed {
@@ -331,6 +348,7 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
     assert!(over.expect("failed"));
     let cancelled = claim(&team).await;
     team.app
+        .tasks
         .order(&operator, cancelled.task, TaskAction::Cancel)
         .await
         .expect("cancelled");
@@ -377,6 +395,7 @@ async fn attempts_that_are_handed_back_or_parked_are_told_apart() {
     team.bed.task().await;
     let attempt = claim(&team).await;
     team.app
+        .fleet
         .give_up(
             attempt,
             Event::Released {
@@ -402,8 +421,13 @@ async fn attempts_that_are_handed_back_or_parked_are_told_apart() {
         ask,
         context: String::new(),
     };
-    team.app.ask(team.worker, asked).await.expect("asked");
     team.app
+        .questions
+        .ask(team.worker, asked)
+        .await
+        .expect("asked");
+    team.app
+        .fleet
         .give_up(
             attempt,
             Event::Parked {
@@ -446,10 +470,12 @@ async fn secrets_are_taken_out_of_all_that_agents_say_and_counted() {
     let asked = numbers(&team).await.of("vine_redactions_total");
     assert!(asked >= 1.0);
     team.app
+        .fleet
         .log(team.worker, attempt, &[format!("key={secret}")])
         .await
         .expect("logged");
     team.app
+        .fleet
         .tell(
             team.worker,
             attempt,
@@ -459,6 +485,7 @@ async fn secrets_are_taken_out_of_all_that_agents_say_and_counted() {
         .await
         .expect("told");
     team.app
+        .questions
         .withdraw(team.worker, question, attempt, "no matter".into())
         .await
         .expect("withdrawn");
@@ -467,6 +494,7 @@ async fn secrets_are_taken_out_of_all_that_agents_say_and_counted() {
         ..Report::default()
     };
     team.app
+        .fleet
         .complete(
             team.worker,
             attempt,
@@ -475,7 +503,7 @@ async fn secrets_are_taken_out_of_all_that_agents_say_and_counted() {
         )
         .await
         .expect("done");
-    let (task, store) = (attempt.task, &team.app.store);
+    let (task, store) = (attempt.task, &team.bed.store);
     let all = [
         format!("{:?}", store.snapshots(&[task]).await.expect("read")),
         format!("{:?}", store.thread(task, 0, 100).await.expect("read")),
@@ -510,12 +538,12 @@ async fn what_a_person_is_to_allow_is_shown_whole_whatever_is_in_it() {
     };
     let (attempt, question) = team.asked_this(ask.clone()).await;
     assert_eq!(
-        team.app.question(question).await.expect("read").ask,
+        team.app.questions.get(question).await.expect("read").ask,
         ask,
         "and the worker holds it against what is done"
     );
     let thread = team
-        .app
+        .bed
         .store
         .thread(attempt.task, 0, 100)
         .await
@@ -534,7 +562,7 @@ async fn doubted(talk: &Talk) -> (Numbers, Attempt, QuestionId) {
     let (team, trouble) = (&talk.team, &talk.chat.trouble);
     talk.ear.health(Ok("@vine:x".into()));
     team.bed.task().await;
-    team.app.wakes.outbox();
+    team.app.wakeups().outbox();
     talk.chat
         .wait("the card is shown", |dispatch| {
             dispatch.message.kind == OutboundKind::Card
@@ -557,7 +585,12 @@ async fn doubted(talk: &Talk) -> (Numbers, Attempt, QuestionId) {
         ask,
         context: String::new(),
     };
-    let question = team.app.ask(team.worker, asked).await.expect("asked");
+    let question = team
+        .app
+        .questions
+        .ask(team.worker, asked)
+        .await
+        .expect("asked");
     until(Duration::from_secs(10), "its post is in doubt", || {
         trouble.lock().expect("whole").is_empty().then_some(())
     })
@@ -646,7 +679,7 @@ async fn a_post_of_which_only_the_platform_tells_is_counted_and_not_made_again()
     let team = &talk.team;
     let (before, attempt, question) = doubted(&talk).await;
     let thread = team
-        .app
+        .bed
         .store
         .thread(attempt.task, 0, 100)
         .await
@@ -672,7 +705,7 @@ async fn a_post_of_which_only_the_platform_tells_is_counted_and_not_made_again()
         .await
         .expect("heard");
     team.bed.clock.pass(Duration::from_secs(2));
-    team.app.wakes.outbox();
+    team.app.wakeups().outbox();
     while numbers(team).await.since(&before, posted) == 0.0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -690,12 +723,20 @@ async fn a_platform_that_answers_no_call_counts_as_a_very_slow_one() {
     let talk = Talk::new(Fake::deaf()).await;
     let slow = "vine_adapter_canary_rtt_seconds{platform=\"matrix\"} 60";
     for _ in 0..500 {
-        if talk.team.app.metrics().await.expect("read").contains(slow) {
+        if talk
+            .team
+            .app
+            .reporting
+            .metrics()
+            .await
+            .expect("read")
+            .contains(slow)
+        {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("{}", talk.team.app.metrics().await.expect("read"));
+    panic!("{}", talk.team.app.reporting.metrics().await.expect("read"));
 }
 
 #[tokio::test]
@@ -716,7 +757,7 @@ async fn what_waits_in_outbox_and_inbox_is_counted_and_timed() {
         left_out: None,
         private: false,
     };
-    assert!(team.app.store.store_event(&said).await.expect("stored"));
+    assert!(team.bed.store.store_event(&said).await.expect("stored"));
     let before = numbers(&team).await;
     let message = Outbound::new(
         MessageId(System.uuid()),
@@ -724,7 +765,7 @@ async fn what_waits_in_outbox_and_inbox_is_counted_and_timed() {
         OutboundKind::Notice,
         "words",
     );
-    team.app
+    team.bed
         .store
         .enqueue_message(&message)
         .await

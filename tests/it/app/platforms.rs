@@ -10,7 +10,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use vine_app::{Settings, platforms};
+use vine_app::{
+    Settings,
+    adapters::{self, AdapterEvents},
+};
 use vine_domain::{
     Ask, Clock, ConfiguredPerson, MessageId, QuestionId, Role, Slug, Timestamp, User, UserId,
     attempt::Attempt,
@@ -250,7 +253,7 @@ impl Fake {
 pub struct Talk {
     pub team: Team,
     pub chat: Arc<Fake>,
-    pub ear: Arc<platforms::AdapterEvents>,
+    pub ear: Arc<AdapterEvents>,
 }
 
 fn grant(name: &str, role: Role) -> ConfiguredPerson {
@@ -285,7 +288,7 @@ pub async fn team() -> Team {
     let mut settings = Settings::at("http://vine");
     settings.people = vec![grant("Ann", Role::Operator), grant("Vic", Role::Viewer)];
     let team = Team::with(settings).await;
-    team.app
+    team.bed
         .store
         .set_people(&team.app.settings().people)
         .await
@@ -302,14 +305,15 @@ impl Talk {
     pub fn begin(team: Team, chat: Fake) -> Self {
         let (chat, ear) = (
             Arc::new(chat),
-            platforms::AdapterEvents::new(team.app.clone(), "matrix"),
+            AdapterEvents::new(team.app.clone(), "matrix"),
         );
-        tokio::spawn(platforms::run(
+        tokio::spawn(adapters::run(
             team.app.clone(),
+            team.app.stop().clone(),
             chat.clone(),
             std::future::pending,
         ));
-        tokio::spawn(vine_app::inbound::run(team.app.clone()));
+        tokio::spawn(vine_app::inbox::run(team.inbox.clone()));
         Self { team, chat, ear }
     }
 
@@ -430,7 +434,7 @@ impl Talk {
         for _ in 0..500 {
             if self
                 .team
-                .app
+                .bed
                 .store
                 .due("matrix", 1)
                 .await
@@ -448,7 +452,7 @@ impl Talk {
         for _ in 0..500 {
             if self
                 .team
-                .app
+                .bed
                 .store
                 .notes_of(attempt.task)
                 .await
@@ -465,7 +469,15 @@ impl Talk {
 
     pub async fn answer(&self, id: QuestionId) -> String {
         for _ in 0..500 {
-            if let Some(answer) = self.team.app.question(id).await.expect("read").answer() {
+            if let Some(answer) = self
+                .team
+                .app
+                .questions
+                .get(id)
+                .await
+                .expect("read")
+                .answer()
+            {
                 return format!("{}: {}", answer.name, answer.decision.headline());
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -584,7 +596,15 @@ async fn talk_that_is_not_for_us_is_left_alone_and_strangers_are_refused_once() 
             .text
             .contains("Vic is not allowed to do this here; `answer`")
     );
-    assert!(talk.team.app.question(id).await.expect("read").is_open());
+    assert!(
+        talk.team
+            .app
+            .questions
+            .get(id)
+            .await
+            .expect("read")
+            .is_open()
+    );
     let told = talk.chat.aside("$2").await.dispatch.message.text;
     assert!(told.contains("👍 is not an answer to"), "{told}");
     assert_eq!(talk.chat.asides(), 3);
@@ -656,7 +676,7 @@ async fn commands_are_understood_in_rooms_and_threads_and_only_the_author_change
     for _ in 0..500 {
         let notes = talk
             .team
-            .app
+            .bed
             .store
             .notes_of(attempt.task)
             .await
@@ -706,9 +726,14 @@ async fn a_room_that_takes_nothing_for_an_hour_holds_up_no_other() {
             OutboundKind::Notice,
             repo,
         );
-        app.store.enqueue_message(&message).await.expect("stored");
+        talk.team
+            .bed
+            .store
+            .enqueue_message(&message)
+            .await
+            .expect("stored");
     }
-    app.wakes.outbox();
+    app.wakeups().outbox();
     talk.chat
         .wait("the other room has its words", |dispatch| {
             dispatch.room == "!shop"
@@ -734,8 +759,13 @@ async fn what_is_tried_again_is_tried_when_its_time_has_come_and_not_at_the_next
         OutboundKind::Notice,
         "shop",
     );
-    app.store.enqueue_message(&message).await.expect("stored");
-    app.wakes.outbox();
+    talk.team
+        .bed
+        .store
+        .enqueue_message(&message)
+        .await
+        .expect("stored");
+    app.wakeups().outbox();
     let began = std::time::Instant::now();
     until(Duration::from_secs(10), "it failed once", || {
         talk.chat
@@ -777,10 +807,15 @@ async fn what_cannot_be_posted_is_named_at_its_room_until_something_can_be() {
         OutboundKind::Notice,
         "shop",
     );
-    app.store.enqueue_message(&message).await.expect("stored");
-    app.wakes.outbox();
+    talk.team
+        .bed
+        .store
+        .enqueue_message(&message)
+        .await
+        .expect("stored");
+    app.wakeups().outbox();
     let named = until(Duration::from_secs(10), "the trouble is named", || {
-        app.platforms.unposted("matrix", "!shop")
+        app.rooms.health.unposted("matrix", "!shop")
     })
     .await;
     assert_eq!(named, "we are muted there");
@@ -789,7 +824,8 @@ async fn what_cannot_be_posted_is_named_at_its_room_until_something_can_be() {
         .wait("it is there", |dispatch| dispatch.room == "!shop")
         .await;
     until(Duration::from_secs(10), "the trouble is over", || {
-        app.platforms
+        app.rooms
+            .health
             .unposted("matrix", "!shop")
             .is_none()
             .then_some(())
@@ -816,13 +852,13 @@ async fn what_one_person_was_to_be_told_is_given_up_when_it_can_be_told_nowhere(
         })
         .await;
         talk.team.bed.clock.pass(Duration::from_secs(300));
-        talk.team.app.wakes.outbox();
+        talk.team.app.wakeups().outbox();
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(left(), 2, "and not again");
     assert_eq!(
         talk.team
-            .app
+            .bed
             .store
             .due("matrix", 10)
             .await
@@ -909,7 +945,7 @@ async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_b
         ["site", "shop"].iter().find_map(|repo| {
             Some((
                 Slug::from_text(repo),
-                app.platforms.trouble("matrix", &Slug::from_text(repo))?,
+                app.rooms.health.trouble("matrix", &Slug::from_text(repo))?,
             ))
         })
     });
@@ -928,18 +964,21 @@ async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_b
 
     let ann = crate::app::races::person("Ann", Some(Role::Operator));
     let refused = app
+        .rooms
         .adopt_room(&ann, &repo, "matrix", "#nowhere:x")
         .await
         .expect_err("no room");
     assert!(refused.to_string().contains("there is no room"));
     assert_eq!(
-        app.adopt_room(&ann, &repo, "matrix", "!theirs")
+        app.rooms
+            .adopt_room(&ann, &repo, "matrix", "!theirs")
             .await
             .expect("adopted"),
         "!theirs"
     );
     until(Duration::from_secs(10), "the trouble is over", || {
-        app.platforms
+        app.rooms
+            .health
             .trouble("matrix", &repo)
             .is_none()
             .then_some(())
@@ -951,11 +990,13 @@ async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_b
         "site"
     });
     let taken = app
+        .rooms
         .adopt_room(&ann, &other, "matrix", "!theirs")
         .await
         .expect_err("one room, one repository");
     assert!(taken.to_string().contains(repo.as_str()), "{taken}");
     let denied = app
+        .rooms
         .adopt_room(
             &crate::app::races::person("Ben", Some(Role::Answerer)),
             &repo,
@@ -982,6 +1023,7 @@ async fn a_call_for_a_role_calls_everybody_who_has_it_or_a_higher_one() {
         };
         talk.team
             .app
+            .rooms
             .mentions(&dispatch)
             .into_iter()
             .map(|mention| mention.subject)

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
 use vine_app::{
-    App, AppError, Caller, Settings, heartbeat::WorkerHeartbeat, questions::QuestionRequest,
+    App, AppError, Caller, Inbox, Settings, fleet::WorkerHeartbeat, questions::QuestionRequest,
 };
 use vine_domain::{
     Ask, Lane, Role, User, UserId, WorkerId,
@@ -21,6 +21,7 @@ use crate::{harness::usual_or_long, store::contract::Bed};
 /// Use cases over a store of their own, with one worker.
 pub struct Team {
     pub app: App,
+    pub inbox: Inbox,
     pub bed: Bed,
     pub worker: WorkerId,
 }
@@ -41,7 +42,12 @@ impl Team {
         );
         tokio::spawn(dispatcher.run());
         let worker = bed.worker("w").await;
-        Self { app, bed, worker }
+        Self {
+            inbox: Inbox::new(app.clone()),
+            app,
+            bed,
+            worker,
+        }
     }
 
     /// A task that was claimed and asks one question.
@@ -60,6 +66,7 @@ impl Team {
     pub async fn claimed(&self, repo: &str) -> Attempt {
         self.bed.task_in(repo, Lane::Default).await;
         self.app
+            .fleet
             .claim(
                 vine_domain::schedule::ClaimRequest::of(self.worker, 1),
                 Duration::from_secs(5),
@@ -81,11 +88,16 @@ impl Team {
         };
         let id = self
             .app
+            .questions
             .ask(self.worker, asked.clone())
             .await
             .expect("asked");
         assert_eq!(
-            self.app.ask(self.worker, asked).await.expect("asked"),
+            self.app
+                .questions
+                .ask(self.worker, asked)
+                .await
+                .expect("asked"),
             id,
             "asking twice is asking once"
         );
@@ -128,13 +140,14 @@ async fn of_two_people_answering_at_once_exactly_one_wins_and_the_other_is_told(
             let (app, start) = (team.app.clone(), Arc::clone(&start));
             tokio::spawn(async move {
                 start.wait().await;
-                app.answer(
-                    &person(name, Some(Role::Answerer)),
-                    question,
-                    &format!("{name} says"),
-                    System.uuid(),
-                )
-                .await
+                app.questions
+                    .answer(
+                        &person(name, Some(Role::Answerer)),
+                        question,
+                        &format!("{name} says"),
+                        System.uuid(),
+                    )
+                    .await
             })
         });
         let mut won = Vec::new();
@@ -159,12 +172,20 @@ async fn of_two_people_answering_at_once_exactly_one_wins_and_the_other_is_told(
             .filter(|message| message.kind == "reply")
             .count();
         assert_eq!(replies, 2, "the second words are kept");
-        let heard = team.app.question(question).await.expect("read").heard();
+        let heard = team
+            .app
+            .questions
+            .get(question)
+            .await
+            .expect("read")
+            .heard();
         team.app
+            .questions
             .delivered(team.worker, attempt, heard)
             .await
             .expect("delivered");
         team.app
+            .fleet
             .complete(
                 team.worker,
                 attempt,
@@ -191,6 +212,7 @@ async fn people_without_the_role_change_nothing_and_the_audit_knows() {
     ] {
         let answer = team
             .app
+            .questions
             .answer(&caller, question, "me!", System.uuid())
             .await;
         // Whoever sees nothing of it hears that it is not there.
@@ -199,6 +221,7 @@ async fn people_without_the_role_change_nothing_and_the_audit_knows() {
         assert!(answer.as_ref().is_err_and(refused), "{answer:?}");
         let cancel = team
             .app
+            .tasks
             .order(
                 &caller,
                 attempt.task,
@@ -207,7 +230,14 @@ async fn people_without_the_role_change_nothing_and_the_audit_knows() {
             .await;
         assert!(cancel.as_ref().is_err_and(refused), "{cancel:?}");
     }
-    assert!(team.app.question(question).await.expect("read").is_open());
+    assert!(
+        team.app
+            .questions
+            .get(question)
+            .await
+            .expect("read")
+            .is_open()
+    );
     let lines = team.bed.store.audit_lines(100).await.expect("read");
     assert_eq!(
         lines.iter().filter(|(_, entry)| !entry.allowed).count(),
@@ -237,7 +267,7 @@ async fn a_beat_that_waits_in_vain_looks_once_and_one_that_is_woken_looks_again(
         standing: None,
         wait: Duration::from_millis(200),
     };
-    let beats = || team.app.beat(team.worker, beat.clone());
+    let beats = || team.app.fleet.beat(team.worker, beat.clone());
     assert!(
         beats().await.expect("beaten").is_empty(),
         "the first one is news and is noted"
@@ -248,7 +278,7 @@ async fn a_beat_that_waits_in_vain_looks_once_and_one_that_is_woken_looks_again(
     assert_eq!(in_vain, 2, "who it is, and what it holds");
     let wake = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        team.app.wakes.worker(team.worker);
+        team.app.wakeups().worker(team.worker);
     };
     let (beaten, ()) = tokio::join!(beats(), wake);
     assert!(beaten.expect("beaten").is_empty());
@@ -261,11 +291,12 @@ async fn a_waiting_claim_is_handed_its_order_at_once_unless_its_caller_hung_up()
     let claim = || {
         let (app, worker) = (team.app.clone(), team.worker);
         tokio::spawn(async move {
-            app.claim(
-                vine_domain::schedule::ClaimRequest::of(worker, 1),
-                Duration::from_secs(30),
-            )
-            .await
+            app.fleet
+                .claim(
+                    vine_domain::schedule::ClaimRequest::of(worker, 1),
+                    Duration::from_secs(30),
+                )
+                .await
         })
     };
     let hung_up = claim();
@@ -274,7 +305,7 @@ async fn a_waiting_claim_is_handed_its_order_at_once_unless_its_caller_hung_up()
     let waiting = claim();
     tokio::time::sleep(Duration::from_millis(50)).await;
     let task = team.bed.task().await;
-    team.app.wakes.work();
+    team.app.wakeups().work();
     let claimed = tokio::time::timeout(Duration::from_secs(2), waiting)
         .await
         .expect("handed over")
@@ -293,11 +324,12 @@ async fn claims_of_one_worker_that_wait_together_get_no_more_than_each_asked_for
         .map(|_| {
             let (app, worker) = (team.app.clone(), team.worker);
             tokio::spawn(async move {
-                app.claim(
-                    vine_domain::schedule::ClaimRequest::of(worker, 1),
-                    Duration::from_secs(10),
-                )
-                .await
+                app.fleet
+                    .claim(
+                        vine_domain::schedule::ClaimRequest::of(worker, 1),
+                        Duration::from_secs(10),
+                    )
+                    .await
             })
         })
         .collect();
@@ -307,7 +339,7 @@ async fn claims_of_one_worker_that_wait_together_get_no_more_than_each_asked_for
         team.bed.task().await,
         team.bed.task().await,
     ];
-    team.app.wakes.work();
+    team.app.wakeups().work();
     let mut given = Vec::new();
     for claim in claims {
         let claimed = claim.await.expect("ran").expect("claimed");
@@ -350,10 +382,10 @@ async fn a_burst_of_messages_answers_with_the_first_and_keeps_the_rest_as_notes_
         private: false,
     };
     for number in [1, 2, 3, 2, 1] {
-        let heard = team.app.hear(said(number)).await.expect("stored");
+        let heard = team.inbox.hear(said(number)).await.expect("stored");
         assert!(heard.is_none_or(|reply| reply.is_ok()), "{number}");
     }
-    let answered = team.app.question(question).await.expect("read");
+    let answered = team.app.questions.get(question).await.expect("read");
     assert_eq!(
         answered.answer().map(|answer| answer.decision.headline()),
         Some("words 1".into())

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use vine_app::{AppError, Caller, Settings, clarify, platforms};
+use vine_app::{AppError, Caller, Settings, adapters::AdapterEvents, clarify};
 use vine_domain::{
     Ask, Clock, ConfiguredPerson, Question, QuestionId, Role, Slug, Timestamp, User, UserId,
     attempt::Attempt,
@@ -116,7 +116,7 @@ struct Said {
 struct Race<'a> {
     team: &'a Team,
     platform: &'static str,
-    ear: &'a platforms::AdapterEvents,
+    ear: &'a AdapterEvents,
     attempt: Attempt,
     root: String,
     seed: u64,
@@ -226,12 +226,16 @@ impl Race<'_> {
                 ..InboundBatch::default()
             };
             self.ear.ingest(batch).await.expect("stored");
-            self.team.app.catch_up(Duration::ZERO).await.expect("read");
+            self.team
+                .inbox
+                .catch_up(Duration::ZERO)
+                .await
+                .expect("read");
             self.post().await;
             return;
         }
         for event in events {
-            match self.team.app.hear(event.clone()).await.expect("heard") {
+            match self.team.inbox.hear(event.clone()).await.expect("heard") {
                 Some(Err(AppError::Unclear(asked))) => {
                     self.asked_back.push(event.event.clone());
                     self.told.insert(event.event.clone(), asked.text);
@@ -243,7 +247,7 @@ impl Race<'_> {
     }
 
     async fn question(&self, id: QuestionId) -> Question {
-        self.team.app.question(id).await.expect("read")
+        self.team.app.questions.get(id).await.expect("read")
     }
 
     /// Since when a question is settled, by the thread.
@@ -405,9 +409,9 @@ fn people() -> Settings {
     settings
 }
 
-async fn stage(platform: &'static str) -> (Team, std::sync::Arc<platforms::AdapterEvents>) {
+async fn stage(platform: &'static str) -> (Team, std::sync::Arc<AdapterEvents>) {
     let team = Team::with(people()).await;
-    team.app
+    team.bed
         .store
         .set_people(&team.app.settings().people)
         .await
@@ -421,11 +425,11 @@ async fn stage(platform: &'static str) -> (Team, std::sync::Arc<platforms::Adapt
             .await
             .expect("bound");
     }
-    let ear = platforms::AdapterEvents::new(team.app.clone(), platform);
+    let ear = AdapterEvents::new(team.app.clone(), platform);
     (team, ear)
 }
 
-async fn race(team: &Team, platform: &'static str, ear: &platforms::AdapterEvents, seed: u64) {
+async fn race(team: &Team, platform: &'static str, ear: &AdapterEvents, seed: u64) {
     let mut dice = Dice(seed);
     let attempt = team.claimed("site").await;
     let root = format!("root-{}", attempt.task);
@@ -515,7 +519,7 @@ async fn page_presses(race: &mut Race<'_>) {
     for said in race.said.clone() {
         if race.asked_back.contains(&said.event.event) {
             let says = format!("{} {}", said.meant, said.event.text);
-            let _second = race.team.app.mean(&race.caller(said.by), &says).await;
+            let _second = race.team.inbox.mean(&race.caller(said.by), &says).await;
         }
     }
 }

@@ -35,12 +35,12 @@ async fn words_that_were_said_before_a_question_was_shown_are_a_note_and_not_its
     .await;
     talk.noted(attempt, "mind the dog").await;
     assert!(
-        app.question(second).await.expect("read").is_open(),
+        app.questions.get(second).await.expect("read").is_open(),
         "nobody has seen it yet"
     );
     *talk.chat.busy.lock().expect("whole") = None;
     talk.team.bed.clock.pass(Duration::from_secs(3600));
-    app.wakes.outbox();
+    app.wakeups().outbox();
     talk.chat.question(second).await;
     talk.says(
         "$3",
@@ -79,7 +79,7 @@ async fn words_wait_while_a_question_may_stand_there_in_part() {
     talk.read("$3").await;
     assert!(
         talk.team
-            .app
+            .bed
             .store
             .notes_of(attempt.task)
             .await
@@ -89,7 +89,7 @@ async fn words_wait_while_a_question_may_stand_there_in_part() {
     );
     talk.team.bed.clock.pass(Duration::from_secs(3600));
     *talk.chat.busy.lock().expect("whole") = None;
-    talk.team.app.wakes.outbox();
+    talk.team.app.wakeups().outbox();
     assert_eq!(talk.answer(second).await, "Ann: approved");
 }
 
@@ -141,11 +141,17 @@ async fn words_wait_a_minute_while_it_is_unknown_whether_a_question_was_posted_a
     }
     talk.read("$2").await;
     assert!(
-        talk.team.app.question(id).await.expect("read").is_open(),
+        talk.team
+            .app
+            .questions
+            .get(id)
+            .await
+            .expect("read")
+            .is_open(),
         "what can be understood is not held up by what cannot"
     );
     talk.team.bed.clock.pass(Duration::from_secs(60));
-    talk.team.app.wakes.inbox();
+    talk.team.app.wakeups().inbox();
     assert_eq!(talk.answer(id).await, "Ann: Red");
     assert!(
         talk.chat.shown.lock().expect("whole").is_empty(),
@@ -192,7 +198,7 @@ async fn away(known: bool) {
     talk.ear.health(Ok("vine".into()));
     talk.chat.question(second).await;
     talk.noted(attempt, "mind the dog").await;
-    assert!(app.question(second).await.expect("read").is_open());
+    assert!(app.questions.get(second).await.expect("read").is_open());
     talk.ear
         .ingest(InboundBatch {
             events: vec![talk.words("$3", &root, "Blue", InboundKind::Said)],
@@ -225,7 +231,7 @@ async fn words_under_a_post_that_is_not_acknowledged_yet_are_heard_when_it_is() 
     let talk = Talk::new(Fake::default()).await;
     let (attempt, first, shown) = talk.asked().await;
     let root = shown.dispatch.thread.expect("a thread");
-    let (store, clock) = (&talk.team.app.store, &talk.team.bed.clock);
+    let (store, clock) = (&talk.team.bed.store, &talk.team.bed.clock);
     talk.nothing_due().await;
     talk.chat.slow.store(true, Ordering::SeqCst);
     let second = talk.team.asks(attempt, which()).await;
@@ -281,7 +287,7 @@ async fn in_a_room_an_id_answers_a_question_of_its_repository_and_other_talk_is_
             .await;
     }
     talk.read("$read").await;
-    assert!(app.question(other).await.expect("read").is_open());
+    assert!(app.questions.get(other).await.expect("read").is_open());
     assert!(!talk.chat.shows(|shown| {
         matches!(&shown.message.place, vine_domain::chat::MessagePlace::Aside(aside) if aside.to.starts_with("$talk"))
     }));
@@ -308,7 +314,15 @@ async fn a_button_pressed_before_its_platform_told_us_where_it_stands_is_the_ans
     )
     .await;
     talk.read("$2").await;
-    assert!(talk.team.app.question(id).await.expect("read").is_open());
+    assert!(
+        talk.team
+            .app
+            .questions
+            .get(id)
+            .await
+            .expect("read")
+            .is_open()
+    );
     talk.chat.slow.store(false, Ordering::SeqCst);
     assert_eq!(talk.answer(id).await, "Ann: Red");
     assert_eq!(

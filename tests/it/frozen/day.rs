@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use vine_app::{App, Caller, CommandContext, Settings, parse, questions::QuestionRequest, sweep};
+use vine_app::{
+    App, Caller, CommandContext, Settings, commands, parse, questions::QuestionRequest, sweep,
+};
 use vine_domain::{
     Ask, ConfiguredPerson, DeliveredOutcome, QuestionId, Role, SessionId, TaskId, User, UserId,
     attempt::{Attempt, Usage},
@@ -48,7 +50,7 @@ impl Day {
         ];
         let team = Team::with(settings).await;
         let people = &team.app.settings().people.clone();
-        team.app.store.set_people(people).await.expect("set");
+        team.bed.store.set_people(people).await.expect("set");
         let ann = Caller {
             user: Some(people[0].user.clone()),
             via: platform.into(),
@@ -67,9 +69,9 @@ impl Day {
     /// Waits until the adapter has found or made the room of each repository.
     pub async fn has_rooms(&self) {
         for _ in 0..1500 {
-            let rooms = self.app().store.rooms().await.expect("read");
+            let rooms = self.team.bed.store.rooms().await.expect("read");
             let ours = rooms.iter().filter(|one| one.platform == self.platform);
-            let health = self.app().platforms.health();
+            let health = self.app().rooms.health.health();
             let is_well = health
                 .get(self.platform)
                 .is_some_and(|one| one.trouble.is_none());
@@ -84,10 +86,17 @@ impl Day {
     /// Waits until all that is due was posted.
     pub async fn mark_posted(&self) {
         for _ in 0..1500 {
-            let due = self.app().store.due(self.platform, 1).await.expect("read");
+            let due = self
+                .team
+                .bed
+                .store
+                .due(self.platform, 1)
+                .await
+                .expect("read");
             if due.is_empty() {
                 let later = self
-                    .app()
+                    .team
+                    .bed
                     .store
                     .next_due_in(self.platform)
                     .await
@@ -108,8 +117,7 @@ impl Day {
     /// A command of Ann's.
     pub async fn orders(&self, line: &str) -> String {
         let command = parse(line, &CommandContext::default()).expect("a command");
-        self.app()
-            .run(&self.ann, command, None)
+        commands::run(self.app(), &self.ann, command, None)
             .await
             .expect("done")
             .text
@@ -131,7 +139,7 @@ impl Day {
 
     /// The worker takes the one task that is queued.
     pub async fn claimed(&self) -> Attempt {
-        let claim = self.app().claim(
+        let claim = self.app().fleet.claim(
             vine_domain::schedule::ClaimRequest::of(self.team.worker, 1),
             Duration::from_secs(5),
         );
@@ -156,6 +164,7 @@ impl Day {
         };
         let id = self
             .app()
+            .questions
             .ask(self.team.worker, asked)
             .await
             .expect("asked");
@@ -165,21 +174,27 @@ impl Day {
 
     /// Ann's words decide, and the agent hears of it.
     pub async fn answers(&self, question: QuestionId, words: &str) {
-        let answer = self.app().answer(&self.ann, question, words, System.uuid());
+        let answer = self
+            .app()
+            .questions
+            .answer(&self.ann, question, words, System.uuid());
         let answered = answer.await.expect("answered");
         let heard = answered.heard();
         self.heard(answered.attempt, heard).await;
     }
 
     async fn heard(&self, attempt: Attempt, heard: DeliveredOutcome) {
-        let told = self.app().delivered(self.team.worker, attempt, heard);
+        let told = self
+            .app()
+            .questions
+            .delivered(self.team.worker, attempt, heard);
         told.await.expect("delivered");
         self.mark_posted().await;
     }
 
     pub async fn completes(&self, attempt: Attempt, report: Report) {
         let patch = report.commit.as_ref().map_or("", |_| PATCH);
-        let task = self.app().store.task(attempt.task).await.expect("read");
+        let task = self.team.bed.store.task(attempt.task).await.expect("read");
         let branch = task.map(|task| task.branch);
         let report = Report {
             branch: report.commit.as_ref().and(branch),
@@ -187,13 +202,18 @@ impl Day {
         };
         let done = self
             .app()
+            .fleet
             .complete(self.team.worker, attempt, report, patch);
         done.await.expect("completed");
         self.mark_posted().await;
     }
 
     async fn ends(&self, attempt: Attempt, event: Event) {
-        self.app().give_up(attempt, event).await.expect("ended");
+        self.app()
+            .fleet
+            .give_up(attempt, event)
+            .await
+            .expect("ended");
         self.mark_posted().await;
     }
 
@@ -208,7 +228,7 @@ impl Day {
         let attempt = self.claimed().await;
         self.in_session(attempt, 1).await;
         let words = ["Looking at the garden".to_owned()];
-        let logged = self.app().log(self.team.worker, attempt, &words);
+        let logged = self.app().fleet.log(self.team.worker, attempt, &words);
         logged.await.expect("logged");
         let context = "The garden has no hedge yet.\nTwo plants grow well here.";
         let question = self.asks_after(attempt, plants(), context).await;
@@ -222,9 +242,9 @@ impl Day {
         let id = SessionId(uuid::Uuid::from_u128(number));
         let folder = format!("/srv/worktrees/{}", attempt.task);
         let (by, agent) = (self.team.worker, "claude 2.1.330".to_owned());
-        let mapped = self.app().map_session(by, attempt, id, folder, agent);
+        let mapped = self.app().fleet.map_session(by, attempt, id, folder, agent);
         mapped.await.expect("mapped");
-        let beat = self.app().session_beat(by, attempt, id, Some(12));
+        let beat = self.app().fleet.session_beat(by, attempt, id, Some(12));
         beat.await.expect("heard");
     }
 
@@ -267,6 +287,7 @@ impl Day {
         let why = "the agent withdrew it".into();
         let withdrawn = self
             .app()
+            .questions
             .withdraw(self.team.worker, question, attempt, why);
         withdrawn.await.expect("withdrawn");
         self.mark_posted().await;
@@ -288,10 +309,10 @@ impl Day {
         let question = self.asks(attempt, plants()).await;
         for minutes in [30, 210, 7 * 24 * 60] {
             self.pass(Duration::from_secs(minutes * 60));
-            self.app().ring_alarms().await.expect("rung");
+            self.app().questions.ring_alarms().await.expect("rung");
             self.mark_posted().await;
         }
-        let told = self.app().question(question).await.expect("read");
+        let told = self.app().questions.get(question).await.expect("read");
         self.heard(attempt, told.heard()).await;
         self.answers_late(question).await;
         self.cancels(task).await;
@@ -301,6 +322,7 @@ impl Day {
     async fn answers_late(&self, question: QuestionId) {
         let answer = self
             .app()
+            .questions
             .answer(&self.ann, question, "Hornbeam", System.uuid());
         answer.await.expect("answered");
         self.mark_posted().await;
@@ -314,6 +336,7 @@ impl Day {
             let lines = ["The session is gone; starting afresh.".to_owned()];
             let by = self.team.worker;
             self.app()
+                .fleet
                 .tell(by, attempt, &lines, false)
                 .await
                 .expect("told");
@@ -401,16 +424,23 @@ impl Day {
     /// Half an hour later one message stands for the reminders of a room with many open questions.
     pub async fn digest(&self) {
         self.pass(Duration::from_secs(1800));
-        self.app().ring_alarms().await.expect("rung");
+        self.app().questions.ring_alarms().await.expect("rung");
         self.mark_posted().await;
     }
 
     /// The worker's agent takes up the notes of a task.
     pub async fn takes_notes(&self, attempt: Attempt) {
-        let notes = self.app().store.notes_of(attempt.task).await.expect("read");
+        let notes = self
+            .team
+            .bed
+            .store
+            .notes_of(attempt.task)
+            .await
+            .expect("read");
         for note in notes {
             let told = self
                 .app()
+                .questions
                 .note_delivered(self.team.worker, note.key, attempt);
             told.await.expect("delivered");
         }
@@ -419,7 +449,7 @@ impl Day {
 
     /// Waits until an event of the platform was dealt with, and its outcome was posted.
     pub async fn read(&self, event: &str) {
-        let store = &self.app().store;
+        let store = &self.team.bed.store;
         for _ in 0..1500 {
             if let Some(event) = store.event(self.platform, event).await.expect("read")
                 && store.is_processed(&event).await.expect("read")
@@ -454,7 +484,13 @@ impl Day {
         self.answers(first, "1").await;
         says(Who::Ann, Where::Thread(task), "perhaps").await;
         says(Who::Ann, Where::Thread(task), "yes").await;
-        let heard = self.app().question(second).await.expect("read").heard();
+        let heard = self
+            .app()
+            .questions
+            .get(second)
+            .await
+            .expect("read")
+            .heard();
         self.heard(attempt, heard).await;
         says(Who::Ann, Where::Thread(task), "!vine task show").await;
         says(Who::Ann, Where::Thread(task), "!vine task shwo").await;

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use vine_app::platforms;
+use vine_app::adapters::{self, AdapterEvents};
 use vine_discord::{Discord, DiscordSettings};
 use vine_domain::TaskId;
 use vine_doubles::discord::{
@@ -45,13 +45,16 @@ impl Scene {
         let app = day.app().clone();
         let (chat, ear) = (
             Discord::new(settings),
-            platforms::AdapterEvents::new(app.clone(), "discord"),
+            AdapterEvents::new(app.clone(), "discord"),
         );
         let listens = chat.clone();
-        tokio::spawn(platforms::run(app.clone(), chat, move || {
-            listens.clone().run(ear.clone())
-        }));
-        tokio::spawn(vine_app::inbound::run(app));
+        tokio::spawn(adapters::run(
+            app.clone(),
+            app.stop().clone(),
+            chat,
+            move || listens.clone().run(ear.clone()),
+        ));
+        tokio::spawn(vine_app::inbox::run(day.team.inbox.clone()));
         let ready = |state: &Value| {
             room(state, "vine-site")
                 .zip(room(state, "vine-shop"))

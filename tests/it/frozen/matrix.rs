@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use vine_app::platforms;
+use vine_app::adapters::{self, AdapterEvents};
 use vine_domain::{TaskId, clock::System};
 use vine_matrix::{Matrix, MatrixSettings};
 
@@ -47,15 +47,20 @@ impl Scene {
         let app = day.app().clone();
         let (chat, ear) = (
             Matrix::new(settings),
-            platforms::AdapterEvents::new(app.clone(), "matrix"),
+            AdapterEvents::new(app.clone(), "matrix"),
         );
         let listens = chat.clone();
-        tokio::spawn(platforms::run(app.clone(), chat, move || {
-            listens
-                .clone()
-                .run(ear.clone(), std::sync::Arc::new(System))
-        }));
-        tokio::spawn(vine_app::inbound::run(app));
+        tokio::spawn(adapters::run(
+            app.clone(),
+            app.stop().clone(),
+            chat,
+            move || {
+                listens
+                    .clone()
+                    .run(ear.clone(), std::sync::Arc::new(System))
+            },
+        ));
+        tokio::spawn(vine_app::inbox::run(day.team.inbox.clone()));
         let room = ann.join("#vine-site:vine.test").await;
         let shop = ann.join("#vine-shop:vine.test").await;
         vic.join("#vine-site:vine.test").await;

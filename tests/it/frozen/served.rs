@@ -53,12 +53,19 @@ impl Served {
         tokio::spawn(vine_http::serve(
             listener,
             day.app().clone(),
+            day.team.inbox.clone(),
             front,
             closing.clone(),
         ));
-        let owner = day.app().first_admin("root").await.expect("an admin");
+        let owner = day
+            .app()
+            .people
+            .first_admin("root")
+            .await
+            .expect("an admin");
         let admin = day
             .app()
+            .people
             .make_token(TokenKind::User, owner.0)
             .await
             .expect("a token");
@@ -77,7 +84,11 @@ impl Served {
     /// A token of the day's worker.
     pub async fn worker(&self) -> (WorkerId, Token) {
         let worker = self.day.team.worker;
-        let token = self.day.app().make_token(TokenKind::Worker, worker.0);
+        let token = self
+            .day
+            .app()
+            .people
+            .make_token(TokenKind::Worker, worker.0);
         (worker, token.await.expect("a token"))
     }
 
@@ -130,10 +141,17 @@ impl Served {
 
     /// A browser of the admin.
     pub async fn browser(&self) -> Browser {
-        let owner = self.day.app().first_admin("root").await.expect("an admin");
+        let owner = self
+            .day
+            .app()
+            .people
+            .first_admin("root")
+            .await
+            .expect("an admin");
         let code = self
             .day
             .app()
+            .people
             .make_token(TokenKind::Login, owner.0)
             .await
             .expect("a code");

@@ -23,7 +23,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 async fn pass(team: &Team, span: Duration) {
     for _ in 0..span.as_secs() / 60 {
         team.bed.clock.pass(Duration::from_secs(60));
-        team.app.ring_alarms().await.expect("rung");
+        team.app.questions.ring_alarms().await.expect("rung");
     }
 }
 
@@ -74,7 +74,7 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
             .contains("You can still answer"),
         "{heard:#?}"
     );
-    let asked = team.app.question(question).await.expect("read");
+    let asked = team.app.questions.get(question).await.expect("read");
     assert_eq!(
         (asked.state.as_str(), asked.answer()),
         ("expired", None),
@@ -82,7 +82,8 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
     );
     assert_eq!(
         team.app
-            .task(attempt.task)
+            .tasks
+            .get(attempt.task)
             .await
             .expect("read")
             .state
@@ -91,6 +92,7 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
     );
 
     team.app
+        .fleet
         .complete(
             team.worker,
             attempt,
@@ -100,6 +102,7 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
         .await
         .expect("done");
     team.app
+        .questions
         .answer(
             &person("Bob", Some(Role::Answerer)),
             question,
@@ -110,7 +113,8 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
         .expect("it counts");
     assert_eq!(
         team.app
-            .task(attempt.task)
+            .tasks
+            .get(attempt.task)
             .await
             .expect("read")
             .state
@@ -119,6 +123,7 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
     );
     let claimed = team
         .app
+        .fleet
         .claim(
             vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::ZERO,
@@ -175,6 +180,7 @@ async fn more_people_are_those_who_may_help_in_that_repository() {
     };
     let names: Vec<String> = team
         .app
+        .rooms
         .mentions(&call)
         .into_iter()
         .map(|mention| mention.name)
@@ -316,7 +322,7 @@ async fn a_daemon_that_starts_again_repeats_nothing_and_forgets_nothing() {
             })
             .await
             .expect("all alarms are set anew");
-        team.app.ring_alarms().await.expect("rung");
+        team.app.questions.ring_alarms().await.expect("rung");
     }
     assert_eq!(thread(&team, attempt.task).await.len(), 1);
     pass(&team, Duration::from_secs(30 * 60)).await;

@@ -277,6 +277,7 @@ async fn done_with(team: &Team, queued: u32, context: u8) -> Session {
     }
     let attempt = team
         .app
+        .fleet
         .claim(
             vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::ZERO,
@@ -287,6 +288,7 @@ async fn done_with(team: &Team, queued: u32, context: u8) -> Session {
     assert_eq!(attempt.task, task);
     let session = session_of(task, team);
     team.app
+        .fleet
         .map_session(
             team.worker,
             attempt,
@@ -297,10 +299,12 @@ async fn done_with(team: &Team, queued: u32, context: u8) -> Session {
         .await
         .expect("mapped");
     team.app
+        .fleet
         .session_beat(team.worker, attempt, session.id, Some(context))
         .await
         .expect("alive");
     team.app
+        .fleet
         .complete(
             team.worker,
             attempt,
@@ -309,16 +313,23 @@ async fn done_with(team: &Team, queued: u32, context: u8) -> Session {
         )
         .await
         .expect("done");
-    team.app.session(session.id).await.expect("read")
+    team.app.fleet.session(session.id).await.expect("read")
 }
 
 async fn state(team: &Team, session: &Session) -> String {
-    team.app
+    team.bed
         .store
         .sweep_sessions(&SessionPolicy::default())
         .await
         .expect("swept");
-    match team.app.session(session.id).await.expect("read").state {
+    match team
+        .app
+        .fleet
+        .session(session.id)
+        .await
+        .expect("read")
+        .state
+    {
         SessionState::Ended { reason, .. } => reason,
         other => other.as_str().into(),
     }
@@ -354,12 +365,14 @@ async fn each_policy_ends_a_session_with_its_own_reason_and_keep_overrules_them(
     let kept = done_with(&team, 1, 10).await;
     let admin = crate::app::races::person("Ann", Some(vine_domain::Role::Operator));
     team.app
+        .fleet
         .order_session(&admin, kept.id, false)
         .await
         .expect("kept");
     team.bed.clock.pass(HOUR * 100);
     assert_eq!(state(&team, &kept).await, "warm", "no policy ends it");
     team.app
+        .fleet
         .order_session(&admin, kept.id, true)
         .await
         .expect("ended");
@@ -411,7 +424,7 @@ async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lane
         "{got:?}"
     );
     assert_eq!(
-        team.app.session(warm.id).await.expect("read").task,
+        team.app.fleet.session(warm.id).await.expect("read").task,
         similar,
         "the session is bound to one task at a time"
     );
@@ -434,7 +447,7 @@ async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lane
         "the urgent one first, warm session or not"
     );
     assert_eq!(
-        team.app.session(warm.id).await.expect("read").state,
+        team.app.fleet.session(warm.id).await.expect("read").state,
         SessionState::Warm
     );
 }
@@ -446,6 +459,7 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
     let warm = done_with(&team, 1, 10).await;
     let attempt = team
         .app
+        .fleet
         .claim(
             vine_domain::schedule::ClaimRequest::of(other, 1),
             Duration::ZERO,
@@ -454,6 +468,7 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
         .expect("claimed")[0]
         .attempt;
     team.app
+        .fleet
         .give_up(
             attempt,
             vine_domain::lifecycle::Event::Released { by: other, attempt },
@@ -462,6 +477,7 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
         .expect("handed back");
     let again = team
         .app
+        .fleet
         .claim(
             vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::ZERO,
@@ -473,7 +489,7 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
         (attempt.task, None, false)
     );
     assert_eq!(
-        team.app.session(warm.id).await.expect("read").state,
+        team.app.fleet.session(warm.id).await.expect("read").state,
         SessionState::Warm
     );
 }
@@ -485,6 +501,7 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
     for _ in 0..2 {
         let claimed = team
             .app
+            .fleet
             .claim(
                 vine_domain::schedule::ClaimRequest::of(team.worker, 1),
                 Duration::ZERO,
@@ -501,12 +518,14 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
             attempt,
         };
         team.app
+            .fleet
             .give_up(attempt, released)
             .await
             .expect("handed back before the agent said anything");
     }
     let attempt = team
         .app
+        .fleet
         .claim(
             vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::ZERO,
@@ -515,10 +534,12 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
         .expect("claimed")[0]
         .attempt;
     team.app
+        .fleet
         .session_beat(team.worker, attempt, warm.id, None)
         .await
         .expect("it speaks");
     team.app
+        .fleet
         .give_up(
             attempt,
             vine_domain::lifecycle::Event::Released {
@@ -530,6 +551,7 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
         .expect("handed back");
     let claimed = team
         .app
+        .fleet
         .claim(
             vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::ZERO,
@@ -548,6 +570,7 @@ async fn a_session_whose_mapping_disagrees_with_a_heartbeat_is_corrected_and_the
     let (attempt, _) = team.asked().await;
     let session = session_of(attempt.task, &team);
     team.app
+        .fleet
         .map_session(
             team.worker,
             attempt,
@@ -563,11 +586,17 @@ async fn a_session_whose_mapping_disagrees_with_a_heartbeat_is_corrected_and_the
         .await
         .expect("ended");
     team.app
+        .fleet
         .session_beat(team.worker, attempt, session.id, None)
         .await
         .expect("what the worker does is true");
     assert_eq!(
-        team.app.session(session.id).await.expect("read").state,
+        team.app
+            .fleet
+            .session(session.id)
+            .await
+            .expect("read")
+            .state,
         SessionState::Active
     );
     let audit = team.bed.store.audit_lines(10).await.expect("read");
@@ -581,6 +610,7 @@ async fn a_session_whose_mapping_disagrees_with_a_heartbeat_is_corrected_and_the
     let stranger = team.bed.worker("other").await;
     let refused = team
         .app
+        .fleet
         .session_beat(stranger, attempt, session.id, None)
         .await;
     assert!(refused.is_err(), "another worker corrects nothing");
@@ -641,6 +671,7 @@ async fn an_answered_task_is_kept_for_a_worker_that_is_busy_and_not_for_one_that
     let (attempt, question) = team.asked().await;
     let session = session_of(attempt.task, &team);
     team.app
+        .fleet
         .map_session(
             team.worker,
             attempt,
@@ -651,6 +682,7 @@ async fn an_answered_task_is_kept_for_a_worker_that_is_busy_and_not_for_one_that
         .await
         .expect("mapped");
     team.app
+        .fleet
         .give_up(
             attempt,
             Event::Parked {
@@ -662,6 +694,7 @@ async fn an_answered_task_is_kept_for_a_worker_that_is_busy_and_not_for_one_that
         .expect("parked");
     let ann = crate::app::races::person("Ann", Some(vine_domain::Role::Answerer));
     team.app
+        .questions
         .answer(&ann, question, "blue", uuid::Uuid::from_u128(3))
         .await
         .expect("answered");

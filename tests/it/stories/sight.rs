@@ -264,6 +264,7 @@ async fn whoever_sees_one_repository_sees_as_much_of_it_as_there_is() {
         let attempt = team.claimed(repo).await;
         let (session, question) = (SessionId(System.uuid()), team.asks(attempt, which()).await);
         team.app
+            .fleet
             .map_session(
                 team.worker,
                 attempt,
@@ -274,6 +275,7 @@ async fn whoever_sees_one_repository_sees_as_much_of_it_as_there_is() {
             .await
             .expect("mapped");
         team.app
+            .questions
             .answer(
                 &person("Bob", Some(Role::Admin)),
                 question,
@@ -287,7 +289,12 @@ async fn whoever_sees_one_repository_sees_as_much_of_it_as_there_is() {
     }
     let mut ann = person("Ann", None);
     ann.user.as_mut().expect("a person").repos = [(Slug::from_text("shop"), Role::Viewer)].into();
-    let closed = team.app.closed_questions(&ann, 1).await.expect("read");
+    let closed = team
+        .app
+        .questions
+        .closed_questions(&ann, 1)
+        .await
+        .expect("read");
     assert_eq!(
         closed
             .iter()
@@ -296,7 +303,7 @@ async fn whoever_sees_one_repository_sees_as_much_of_it_as_there_is() {
         asked[..1],
         "the latest of all are not hers"
     );
-    let listed = team.app.sessions(&ann, false, 1).await.expect("read");
+    let listed = team.app.fleet.sessions(&ann, false, 1).await.expect("read");
     assert_eq!(
         listed
             .iter()
@@ -306,7 +313,8 @@ async fn whoever_sees_one_repository_sees_as_much_of_it_as_there_is() {
     );
     assert_eq!(
         team.app
-            .tasks(
+            .tasks
+            .list(
                 &ann,
                 &TaskFilter {
                     limit: 1,
@@ -324,7 +332,12 @@ async fn whoever_sees_one_repository_sees_as_much_of_it_as_there_is() {
         .expect("a person")
         .repos
         .insert(Slug::from_text("site"), Role::Viewer);
-    let closed = team.app.closed_questions(&ann, 2).await.expect("read");
+    let closed = team
+        .app
+        .questions
+        .closed_questions(&ann, 2)
+        .await
+        .expect("read");
     assert_eq!(
         closed
             .iter()
@@ -333,11 +346,17 @@ async fn whoever_sees_one_repository_sees_as_much_of_it_as_there_is() {
         [asked[2], asked[1]]
     );
     assert_eq!(
-        team.app.sessions(&ann, true, 10).await.expect("read").len(),
+        team.app
+            .fleet
+            .sessions(&ann, true, 10)
+            .await
+            .expect("read")
+            .len(),
         3
     );
     assert!(
         team.app
+            .fleet
             .sessions(&person("Nil", None), true, 10)
             .await
             .is_err()

@@ -6,17 +6,22 @@ use vine_domain::{
     Role, Task, Timestamp, Worker, WorkerState, access::ListScope, ports::TaskFilter,
 };
 
-use super::{CommandOutput, question, task};
-use crate::{App, AppError, AppResult, Caller, health::PlatformHealth, texts};
+use crate::{
+    App, AppError, AppResult, Caller,
+    commands::{output::CommandOutput, question, task},
+    rooms::health::PlatformHealth,
+    texts,
+};
 
 /// At most this many questions are shown.
 const QUESTIONS: u32 = 20;
 
 /// What needs people, at a glance.
 pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
-    let everything = app.sight(caller, "status").await? == ListScope::Everything;
+    let everything = app.people.sight(caller, "status").await? == ListScope::Everything;
     let running = app
-        .tasks(
+        .tasks
+        .list(
             caller,
             &TaskFilter {
                 state: Some("running".into()),
@@ -28,17 +33,17 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     if !everything {
         return own_status(app, caller, &running).await;
     }
-    let now = app.clock.now();
-    let questions = app.open_questions(caller, QUESTIONS).await?;
-    let workers = app.store.workers().await?;
-    let depths = app.store.depths().await?;
+    let now = app.now();
+    let questions = app.questions.open_questions(caller, QUESTIONS).await?;
+    let workers = app.fleet.workers().await?;
+    let depths = app.reporting.depths().await?;
     let queues = depths.named();
     let waiting = texts::counted(depths.open_questions, "open question", "open questions");
     let (tasks, crew) = (counted_tasks(&running), crew(&workers, now));
     let mut lines = vec![format!("{waiting}, {tasks}, {crew}")];
     lines.extend(questions.iter().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));
-    let adapters = app.platforms.health();
+    let adapters = app.rooms.health.health();
     lines.extend(adapters.iter().filter_map(|(platform, health)| {
         Some(format!(
             "{platform} is failing: {}",
@@ -57,9 +62,9 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
                 .map(|what| format!("{name} is unhealthy: {what}")),
         );
     }
-    let hints = app.hint_trouble();
+    let hints = app.cluster.hint_trouble();
     lines.extend(hints.clone());
-    let too_large = app.too_large();
+    let too_large = app.reporting.too_large();
     lines.extend(too_large.clone());
     let refused = app.refused_settings();
     lines.extend(
@@ -108,8 +113,8 @@ fn counted_tasks(running: &[Task]) -> String {
 
 /// The same for somebody who sees only some repositories, without what all repositories share.
 async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> AppResult<CommandOutput> {
-    let questions = app.open_questions(caller, u32::MAX).await?;
-    let state = if app.store.depths().await?.paused {
+    let questions = app.questions.open_questions(caller, u32::MAX).await?;
+    let state = if app.reporting.depths().await?.paused {
         "paused"
     } else {
         "open"

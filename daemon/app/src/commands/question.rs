@@ -4,8 +4,7 @@ use vine_api::QuestionView;
 use vine_domain::{Question, QuestionState, uuid_of};
 use vine_grammar::QuestionVerb;
 
-use super::CommandOutput;
-use crate::{App, AppResult, Caller, texts};
+use crate::{App, AppResult, Caller, commands::output::CommandOutput, texts};
 
 pub async fn run(
     app: &App,
@@ -15,7 +14,7 @@ pub async fn run(
 ) -> AppResult<CommandOutput> {
     match verb {
         QuestionVerb::List { range } => {
-            let questions = app.open_questions(caller, range.limit).await?;
+            let questions = app.questions.open_questions(caller, range.limit).await?;
             Ok(CommandOutput::list(
                 &questions,
                 line,
@@ -24,8 +23,8 @@ pub async fn run(
             ))
         }
         QuestionVerb::Show { question } => {
-            let question = app.look_at_question(caller, question).await?;
-            let stations = app.milestones(question.id).await?;
+            let question = app.questions.look_at_question(caller, question).await?;
+            let stations = app.questions.milestones(question.id).await?;
             let (body, way) = (
                 texts::body(&question.ask),
                 texts::timeline(&question, &stations),
@@ -42,11 +41,12 @@ pub async fn run(
         }
         QuestionVerb::Answer { question, text } => {
             let answered = app
+                .questions
                 .answer(
                     caller,
                     question,
                     &text.join(" "),
-                    key.map_or_else(|| app.ids.uuid(), |key| uuid_of(&key)),
+                    key.map_or_else(|| app.new_id(), |key| uuid_of(&key)),
                 )
                 .await?;
             Ok(CommandOutput::new(

@@ -1,16 +1,19 @@
 //! `queue ...`
 
 use std::collections::BTreeSet;
-use vine_api::TaskView;
 
 use serde_json::json;
+use vine_api::TaskView;
 use vine_domain::{
     Slug, Task, TaskId, TaskState, Verb, invalid::shown, lifecycle::TaskAction, ports::TaskFilter,
 };
 use vine_grammar::{BulkFilter, QueueVerb};
 
-use super::{CommandOutput, task};
-use crate::{App, AppError, AppResult, Caller, texts};
+use crate::{
+    App, AppError, AppResult, Caller,
+    commands::{output::CommandOutput, task},
+    texts,
+};
 
 pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> AppResult<CommandOutput> {
     match verb {
@@ -23,7 +26,7 @@ pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> AppResult<Comma
                 limit: range.limit,
                 ..TaskFilter::default()
             };
-            let dead = app.tasks(caller, &filter).await?;
+            let dead = app.tasks.list(caller, &filter).await?;
             Ok(CommandOutput::list(
                 &dead,
                 |dead| task::line(app, dead),
@@ -40,6 +43,7 @@ pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> AppResult<Comma
 
 /// At most this many tasks in one call.
 const MANY: u32 = 1000;
+
 /// At most this many are named in the reply.
 const NAMED: usize = 10;
 
@@ -93,7 +97,7 @@ async fn each(
         ));
     }
     for id in &ids {
-        app.order(caller, *id, order).await?;
+        app.tasks.order(caller, *id, order).await?;
     }
     let done = if order == TaskAction::Retry {
         "queued again"
@@ -117,7 +121,7 @@ async fn found(app: &App, caller: &Caller, many: &BulkFilter) -> AppResult<Vec<T
         limit: MANY,
         ..TaskFilter::default()
     };
-    let mut dead = app.tasks(caller, &filter).await?;
+    let mut dead = app.tasks.list(caller, &filter).await?;
     if let Some(kind) = &many.kind {
         let kinds: BTreeSet<String> = dead.iter().filter_map(kind_of).collect();
         if !kinds.contains(kind) {
@@ -154,8 +158,8 @@ fn again(many: &BulkFilter) -> String {
 }
 
 async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
-    app.allow(caller, Verb::See, None, "queues").await?;
-    let depths = app.store.depths().await?;
+    app.people.allow(caller, Verb::See, None, "queues").await?;
+    let depths = app.reporting.depths().await?;
     let state = if depths.paused { "paused" } else { "open" };
     let queues = depths.named();
     let text: Vec<_> = queues
@@ -182,19 +186,7 @@ async fn pause(
 ) -> AppResult<CommandOutput> {
     let what = repo.map_or("everywhere".into(), |repo| format!("in {repo}"));
     let word = if paused { "paused" } else { "open" };
-    app.allow(
-        caller,
-        Verb::Operate,
-        repo,
-        &format!("queue ({word} {what})"),
-    )
-    .await?;
-    if let Some(name) = repo {
-        app.repo(name).await?;
-    }
-    app.store.set_paused(repo, paused).await?;
-    app.wakes.work();
-    app.wakes.page();
+    app.tasks.pause(caller, repo, paused).await?;
     let text = if paused {
         format!("Paused {what}: no new tasks start; running agents continue.")
     } else {

@@ -8,8 +8,9 @@ use vine_domain::{
 };
 use vine_grammar::{OrDefault as Choice, RepoVerb};
 
-use super::CommandOutput;
-use crate::{App, AppError, AppResult, Caller, Missing, guards::GuardPatch, texts};
+use crate::{
+    App, AppError, AppResult, Caller, Missing, commands::output::CommandOutput, fleet::GuardPatch,
+};
 
 pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<CommandOutput> {
     match verb {
@@ -21,13 +22,14 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             encrypted,
             push,
         } => {
-            app.allow(caller, Verb::Administer, None, &format!("repo {name}"))
+            app.people
+                .allow(caller, Verb::Administer, None, &format!("repo {name}"))
                 .await?;
             // A push rule stays until another one is given.
-            let known = app.store.repos().await?;
-            let known = known.iter().find(|known| known.name == name);
-            let push = push.or(known.map(|known| known.push)).unwrap_or_default();
-            let guard = known.map(|known| known.guard.clone()).unwrap_or_default();
+            let known = app.tasks.find_repo(&name).await?;
+            let known_push = known.as_ref().map(|known| known.push);
+            let push = push.or(known_push).unwrap_or_default();
+            let guard = known.map(|known| known.guard).unwrap_or_default();
             let repo = Repo {
                 name,
                 source: Source::try_from(source)?.without_secrets()?,
@@ -38,7 +40,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
                 push,
                 guard,
             };
-            app.add_repo(&repo).await?;
+            app.tasks.add_repo(&repo).await?;
             Ok(CommandOutput::new(line(&repo), RepoView::of(&repo)))
         }
         RepoVerb::Set {
@@ -56,8 +58,9 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
                 refuse,
                 wall: wall.map(Choice::named),
             };
-            let repo = app.guard(caller, &name, &wish).await?;
+            let repo = app.fleet.guard(caller, &name, &wish).await?;
             let none = app
+                .fleet
                 .nobody_can(&repo)
                 .await?
                 .map_or_else(String::new, |why| {
@@ -69,33 +72,23 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             ))
         }
         RepoVerb::Remove { name } => {
-            app.allow(caller, Verb::Administer, None, &format!("repo {name}"))
-                .await?;
-            app.repo(&name).await?;
-            let open = app.store.remove_repo(&name).await?;
-            if open > 0 {
-                let tasks = texts::counted(open, "open task", "open tasks");
-                return Err(AppError::Unreadable(format!(
-                    "{name} has {tasks}; cancel them first, `task list --repo {name}` shows them"
-                )));
-            }
-            app.wakes.rooms();
-            app.wakes.page();
+            app.tasks.remove_repo(caller, &name).await?;
             Ok(CommandOutput::new(
                 format!("{name} was removed; its history is kept. `repo add` restores it."),
                 json!({ "id": name, "state": "removed" }),
             ))
         }
         RepoVerb::List => Ok(CommandOutput::list(
-            &app.repos(caller).await?,
+            &app.tasks.repos(caller).await?,
             line,
             RepoView::of,
             "No repositories. `repo add <name> <path or URL>` adds one.",
         )),
         RepoVerb::Show { name } => {
-            app.allow(caller, Verb::See, Some(&name), &format!("repo {name}"))
+            app.people
+                .allow(caller, Verb::See, Some(&name), &format!("repo {name}"))
                 .await?;
-            let repo = app.repo(&name).await?;
+            let repo = app.tasks.repo(&name).await?;
             Ok(CommandOutput::new(line(&repo), RepoView::of(&repo)))
         }
         RepoVerb::Room {
@@ -104,7 +97,10 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             room: Some(room),
         } => {
             let platform = platform_of(app, caller, platform)?;
-            let room = app.adopt_room(caller, &name, &platform, &room).await?;
+            let room = app
+                .rooms
+                .adopt_room(caller, &name, &platform, &room)
+                .await?;
             Ok(CommandOutput::new(
                 format!("{name} now uses {room} on {platform}."),
                 json!({ "id": name, "state": "ok", "platform": platform, "room": room }),
@@ -118,7 +114,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
 
 /// The platform that a command is about.
 fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> AppResult<String> {
-    let mut known: Vec<String> = app.platforms.health().into_keys().collect();
+    let mut known: Vec<String> = app.rooms.health.health().into_keys().collect();
     match named.or_else(|| {
         known
             .iter()
@@ -137,12 +133,14 @@ fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> AppResult<S
 
 /// The rooms of a repository, and what is wrong with them.
 async fn rooms(app: &App, caller: &Caller, name: &Slug) -> AppResult<CommandOutput> {
-    app.allow(caller, Verb::See, Some(name), &format!("rooms of {name}"))
+    app.people
+        .allow(caller, Verb::See, Some(name), &format!("rooms of {name}"))
         .await?;
-    app.repo(name).await?;
-    let bound = app.store.rooms().await?;
+    app.tasks.repo(name).await?;
+    let bound = app.rooms.bound().await?;
     let mut platforms = app
-        .platforms
+        .rooms
+        .health
         .health()
         .into_keys()
         .collect::<std::collections::BTreeSet<_>>();
@@ -152,11 +150,11 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> AppResult<CommandOutp
             .iter()
             .find(|room| room.repo == *name && room.platform == platform)
             .map(|room| room.room.clone());
-        let unposted = || app.platforms.unposted(&platform, room.as_deref()?);
-        let trouble = app.platforms.trouble(&platform, name).or_else(unposted);
+        let unposted = || app.rooms.health.unposted(&platform, room.as_deref()?);
+        let trouble = app.rooms.health.trouble(&platform, name).or_else(unposted);
         let refusal = room
             .as_deref()
-            .and_then(|room| app.platforms.refusal(&platform, room));
+            .and_then(|room| app.rooms.health.refusal(&platform, room));
         ShownRoom {
             platform,
             room,
@@ -228,16 +226,4 @@ fn line(repo: &Repo) -> String {
         repo.base,
         repo.guard.said()
     )
-}
-
-impl App {
-    /// Adds a repository or updates the one of that name. Platforms create a room for it; the
-    /// console needs none.
-    pub async fn add_repo(&self, repo: &Repo) -> AppResult<()> {
-        self.store.save_repo(repo).await?;
-        self.around.holds(repo);
-        self.wakes.rooms();
-        self.wakes.page();
-        Ok(())
-    }
 }

@@ -4,15 +4,15 @@ use vine_api::{GrantView, SessionView};
 use vine_domain::{Ask, Question, Session, SessionState, grants};
 use vine_grammar::SessionVerb;
 
-use super::CommandOutput;
-use crate::{App, AppResult, Caller};
+use crate::{App, AppResult, Caller, commands::output::CommandOutput};
 
 pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> AppResult<CommandOutput> {
-    let now = app.clock.now();
+    let now = app.now();
     let one = |session: &Session| CommandOutput::new(line(session), SessionView::of(session, now));
     match verb {
         SessionVerb::List { all, range } => {
             let sessions: Vec<Session> = app
+                .fleet
                 .sessions(caller, all, range.limit)
                 .await?
                 .into_iter()
@@ -26,8 +26,8 @@ pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> AppResult<Com
             ))
         }
         SessionVerb::Show { session } => {
-            let session = app.look_at_session(caller, session).await?;
-            let grants = app.grants_of(&session).await?;
+            let session = app.fleet.look_at_session(caller, session).await?;
+            let grants = app.fleet.grants_of(&session).await?;
             let view = SessionView {
                 granted: Some(grants.iter().map(GrantView::of).collect()),
                 ..SessionView::of(&session, now)
@@ -38,10 +38,13 @@ pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> AppResult<Com
                 view,
             ))
         }
-        SessionVerb::End { session } => Ok(one(&app.order_session(caller, session, true).await?)),
-        SessionVerb::Keep { session } => {
-            Ok(one(&app.order_session(caller, session, false).await?))
+        SessionVerb::End { session } => {
+            Ok(one(&app.fleet.order_session(caller, session, true).await?))
         }
+        SessionVerb::Keep { session } => Ok(one(&app
+            .fleet
+            .order_session(caller, session, false)
+            .await?)),
     }
 }
 

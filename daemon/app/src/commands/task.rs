@@ -1,13 +1,15 @@
 //! `task ...`
 
+use serde_json::json;
 use vine_api::TaskView;
 use vine_domain::{
     Task, TaskId, TaskState, Timestamp, WorkerState, lifecycle::TaskAction, ports::TaskFilter,
 };
 use vine_grammar::TaskVerb;
 
-use super::CommandOutput;
-use crate::{App, AppError, AppResult, Caller, tasks::TaskRequest, texts};
+use crate::{
+    App, AppError, AppResult, Caller, commands::output::CommandOutput, tasks::TaskRequest, texts,
+};
 
 pub async fn run(
     app: &App,
@@ -36,7 +38,7 @@ pub async fn run(
                 lane: priority,
                 key: own.or(key),
             };
-            let task = app.create(caller, wish).await?;
+            let task = app.tasks.create(caller, wish).await?;
             Ok(CommandOutput::new(
                 format!(
                     "{} is queued: {}\n{}/tasks/{}",
@@ -49,9 +51,10 @@ pub async fn run(
             ))
         }
         TaskVerb::List { state, repo, range } => {
-            let _turn = app.turn(caller, range.limit).await?;
+            let _turn = app.reporting.list_limiter.turn(caller, range.limit).await?;
             let tasks = app
-                .tasks(
+                .tasks
+                .list(
                     caller,
                     &TaskFilter {
                         state,
@@ -76,10 +79,22 @@ pub async fn run(
         }
         TaskVerb::Log { task, range } => log(app, caller, named(task)?, range.limit).await,
         TaskVerb::Diff { task } => diff(app, caller, named(task)?).await,
-        TaskVerb::Push { task, leave } => match leave {
-            true => app.leave(caller, named(task)?).await,
-            false => app.push(caller, named(task)?).await,
-        },
+        TaskVerb::Push { task, leave: true } => {
+            let id = named(task)?;
+            let text = app.fleet.leave(caller, id).await?;
+            Ok(CommandOutput::new(
+                text,
+                json!({ "id": id, "state": "left" }),
+            ))
+        }
+        TaskVerb::Push { task, leave: false } => {
+            let id = named(task)?;
+            let text = app.fleet.push(caller, id).await?;
+            Ok(CommandOutput::new(
+                text,
+                json!({ "id": id, "state": "wanted" }),
+            ))
+        }
         TaskVerb::Explain { task } => explain(app, caller, named(task)?).await,
     }
 }
@@ -91,7 +106,7 @@ pub async fn ordered(
     id: TaskId,
     order: TaskAction,
 ) -> AppResult<CommandOutput> {
-    let task = app.order(caller, id, order).await?;
+    let task = app.tasks.order(caller, id, order).await?;
     Ok(CommandOutput::new(line(app, &task), TaskView::of(&task)))
 }
 
@@ -109,8 +124,8 @@ pub fn line(app: &App, task: &Task) -> String {
 
 fn hint(app: &App, state: &TaskState) -> String {
     match state {
-        TaskState::Queued { due, .. } if *due > app.clock.now() => {
-            format!(" ({})", texts::state(app, state))
+        TaskState::Queued { due, .. } if *due > app.now() => {
+            format!(" ({})", texts::state(state, app.now()))
         }
         TaskState::Failed { failure, .. } => {
             format!(" ({})", failure.what.lines().next().unwrap_or_default())
@@ -126,7 +141,7 @@ fn named(task: Option<TaskId>) -> AppResult<TaskId> {
 }
 
 async fn show(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
-    let whole = app.task_with_parts(caller, id).await?;
+    let whole = app.questions.task_with_parts(caller, id).await?;
     let task = &whole.task;
     let mut lines = vec![
         line(app, task),
@@ -153,8 +168,8 @@ fn outcome(task: &Task) -> String {
 }
 
 async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> AppResult<CommandOutput> {
-    app.look_at(caller, id).await?;
-    let lines = app.store.log_of(id, limit).await?;
+    app.tasks.look_at(caller, id).await?;
+    let lines = app.tasks.log(id, limit).await?;
     Ok(CommandOutput::list(
         &lines,
         |line| format!("{} #{} {}", line.at, line.epoch.0, line.text),
@@ -164,14 +179,14 @@ async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> AppResult<Co
 }
 
 async fn diff(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
-    let task = app.look_at(caller, id).await?;
-    let patch = app.store.patch_of(id).await?;
+    let task = app.tasks.look_at(caller, id).await?;
+    let patch = app.tasks.patch(id).await?;
     let text = patch
         .clone()
         .unwrap_or_else(|| format!("No changes have been reported for {id} yet."));
     Ok(CommandOutput::new(
         text,
-        serde_json::json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch }),
+        json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch }),
     ))
 }
 
@@ -218,11 +233,7 @@ fn states(workers: &WorkerNames, now: Timestamp) -> String {
 /// What an answered task is waiting for.
 async fn resuming(app: &App, task: &Task) -> AppResult<String> {
     let id = task.id;
-    let holder = match app.store.session_of(id).await? {
-        Some(session) => app.store.worker(session.worker).await?,
-        None => None,
-    };
-    Ok(match holder {
+    Ok(match app.fleet.session_holder(id).await? {
         Some(worker) => {
             let patience = texts::span(app.settings().sessions.affinity);
             format!(
@@ -238,9 +249,9 @@ async fn resuming(app: &App, task: &Task) -> AppResult<String> {
 
 /// What somebody needs to reproduce the failure.
 async fn repeat(app: &App, task: &Task) -> AppResult<String> {
-    let attempt = app.store.executions(task.id).await?.into_iter().next_back();
+    let attempt = app.tasks.executions(task.id).await?.into_iter().next_back();
     let session = match attempt.as_ref().and_then(|attempt| attempt.session) {
-        Some(id) => app.store.session(id).await?,
+        Some(id) => app.fleet.find_session(id).await?,
         None => None,
     };
     let place = attempt.map_or_else(
@@ -258,27 +269,21 @@ async fn repeat(app: &App, task: &Task) -> AppResult<String> {
 }
 
 async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
-    let task = app.look_at(caller, id).await?;
-    let open: Vec<_> = app
-        .store
-        .questions_of(id)
-        .await?
-        .into_iter()
-        .filter(vine_domain::Question::is_open)
-        .collect();
-    let mut workers = app.store.workers().await?;
+    let task = app.tasks.look_at(caller, id).await?;
+    let mut open = app.questions.of_task(id).await?;
+    open.retain(vine_domain::Question::is_open);
+    let mut workers = app.fleet.workers().await?;
     // A worker's other failing repositories may be ones that this person is not allowed to see.
     for (worker, ..) in &mut workers {
         worker.without.retain(|(repo, _)| *repo == task.repo);
     }
-    let repos = app.store.repos().await?;
-    let repo = repos.into_iter().find(|repo| repo.name == task.repo);
+    let repo = app.tasks.find_repo(&task.repo).await?;
     let walled_out = match &repo {
-        Some(repo) => app.nobody_can(repo).await?,
+        Some(repo) => app.fleet.nobody_can(repo).await?,
         None => None,
     };
     let is_paused = repo.as_ref().is_some_and(|repo| repo.paused);
-    let paused = app.store.depths().await?.paused;
+    let paused = app.reporting.depths().await?.paused;
     let on = |lease: &vine_domain::Lease| {
         workers
             .iter()
@@ -293,20 +298,20 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
         TaskState::Queued { .. } if paused => {
             format!("{id} is queued, and the queue is paused. `queue resume` ends the pause.")
         }
-        TaskState::Queued { due, .. } if *due > app.clock.now() => {
+        TaskState::Queued { due, .. } if *due > app.now() => {
             format!(
                 "{id} is queued after {}; it starts at {due} at the earliest, {}.",
                 tried(&task),
-                texts::when(app, *due)
+                texts::when(*due, app.now())
             )
         }
         TaskState::Queued { .. } if workers.is_empty() => {
             format!("{id} is queued, and there is no worker. Start one with `vine worker`.")
         }
-        TaskState::Queued { .. } if able(&workers, app.clock.now()) == 0 => {
+        TaskState::Queued { .. } if able(&workers, app.now()) == 0 => {
             format!(
                 "{id} is queued, and no worker takes work now: {}.",
-                states(&workers, app.clock.now())
+                states(&workers, app.now())
             )
         }
         TaskState::Queued { .. } if let Some(why) = walled_out => {
@@ -334,7 +339,7 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
             let next = next.map_or_else(String::new, |alarm| {
                 format!(
                     " The next reminder, or the end of the wait, is due {}.",
-                    texts::when(app, alarm)
+                    texts::when(alarm, app.now())
                 )
             });
             let holder = lease.as_ref().map_or_else(
@@ -365,6 +370,6 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
     };
     Ok(CommandOutput::new(
         why.clone(),
-        serde_json::json!({ "id": id, "state": task.state.as_str(), "explanation": why }),
+        json!({ "id": id, "state": task.state.as_str(), "explanation": why }),
     ))
 }

@@ -4,17 +4,16 @@ use vine_api::WorkerView;
 use vine_domain::{Timestamp, Verb, Worker, worker::WorkerLimits};
 use vine_grammar::WorkerVerb;
 
-use super::CommandOutput;
-use crate::{App, AppResult, Caller, texts};
+use crate::{App, AppResult, Caller, commands::output::CommandOutput, texts};
 
 pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> AppResult<CommandOutput> {
-    let now = app.clock.now();
+    let now = app.now();
     let one =
         |row: &(Worker, usize, usize)| CommandOutput::new(line(row, now), WorkerView::of(row, now));
     match verb {
         WorkerVerb::List => {
-            app.allow(caller, Verb::See, None, "workers").await?;
-            let workers = app.store.workers().await?;
+            app.people.allow(caller, Verb::See, None, "workers").await?;
+            let workers = app.fleet.workers().await?;
             Ok(CommandOutput::list(
                 &workers,
                 |row| line(row, now),
@@ -23,11 +22,11 @@ pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> AppResult<Comm
             ))
         }
         WorkerVerb::Show { worker } => {
-            app.allow(caller, Verb::See, None, "workers").await?;
-            Ok(one(&app.worker_named(&worker).await?))
+            app.people.allow(caller, Verb::See, None, "workers").await?;
+            Ok(one(&app.fleet.worker_named(&worker).await?))
         }
-        WorkerVerb::Drain { worker } => Ok(one(&app.drain(caller, &worker, true).await?)),
-        WorkerVerb::Resume { worker } => Ok(one(&app.drain(caller, &worker, false).await?)),
+        WorkerVerb::Drain { worker } => Ok(one(&app.fleet.drain(caller, &worker, true).await?)),
+        WorkerVerb::Resume { worker } => Ok(one(&app.fleet.drain(caller, &worker, false).await?)),
         WorkerVerb::Limit {
             worker,
             slots,
@@ -35,7 +34,7 @@ pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> AppResult<Comm
         } => {
             let repos = (!repo.is_empty()).then_some(repo);
             let limits = WorkerLimits { slots, repos };
-            Ok(one(&app.limit(caller, &worker, limits).await?))
+            Ok(one(&app.fleet.limit(caller, &worker, limits).await?))
         }
         WorkerVerb::Remove {
             offline: true,
@@ -45,10 +44,10 @@ pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> AppResult<Comm
         WorkerVerb::Remove { worker, .. } => {
             // An unknown name removes no worker at all.
             for name in &worker {
-                app.worker_named(name).await?;
+                app.fleet.worker_named(name).await?;
             }
             for name in &worker {
-                app.remove_worker(caller, name).await?;
+                app.fleet.remove_worker(caller, name).await?;
             }
             Ok(removed(&worker))
         }
@@ -73,7 +72,7 @@ fn removed(names: &[String]) -> CommandOutput {
 }
 
 async fn remove_gone(app: &App, caller: &Caller, confirm: Option<u64>) -> AppResult<CommandOutput> {
-    let (confirmed, names) = app.remove_gone(caller, confirm).await?;
+    let (confirmed, names) = app.fleet.remove_gone(caller, confirm).await?;
     let count = names.len() as u64;
     if confirmed {
         return Ok(removed(&names));

@@ -52,6 +52,13 @@ pub struct TaskSnapshot {
     pub notes: Vec<Note>,
 }
 
+impl TaskSnapshot {
+    /// One of its questions.
+    pub fn question(&self, id: QuestionId) -> Option<&Question> {
+        self.questions.iter().find(|question| question.id == id)
+    }
+}
+
 /// Something that happened to a task.
 #[derive(Debug, Clone)]
 pub enum Event {

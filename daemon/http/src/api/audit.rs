@@ -48,6 +48,7 @@ pub async fn list(
     let since = listing.since.unwrap_or(Timestamp(0));
     let (before, items) = shared
         .app
+        .reporting
         .records(&caller, listing.after.into(), since, limit)
         .await?;
     Ok(Json(AuditRecords { before, items }))

@@ -53,10 +53,15 @@ pub async fn list(
 ) -> Result<Json<MessageList>, ErrorResponse> {
     let app = &shared.app;
     match listing.task {
-        Some(task) => drop(app.look_at(&caller, task).await?),
-        None => app.allow(&caller, Verb::See, None, "messages").await?,
+        Some(task) => drop(app.tasks.look_at(&caller, task).await?),
+        None => {
+            app.people
+                .allow(&caller, Verb::See, None, "messages")
+                .await?
+        }
     }
     let messages = app
+        .rooms
         .messages(
             listing.task,
             listing.after,
@@ -65,10 +70,14 @@ pub async fn list(
         )
         .await?;
     // The caller may have lost the permission during the wait.
-    let caller = app.again(&caller).await?;
+    let caller = app.people.reload(&caller).await?;
     match listing.task {
-        Some(task) => drop(app.look_at(&caller, task).await?),
-        None => app.allow(&caller, Verb::See, None, "messages").await?,
+        Some(task) => drop(app.tasks.look_at(&caller, task).await?),
+        None => {
+            app.people
+                .allow(&caller, Verb::See, None, "messages")
+                .await?
+        }
     }
     let next = messages.last().map_or(listing.after, |message| message.seq);
     Ok(Json(MessageList {
@@ -91,7 +100,7 @@ pub async fn send(
     PersonCaller(caller): PersonCaller,
     JsonBody(send): JsonBody<SendMessage>,
 ) -> Result<Json<SentMessage>, ErrorResponse> {
-    let key = send.key.unwrap_or_else(|| shared.app.ids.uuid());
+    let key = send.key.unwrap_or_else(|| shared.app.new_id());
     let said = ConsoleWords {
         event: key,
         task: send.task,
@@ -122,7 +131,7 @@ pub async fn edit(
         &shared,
         &caller,
         ConsoleWords {
-            event: shared.app.ids.uuid(),
+            event: shared.app.new_id(),
             task: None,
             reply_to: None,
             text: edit.text,
@@ -150,7 +159,7 @@ pub async fn delete(
         &shared,
         &caller,
         ConsoleWords {
-            event: shared.app.ids.uuid(),
+            event: shared.app.new_id(),
             task: None,
             reply_to: None,
             text: String::new(),
@@ -201,16 +210,10 @@ async fn hear(
         left_out: None,
         private: false,
     };
-    let known = shared
-        .app
-        .store
-        .event(&event.platform, &event.event)
-        .await
-        .map_err(AppError::from)?
-        .is_some();
-    let reply = shared.app.hear(event.clone()).await?.transpose()?;
+    let known = shared.inbox.knows(&event).await?;
+    let reply = shared.inbox.hear(event.clone()).await?.transpose()?;
     if known && reply.is_none() {
-        shared.app.outcome_of(&event).await?;
+        shared.inbox.outcome_of(&event).await?;
     }
     Ok(Json(reply.map_or_else(SentMessage::default, |reply| {
         SentMessage {

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use vine_api::{CommandReply, RunCommand};
-use vine_app::{AppError, CommandContext, from_words};
+use vine_app::{AppError, CommandContext, commands, from_words};
 
 use super::refused::Refused;
 use crate::{
@@ -27,7 +27,7 @@ pub async fn run(
     "shell".clone_into(&mut caller.via);
     let command = from_words(&run.words, &run.body, &CommandContext::default())
         .map_err(|error| AppError::Unreadable(error.0))?;
-    let reply = shared.app.run(&caller, command, None).await?;
+    let reply = commands::run(&shared.app, &caller, command, None).await?;
     Ok(Json(CommandReply {
         text: reply.text,
         data: reply.data,

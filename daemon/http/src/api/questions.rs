@@ -37,7 +37,7 @@ pub async fn ask(
         ask: post.ask,
         context: post.context,
     };
-    let id = shared.app.ask(worker, asked).await?;
+    let id = shared.app.questions.ask(worker, asked).await?;
     Ok((StatusCode::CREATED, Json(PostedQuestion { id })))
 }
 
@@ -55,8 +55,13 @@ pub async fn list(
     QueryParams(page): QueryParams<PageQuery>,
 ) -> Result<Json<QuestionList>, ErrorResponse> {
     let limit = limit(page.limit)?;
-    let _turn = shared.app.turn(&caller, limit).await?;
-    let questions = shared.app.open_questions(&caller, limit).await?;
+    let _turn = shared
+        .app
+        .reporting
+        .list_limiter
+        .turn(&caller, limit)
+        .await?;
+    let questions = shared.app.questions.open_questions(&caller, limit).await?;
     Ok(Json(QuestionList {
         items: questions.iter().map(QuestionView::of).collect(),
     }))
@@ -75,8 +80,8 @@ pub async fn show(
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<QuestionId>,
 ) -> Result<Json<QuestionView>, ErrorResponse> {
-    let question = shared.app.look_at_question(&caller, id).await?;
-    let stations = shared.app.milestones(id).await?;
+    let question = shared.app.questions.look_at_question(&caller, id).await?;
+    let stations = shared.app.questions.milestones(id).await?;
     Ok(Json(QuestionView::whole(&question, &stations)))
 }
 
@@ -95,8 +100,12 @@ pub async fn answer(
     PathId(id): PathId<QuestionId>,
     JsonBody(give): JsonBody<GiveAnswer>,
 ) -> Result<Json<QuestionView>, ErrorResponse> {
-    let key = give.key.unwrap_or_else(|| shared.app.ids.uuid());
-    let question = shared.app.answer(&caller, id, &give.text, key).await?;
+    let key = give.key.unwrap_or_else(|| shared.app.new_id());
+    let question = shared
+        .app
+        .questions
+        .answer(&caller, id, &give.text, key)
+        .await?;
     Ok(Json(QuestionView::of(&question)))
 }
 
@@ -121,6 +130,7 @@ pub async fn delivered(
     };
     shared
         .app
+        .questions
         .delivered(worker, delivered.attempt, heard)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -143,6 +153,7 @@ pub async fn note_delivered(
 ) -> Result<StatusCode, ErrorResponse> {
     shared
         .app
+        .questions
         .note_delivered(worker, key.0, delivered.attempt)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -168,6 +179,10 @@ pub async fn withdraw(
     } else {
         close.why
     };
-    shared.app.withdraw(worker, id, close.attempt, why).await?;
+    shared
+        .app
+        .questions
+        .withdraw(worker, id, close.attempt, why)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

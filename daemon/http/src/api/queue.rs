@@ -36,6 +36,7 @@ pub async fn enqueue(
 ) -> Result<Json<TaskView>, ErrorResponse> {
     let task = shared
         .app
+        .tasks
         .order(&caller, enqueue.task, TaskAction::Retry)
         .await?;
     Ok(Json(TaskView::of(&task)))
@@ -59,7 +60,7 @@ pub async fn claim(
         slots: claim.slots,
         without: claim.except_repos,
     };
-    let assignments = shared.app.claim(want, patience(claim.wait)).await?;
+    let assignments = shared.app.fleet.claim(want, patience(claim.wait)).await?;
     Ok(Json(Claimed { assignments }))
 }
 
@@ -78,6 +79,7 @@ pub async fn complete(
 ) -> Result<Json<Claimed>, ErrorResponse> {
     shared
         .app
+        .fleet
         .complete(worker, complete.attempt, complete.report, &complete.patch)
         .await?;
     let assignments = match complete.next {
@@ -85,6 +87,7 @@ pub async fn complete(
         next => {
             shared
                 .app
+                .fleet
                 .claim(ClaimRequest::of(worker, next), std::time::Duration::ZERO)
                 .await?
         }
@@ -119,7 +122,8 @@ pub async fn completions(
     }
     let app = &shared.app;
     let one = |done: Completed| async move {
-        app.complete(worker, done.attempt, done.report, &done.patch)
+        app.fleet
+            .complete(worker, done.attempt, done.report, &done.patch)
             .await
     };
     let outcomes = join_all(all.completed.into_iter().map(one)).await;
@@ -134,7 +138,8 @@ pub async fn completions(
     let assignments = match all.next {
         0 => Vec::new(),
         next => {
-            app.claim(ClaimRequest::of(worker, next), std::time::Duration::ZERO)
+            app.fleet
+                .claim(ClaimRequest::of(worker, next), std::time::Duration::ZERO)
                 .await?
         }
     };
@@ -167,7 +172,7 @@ pub async fn fail(
         AttemptFailure::Released => Event::Released { by, attempt },
         AttemptFailure::Parked => Event::Parked { by, attempt },
     };
-    let over = shared.app.give_up(attempt, event).await?;
+    let over = shared.app.fleet.give_up(attempt, event).await?;
     Ok(Json(EndedReply { over }))
 }
 
@@ -187,9 +192,17 @@ pub async fn log(
     match log.tell {
         true => {
             let (app, attempt) = (&shared.app, log.attempt);
-            app.tell(worker, attempt, &log.lines, log.of_agent).await?;
+            app.fleet
+                .tell(worker, attempt, &log.lines, log.of_agent)
+                .await?;
         }
-        false => shared.app.log(worker, log.attempt, &log.lines).await?,
+        false => {
+            shared
+                .app
+                .fleet
+                .log(worker, log.attempt, &log.lines)
+                .await?
+        }
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -205,7 +218,16 @@ pub async fn status(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
 ) -> Result<Json<QueueView>, ErrorResponse> {
-    shared.app.allow(&caller, Verb::See, None, "queues").await?;
-    let depths = shared.app.store.depths().await.map_err(AppError::from)?;
+    shared
+        .app
+        .people
+        .allow(&caller, Verb::See, None, "queues")
+        .await?;
+    let depths = shared
+        .app
+        .reporting
+        .depths()
+        .await
+        .map_err(AppError::from)?;
     Ok(Json(QueueView::of(&depths)))
 }

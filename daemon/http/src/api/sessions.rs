@@ -29,6 +29,7 @@ pub async fn map(
 ) -> Result<StatusCode, ErrorResponse> {
     shared
         .app
+        .fleet
         .map_session(worker, map.attempt, map.id, map.worktree, map.agent)
         .await?;
     Ok(StatusCode::CREATED)
@@ -51,6 +52,7 @@ pub async fn beat(
 ) -> Result<StatusCode, ErrorResponse> {
     shared
         .app
+        .fleet
         .session_beat(
             worker,
             beat.attempt,
@@ -86,9 +88,10 @@ pub async fn list(
     PersonCaller(caller): PersonCaller,
     QueryParams(listing): QueryParams<SessionsQuery>,
 ) -> Result<Json<SessionList>, ErrorResponse> {
-    let now = shared.app.clock.now();
+    let now = shared.app.now();
     let sessions = shared
         .app
+        .fleet
         .sessions(&caller, listing.all, limit(listing.limit)?)
         .await?;
     Ok(Json(SessionList {
@@ -112,8 +115,8 @@ pub async fn show(
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<SessionId>,
 ) -> Result<Json<SessionView>, ErrorResponse> {
-    let session = shared.app.look_at_session(&caller, id).await?;
-    Ok(Json(SessionView::of(&session, shared.app.clock.now())))
+    let session = shared.app.fleet.look_at_session(&caller, id).await?;
+    Ok(Json(SessionView::of(&session, shared.app.now())))
 }
 
 /// `DELETE /{id}`
@@ -129,6 +132,6 @@ pub async fn end(
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<SessionId>,
 ) -> Result<Json<SessionView>, ErrorResponse> {
-    let session = shared.app.order_session(&caller, id, true).await?;
-    Ok(Json(SessionView::of(&session, shared.app.clock.now())))
+    let session = shared.app.fleet.order_session(&caller, id, true).await?;
+    Ok(Json(SessionView::of(&session, shared.app.now())))
 }

@@ -37,7 +37,7 @@ pub async fn create(
     JsonBody(new): JsonBody<CreateTask>,
 ) -> Result<(StatusCode, Json<TaskView>), ErrorResponse> {
     let key = idempotency_key(&headers)?;
-    let task = shared.app.create(&caller, wish(new, key)).await?;
+    let task = shared.app.tasks.create(&caller, wish(new, key)).await?;
     Ok((StatusCode::CREATED, Json(TaskView::of(&task))))
 }
 
@@ -85,7 +85,7 @@ pub async fn create_bulk(
         wish(new, key.as_ref().map(|key| format!("{key}/{number}")))
     };
     let wishes = new.tasks.into_iter().enumerate().map(keyed).collect();
-    let ids = shared.app.create_many(&caller, wishes).await?;
+    let ids = shared.app.tasks.create_many(&caller, wishes).await?;
     Ok((StatusCode::CREATED, Json(CreatedTasks { ids })))
 }
 
@@ -150,8 +150,13 @@ pub async fn list(
         before: listing.before,
         limit,
     };
-    let _turn = shared.app.turn(&caller, limit).await?;
-    let tasks = shared.app.tasks(&caller, &filter).await?;
+    let _turn = shared
+        .app
+        .reporting
+        .list_limiter
+        .turn(&caller, limit)
+        .await?;
+    let tasks = shared.app.tasks.list(&caller, &filter).await?;
     let next = tasks
         .last()
         .filter(|_| tasks.len() == limit as usize)
@@ -175,7 +180,7 @@ pub async fn show(
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<TaskId>,
 ) -> Result<Json<TaskView>, ErrorResponse> {
-    let whole = shared.app.task_with_parts(&caller, id).await?;
+    let whole = shared.app.questions.task_with_parts(&caller, id).await?;
     Ok(Json(whole.view()))
 }
 
@@ -207,7 +212,7 @@ pub async fn patch(
             return Err(AppError::from(invalid).into());
         }
     };
-    let task = shared.app.order(&caller, id, order).await?;
+    let task = shared.app.tasks.order(&caller, id, order).await?;
     Ok(Json(TaskView::of(&task)))
 }
 
@@ -225,12 +230,7 @@ pub async fn log(
     PathId(id): PathId<TaskId>,
     QueryParams(page): QueryParams<PageQuery>,
 ) -> Result<Json<LogLines>, ErrorResponse> {
-    shared.app.look_at(&caller, id).await?;
-    let lines = shared
-        .app
-        .store
-        .log_of(id, limit(page.limit)?)
-        .await
-        .map_err(AppError::from)?;
+    shared.app.tasks.look_at(&caller, id).await?;
+    let lines = shared.app.tasks.log(id, limit(page.limit)?).await?;
     Ok(Json(LogLines { items: lines }))
 }

@@ -8,7 +8,7 @@ use axum::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 use vine_api::{CreateToken, CreatedToken, TokenList, TokenRow};
-use vine_app::{AppError, tokens::TokenRequest};
+use vine_app::{AppError, people::tokens::TokenRequest};
 use vine_domain::{Invalid, WorkerId, token::TokenKind};
 
 use super::{refused::Refused, workers::itself};
@@ -62,10 +62,11 @@ pub async fn make(
         }
         shared
             .app
+            .people
             .forget_password(&caller, wish.whom.as_deref())
             .await?;
     }
-    let token = shared.app.make_token_for(&caller, &wish).await?;
+    let token = shared.app.people.make_token_for(&caller, &wish).await?;
     let link = (kind == TokenKind::Login).then(|| {
         format!(
             "{}/login?code={}",
@@ -112,7 +113,7 @@ pub async fn list(
     PersonCaller(caller): PersonCaller,
     QueryParams(listing): QueryParams<TokensQuery>,
 ) -> Result<Json<TokenList>, ErrorResponse> {
-    let granted = shared.app.tokens(&caller, listing.all).await?;
+    let granted = shared.app.people.tokens(&caller, listing.all).await?;
     let row = |one: vine_domain::token::TokenInfo| TokenRow {
         id: one.id,
         kind: one.kind.as_str().into(),
@@ -139,7 +140,7 @@ pub async fn revoke(
     PersonCaller(caller): PersonCaller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ErrorResponse> {
-    shared.app.revoke_token(&caller, &id).await?;
+    shared.app.people.revoke_token(&caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -157,7 +158,7 @@ pub async fn renew(
     PathId(id): PathId<WorkerId>,
 ) -> Result<(StatusCode, Json<CreatedToken>), ErrorResponse> {
     itself(worker, id)?;
-    let token = shared.app.renew_worker(id).await?;
-    let life = vine_app::tokens::life(TokenKind::Worker);
+    let token = shared.app.people.renew_worker(id).await?;
+    let life = vine_app::people::tokens::life(TokenKind::Worker);
     Ok((StatusCode::CREATED, Json(made(token, life, None))))
 }

@@ -10,8 +10,8 @@ use vine_api::{
     ReportKeptWork, ReportUsage, WorkerList, WorkerView,
 };
 use vine_app::{
-    AppError, Missing, heartbeat,
-    workers::{KeptWorkReport, NewWorker},
+    AppError, Missing,
+    fleet::{self, KeptWorkReport, NewWorker},
 };
 use vine_domain::{
     Branch, Guard, Invalid, Slug, Verb, WorkerId, WorkerIsolation,
@@ -44,6 +44,7 @@ pub async fn enrol(
     let version = enrol.version.chars().take(60).collect();
     let (id, token) = shared
         .app
+        .fleet
         .enrol(
             &enrol.code,
             NewWorker {
@@ -76,10 +77,11 @@ pub async fn list(
 ) -> Result<Json<WorkerList>, ErrorResponse> {
     shared
         .app
+        .people
         .allow(&caller, Verb::See, None, "workers")
         .await?;
-    let now = shared.app.clock.now();
-    let workers = shared.app.store.workers().await.map_err(AppError::from)?;
+    let now = shared.app.now();
+    let workers = shared.app.fleet.workers().await.map_err(AppError::from)?;
     Ok(Json(WorkerList {
         items: workers.iter().map(|row| WorkerView::of(row, now)).collect(),
     }))
@@ -100,14 +102,15 @@ pub async fn show(
 ) -> Result<Json<WorkerView>, ErrorResponse> {
     shared
         .app
+        .people
         .allow(&caller, Verb::See, None, "workers")
         .await?;
-    let workers = shared.app.store.workers().await.map_err(AppError::from)?;
+    let workers = shared.app.fleet.workers().await.map_err(AppError::from)?;
     let found = workers
         .iter()
         .find(|(worker, ..)| worker.id == id)
         .ok_or_else(|| AppError::from(Missing::Worker(id.to_string())))?;
-    Ok(Json(WorkerView::of(found, shared.app.clock.now())))
+    Ok(Json(WorkerView::of(found, shared.app.now())))
 }
 
 /// `DELETE /{id}`, by the worker itself.
@@ -124,7 +127,7 @@ pub async fn leave(
     PathId(id): PathId<WorkerId>,
 ) -> Result<StatusCode, ErrorResponse> {
     itself(worker, id)?;
-    shared.app.deregister(id).await?;
+    shared.app.fleet.deregister(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -143,7 +146,7 @@ pub async fn goodbye(
     PathId(id): PathId<WorkerId>,
 ) -> Result<StatusCode, ErrorResponse> {
     itself(worker, id)?;
-    shared.app.goodbye(id).await?;
+    shared.app.fleet.goodbye(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -163,7 +166,7 @@ pub async fn beat(
     JsonBody(beat): JsonBody<Heartbeat>,
 ) -> Result<Json<HeartbeatReply>, ErrorResponse> {
     itself(worker, id)?;
-    let beat = heartbeat::WorkerHeartbeat {
+    let beat = fleet::WorkerHeartbeat {
         boot: beat.boot,
         slots: slots(beat.slots)?,
         leases: beat.leases,
@@ -177,7 +180,7 @@ pub async fn beat(
         wait: patience(beat.wait),
     };
     Ok(Json(HeartbeatReply {
-        messages: shared.app.beat(id, beat).await?,
+        messages: shared.app.fleet.beat(id, beat).await?,
     }))
 }
 
@@ -199,12 +202,12 @@ pub async fn orphans(
     itself(worker, id)?;
     let mut over = Orphans::default();
     for (task, created) in found.tasks.into_iter().take(1000) {
-        if shared.app.is_over(task, created).await? {
+        if shared.app.tasks.is_over(task, created).await? {
             over.tasks.push((task, created));
         }
     }
     for session in found.sessions.into_iter().take(1000) {
-        if shared.app.is_session_over(id, session).await? {
+        if shared.app.fleet.is_session_over(id, session).await? {
             over.sessions.push(session);
         }
     }
@@ -238,7 +241,7 @@ pub async fn kept(
         held: kept.held.into_iter().take(20).collect(),
         notes: kept.notes.into_iter().take(20).collect(),
     };
-    shared.app.keep(id, attempt, keepsake).await?;
+    shared.app.fleet.keep(id, attempt, keepsake).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -260,6 +263,7 @@ pub async fn spent(
     itself(worker, id)?;
     shared
         .app
+        .fleet
         .record_usage(id, spent.attempt, &bounded(spent.usage))
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -281,7 +285,7 @@ pub async fn guard(
     JsonBody(attempt): JsonBody<Attempt>,
 ) -> Result<Json<Guard>, ErrorResponse> {
     itself(worker, id)?;
-    Ok(Json(shared.app.guard_of(id, attempt).await?))
+    Ok(Json(shared.app.fleet.guard_of(id, attempt).await?))
 }
 
 /// `POST /{id}/refused`, by the worker itself.
@@ -304,6 +308,7 @@ pub async fn refused(
     let hosts: Vec<String> = refused.hosts.iter().take(WITHOUT).map(short).collect();
     shared
         .app
+        .fleet
         .refused_hosts(id, refused.attempt, &hosts)
         .await?;
     Ok(StatusCode::NO_CONTENT)

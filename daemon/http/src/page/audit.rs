@@ -29,9 +29,11 @@ pub async fn show(
 }
 
 async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
-    app.allow(caller, Verb::Inspect, None, "audit").await?;
-    let lines = app.store.audit_lines(LINES).await?;
-    let now = app.clock.now();
+    app.people
+        .allow(caller, Verb::Inspect, None, "audit")
+        .await?;
+    let lines = app.reporting.audit_lines(LINES).await?;
+    let now = app.now();
     Ok(html! {
         h1 { "Audit" }
         p.dim { "The latest " (lines.len()) " decisions. Allowed views are not recorded." }

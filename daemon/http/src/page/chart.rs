@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 use vine_app::{
+    reporting::trends::{Trend, TrendSpan},
     texts,
-    trends::{Trend, TrendSpan},
 };
 
 /// The height of a chart, and the width of one span, in its own units.

@@ -5,7 +5,7 @@ use axum::{
     response::{Redirect, Response},
 };
 use serde::Deserialize;
-use vine_app::{App, AppError, Caller, CommandContext, from_words, parse};
+use vine_app::{App, AppError, Caller, CommandContext, commands, from_words, parse};
 
 use super::{
     document::{PageState, problem},
@@ -17,7 +17,7 @@ use crate::auth::PageVisitor;
 pub async fn order(app: &App, caller: &Caller, words: &[String]) -> Result<String, AppError> {
     let command = from_words(words, "", &CommandContext::default());
     let command = command.map_err(|error| AppError::Unreadable(error.0))?;
-    Ok(app.run(caller, command, None).await?.text)
+    Ok(commands::run(app, caller, command, None).await?.text)
 }
 
 /// The same from a line, with or without `/vine` before it.
@@ -28,7 +28,7 @@ pub async fn run(app: &App, caller: &Caller, line: &str) -> Result<String, AppEr
         line => parse(&format!("/vine {line}"), &CommandContext::default()),
     };
     let command = command.map_err(|error| AppError::Unreadable(error.0))?;
-    Ok(app.run(caller, command, None).await?.text)
+    Ok(commands::run(app, caller, command, None).await?.text)
 }
 
 /// What the form of a command button sends ([`super::screen::does`]).

@@ -74,11 +74,11 @@ pub async fn fresh<F>(
 where
     F: Future<Output = Result<Markup, AppError>>,
 {
-    let tick = shared.app.clock.now().0 / 10_000;
+    let tick = shared.app.now().0 / 10_000;
     let tag = format!(
         "W/\"{}-{}-{tick}-{}\"",
         shared.boot,
-        shared.app.wakes.page_version(),
+        shared.app.wakeups().page_version(),
         visitor.0.id()
     );
     if headers

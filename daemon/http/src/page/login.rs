@@ -9,7 +9,7 @@ use axum::{
 };
 use maud::html;
 use serde::Deserialize;
-use vine_app::{AppError, tokens};
+use vine_app::{AppError, people::tokens};
 use vine_domain::token::{Token, TokenKind};
 
 use super::screen::Screen;
@@ -35,7 +35,12 @@ pub async fn show(
     let Some(code) = link.code else {
         return Ok(how(&shared, StatusCode::OK, "You are not logged in."));
     };
-    match shared.app.would_log_in(&Token::presented(&code)).await {
+    match shared
+        .app
+        .people
+        .would_log_in(&Token::presented(&code))
+        .await
+    {
         Ok(name) => Ok(confirm(&name, &code)),
         Err(error) => unopened(&shared, error),
     }
@@ -52,7 +57,7 @@ pub async fn open(
     State(shared): PageState,
     Form(LoginCode { code }): Form<LoginCode>,
 ) -> Result<Response, ErrorResponse> {
-    match shared.app.log_in(&Token::presented(code)).await {
+    match shared.app.people.log_in(&Token::presented(code)).await {
         Ok(session) => Ok(entered(&shared, &session)),
         Err(error) => unopened(&shared, error),
     }
@@ -95,7 +100,7 @@ pub async fn enter(
     State(shared): PageState,
     Form(LoginName { name, password }): Form<LoginName>,
 ) -> Result<Response, ErrorResponse> {
-    match shared.app.log_in_with(name.trim(), &password).await {
+    match shared.app.people.log_in_with(name.trim(), &password).await {
         Ok(session) => Ok(entered(&shared, &session)),
         Err(AppError::Unauthenticated) => Ok(how(
             &shared,
@@ -126,6 +131,7 @@ pub async fn change(
         Some(session) => {
             shared
                 .app
+                .people
                 .set_password(&visitor.0, &change.old, &change.new, &session)
                 .await
         }
@@ -155,12 +161,7 @@ pub async fn leave(
     headers: HeaderMap,
 ) -> Result<Response, ErrorResponse> {
     if let Some(token) = auth::cookie(&shared, &headers) {
-        shared
-            .app
-            .store
-            .spend_token(&token.hash(), TokenKind::Browser)
-            .await
-            .map_err(AppError::from)?;
+        shared.app.people.log_out(&token).await?;
     }
     Ok((
         [(header::SET_COOKIE, auth::pin_session(&shared, "", 0))],

@@ -71,6 +71,7 @@ pub async fn create(
         .map_err(|invalid| problem(&visitor, invalid.into()))?;
     let task = shared
         .app
+        .tasks
         .create(&visitor.0, wish)
         .await
         .map_err(|error| problem(&visitor, error))?;

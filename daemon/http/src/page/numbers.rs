@@ -29,8 +29,8 @@ pub async fn show(
 }
 
 async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
-    app.allow(caller, Verb::See, None, "numbers").await?;
-    let groups = app.numbers().await?;
+    app.people.allow(caller, Verb::See, None, "numbers").await?;
+    let groups = app.reporting.numbers().await?;
     Ok(html! {
         h1 { "Numbers" }
         p.dim { "Last 24 hours; sessions since the beginning. " code { "/metrics" } " serves these and more for Prometheus." }

@@ -134,7 +134,7 @@ async fn answered(
     // taken for one.
     let chosen = Some(subject.as_str()).filter(|subject| !subject.contains('@'));
     let names: Vec<&str> = [chosen, email.as_deref()].into_iter().flatten().collect();
-    match shared.app.log_in_as(&names).await {
+    match shared.app.people.log_in_as(&names).await {
         Ok(session) => login::entered(shared, &session),
         Err(AppError::Unauthenticated) => {
             let name = email.unwrap_or(subject);
@@ -150,7 +150,7 @@ async fn answered(
 
 /// Asks the person to try again later: too many logins are in progress.
 fn busy(shared: &HttpState) -> Response {
-    shared.app.meter.denied(RefusalCause::Rate);
+    shared.app.people.refused(RefusalCause::Rate);
     login::later(shared, PATIENCE)
 }
 

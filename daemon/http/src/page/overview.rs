@@ -7,7 +7,9 @@ use axum::{
 };
 use maud::{Markup, html};
 use serde::Deserialize;
-use vine_app::{App, AppError, Caller, health::PlatformHealth, spending::DAYS, texts};
+use vine_app::{
+    App, AppError, Caller, reporting::spending::DAYS, rooms::health::PlatformHealth, texts,
+};
 use vine_domain::{
     Ask, Question, Timestamp, Worker, access::ListScope, attempt::Usage, ports::TaskFilter,
     queue::QueueDepths,
@@ -46,9 +48,10 @@ const QUESTIONS: u32 = 20;
 const TASKS: u32 = 25;
 
 async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<Markup, AppError> {
-    let everything = app.sight(caller, "overview").await? == ListScope::Everything;
+    let everything = app.people.sight(caller, "overview").await? == ListScope::Everything;
     let tasks = app
-        .tasks(
+        .tasks
+        .list(
             caller,
             &TaskFilter {
                 limit: TASKS,
@@ -56,9 +59,9 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
             },
         )
         .await?;
-    let repos = app.repos(caller).await?;
+    let repos = app.tasks.repos(caller).await?;
     let depths = if everything {
-        Some(app.store.depths().await?)
+        Some(app.reporting.depths().await?)
     } else {
         None
     };
@@ -81,11 +84,11 @@ async fn waiting(
     caller: &Caller,
     depths: Option<&QueueDepths>,
 ) -> Result<Markup, AppError> {
-    let now = app.clock.now();
-    let questions = app.waiting(caller, QUESTIONS).await?;
+    let now = app.now();
+    let questions = app.questions.waiting(caller, QUESTIONS).await?;
     let all = match depths {
         Some(depths) => depths.open_questions,
-        None => app.open_questions(caller, u32::MAX).await?.len() as u64,
+        None => app.questions.open_questions(caller, u32::MAX).await?.len() as u64,
     };
     let more = if questions.len() < QUESTIONS as usize {
         0
@@ -100,7 +103,7 @@ async fn waiting(
                     @if questions.len() > 1 { span.dim { " · oldest " (texts::span(now.since(oldest.asked_at))) } }
                 } @else { "Nothing needs an answer" }
             }
-            @for (question, task) in &questions { (card(question, &app.shown_to(caller, &task.repo, question), task.title.as_str(), now)) }
+            @for (question, task) in &questions { (card(question, &app.questions.shown_to(caller, &task.repo, question), task.title.as_str(), now)) }
             @if more > 0 { p { a href=(Screen::Questions.path()) { (more) " more" } } }
         }
         (held(app, caller).await?)
@@ -109,7 +112,7 @@ async fn waiting(
 
 /// Finished work that waits for somebody to decide whether it may be pushed.
 async fn held(app: &App, caller: &Caller) -> Result<Markup, AppError> {
-    let held = app.held(caller).await?;
+    let held = app.fleet.held(caller).await?;
     Ok(html! {
         @if !held.is_empty() {
             section aria-labelledby="held" {
@@ -130,11 +133,11 @@ async fn held(app: &App, caller: &Caller) -> Result<Markup, AppError> {
 
 /// Workers, queues, sessions and chat platforms.
 async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> {
-    let now = app.clock.now();
-    let few = app.store.workers_after("", FEW).await?;
+    let now = app.now();
+    let few = app.fleet.workers_after("", FEW).await?;
     let at_work = workers::at_work(app, &few).await?;
-    let sessions = app.store.sessions(None, false, FEW).await?;
-    let adapters = app.platforms.health();
+    let sessions = app.fleet.live_sessions(FEW).await?;
+    let adapters = app.rooms.health.health();
     Ok(html! {
         section.pair {
             div {
@@ -145,8 +148,8 @@ async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> 
             }
             div {
                 h2 { "Queues" }
-                @if let Some(trouble) = app.hint_trouble() { p.problem { (trouble) } }
-                @if let Some(why) = app.too_large() { p.problem { (why) } }
+                @if let Some(trouble) = app.cluster.hint_trouble() { p.problem { (trouble) } }
+                @if let Some(why) = app.reporting.too_large() { p.problem { (why) } }
                 @if let Some(why) = app.refused_settings() { p.problem { "The changed configuration was not applied: " (why) } }
                 @if depths.paused { p.problem { "Claiming is paused." } }
                 table { tbody { @for (name, depth) in depths.named() { tr { th scope="row" { (name) } td { (depth) } } } } }
@@ -170,7 +173,7 @@ async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> 
 }
 
 async fn trends(app: &App) -> Result<Markup, AppError> {
-    let trends = app.trends().await?;
+    let trends = app.reporting.trends().await?;
     Ok(html! {
         section aria-labelledby="trends" {
             h2 #trends { "Activity" }
@@ -181,7 +184,7 @@ async fn trends(app: &App) -> Result<Markup, AppError> {
 
 /// What attempts cost, however they ended.
 async fn spending(app: &App) -> Result<Markup, AppError> {
-    let spent = app.spent().await?;
+    let spent = app.reporting.spent().await?;
     let few = |all: &[(String, Usage)]| {
         let some = |(_, usage): &&(String, Usage)| *usage != Usage::default();
         all.iter()

@@ -35,9 +35,9 @@ pub async fn show(
 }
 
 async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
-    let open = app.open_questions(caller, EACH).await?;
-    let closed = app.closed_questions(caller, EACH).await?;
-    let now = app.clock.now();
+    let open = app.questions.open_questions(caller, EACH).await?;
+    let closed = app.questions.closed_questions(caller, EACH).await?;
+    let now = app.now();
     Ok(html! {
         h1 { "Questions" }
         h2 { "Open, oldest first" }

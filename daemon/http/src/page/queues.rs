@@ -35,21 +35,21 @@ pub async fn show(
 }
 
 async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
-    app.allow(&visitor.0, Verb::See, None, "queues").await?;
-    let depths = app.store.depths().await?;
-    let repos = app.store.repos().await?;
-    let dead = app
-        .store
-        .tasks(&TaskFilter {
-            state: Some("dead".into()),
-            limit: DEAD,
-            ..TaskFilter::default()
-        })
+    app.people
+        .allow(&visitor.0, Verb::See, None, "queues")
         .await?;
-    let now = app.clock.now();
+    let depths = app.reporting.depths().await?;
+    let repos = app.tasks.all_repos().await?;
+    let filter = TaskFilter {
+        state: Some("dead".into()),
+        limit: DEAD,
+        ..TaskFilter::default()
+    };
+    let dead = app.tasks.list(&visitor.0, &filter).await?;
+    let now = app.now();
     Ok(html! {
         h1 { "Queues" }
-        @if let Some(trouble) = app.hint_trouble() { p.problem { (trouble) } }
+        @if let Some(trouble) = app.cluster.hint_trouble() { p.problem { (trouble) } }
         table { tbody { @for (name, depth) in depths.named() { tr { th scope="row" { (name) } td { (depth) } } } } }
         h2 { "Claiming" }
         (screen::table("Claiming", &["Where", "State", "Actions"], &html! {

@@ -48,15 +48,12 @@ pub async fn show(
 }
 
 async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
-    let sessions = app.sessions(&visitor.0, false, LIMIT).await?;
-    let names: HashMap<WorkerId, String> = app
-        .store
-        .workers()
-        .await?
-        .into_iter()
+    let sessions = app.fleet.sessions(&visitor.0, false, LIMIT).await?;
+    let workers = app.fleet.workers().await?.into_iter();
+    let names: HashMap<WorkerId, String> = workers
         .map(|(worker, ..)| (worker.id, worker.name))
         .collect();
-    let now = app.clock.now();
+    let now = app.now();
     Ok(html! {
         h1 { "Sessions" }
         @if sessions.is_empty() { p.none { "No live sessions." } }
@@ -93,7 +90,7 @@ pub fn line(app: &App, session: &Session, now: Timestamp) -> Markup {
 /// When the policy ends a session.
 fn kept(app: &App, session: &Session) -> String {
     match session.ends(&app.settings().sessions) {
-        Some(at) => format!("ends {}", texts::when(app, at)),
+        Some(at) => format!("ends {}", texts::when(at, app.now())),
         None if session.kept => "kept until ended by hand".into(),
         None => "kept while its task is open".into(),
     }

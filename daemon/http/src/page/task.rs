@@ -45,29 +45,24 @@ pub async fn show(
 }
 
 async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError> {
-    let task = app.look_at(caller, id).await?;
-    let questions = app.store.questions_of(id).await?;
-    app.seen(caller, &task.repo, &questions).await?;
-    let thread = app.store.latest(id, THREAD).await?;
-    let attempts = app.store.executions(id).await?;
-    let on = attempts.last().map(|attempt| attempt.worker.as_str());
-    let around = app.stands_around(&task.repo, on).await?;
-    let session = attempts.iter().rev().find_map(|attempt| attempt.session);
-    let stations = app
-        .store
-        .milestones(
-            &questions
-                .iter()
-                .map(|question| question.id)
-                .collect::<Vec<_>>(),
-        )
+    let task = app.tasks.look_at(caller, id).await?;
+    let questions = app.questions.of_task(id).await?;
+    app.questions
+        .mark_seen(caller, &task.repo, &questions)
         .await?;
-    let log = app.store.log_of(id, 200).await?;
-    let patch = app.store.patch_of(id).await?;
-    let now = app.clock.now();
+    let thread = app.rooms.latest(id, THREAD).await?;
+    let attempts = app.tasks.executions(id).await?;
+    let on = attempts.last().map(|attempt| attempt.worker.as_str());
+    let around = app.tasks.isolation_of(&task.repo, on).await?;
+    let session = attempts.iter().rev().find_map(|attempt| attempt.session);
+    let ids: Vec<QuestionId> = questions.iter().map(|question| question.id).collect();
+    let stations = app.questions.all_milestones(&ids).await?;
+    let log = app.tasks.log(id, 200).await?;
+    let patch = app.tasks.patch(id).await?;
+    let now = app.now();
     Ok(html! {
         h1 { (id) " " (task.title) }
-        p { span.(format!("badge {}", task.state.as_str())) { (texts::state(app, &task.state)) }
+        p { span.(format!("badge {}", task.state.as_str())) { (texts::state(&task.state, now)) }
             span.dim { " " (task.repo) " · " code { (task.branch) } " from " code { (task.base) } " · requested by " (task.requester) " · " (task.lane.as_str()) }
         }
         @if let Some(around) = around { div.dim { (text::message(&format!("Agent: {around}"))) } }
@@ -79,7 +74,7 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
             article.ask {
                 p { "Answer " strong { (question.id) } " " span.dim { (time::ago(now, question.asked_at)) } }
                 // The thread shows it masked.
-                @if question.ask.is_secret() { div { (text::message(&texts::body(&app.shown_to(caller, &task.repo, question)))) } }
+                @if question.ask.is_secret() { div { (text::message(&texts::body(&app.questions.shown_to(caller, &task.repo, question)))) } }
                 (answer_form::answers(question))
             }
         }
@@ -197,7 +192,7 @@ pub async fn meant(
     Form(ClarifyForm { says }): Form<ClarifyForm>,
 ) -> Result<Redirect, Response> {
     let task = shared
-        .app
+        .inbox
         .mean(&visitor.0, &says)
         .await
         .map_err(|error| problem(&visitor, error))?;
@@ -220,7 +215,7 @@ async fn hear(
         .map(|id| id.parse::<QuestionId>())
         .transpose()?;
     let event = Inbound {
-        event: shared.app.ids.uuid().to_string(),
+        event: shared.app.new_id().to_string(),
         platform: "console".into(),
         author,
         spot: Location::Ours {
@@ -233,6 +228,6 @@ async fn hear(
         left_out: None,
         private: false,
     };
-    shared.app.hear(event).await?.transpose()?;
+    shared.inbox.hear(event).await?.transpose()?;
     Ok(())
 }

@@ -13,7 +13,7 @@ pub fn listing(app: &App, tasks: &[Task]) -> Markup {
                 tbody { @for task in tasks {
                     tr {
                         td { a href={ "/tasks/" (task.id) } { (task.id) } }
-                        td { span.(format!("badge {}", task.state.as_str())) { (texts::state(app, &task.state)) } }
+                        td { span.(format!("badge {}", task.state.as_str())) { (texts::state(&task.state, app.now())) } }
                         td { (task.title) }
                         td { code { (task.branch) } }
                     }

@@ -88,8 +88,8 @@ async fn body(
     choice: &TasksFilterForm,
     filter: TaskFilter,
 ) -> Result<Markup, AppError> {
-    let tasks = app.tasks(caller, &filter).await?;
-    let repos = app.repos(caller).await?;
+    let tasks = app.tasks.list(caller, &filter).await?;
+    let repos = app.tasks.repos(caller).await?;
     let more = tasks.last().filter(|_| tasks.len() >= PAGE as usize);
     Ok(html! {
         h1 { "Tasks" }

@@ -49,10 +49,12 @@ pub async fn show(
 }
 
 async fn body(app: &App, visitor: &PageVisitor, after: &str) -> Result<Markup, AppError> {
-    app.allow(&visitor.0, Verb::See, None, "workers").await?;
-    let page = app.store.workers_after(after, PAGE).await?;
-    let all = app.store.depths().await?.workers;
-    let now = app.clock.now();
+    app.people
+        .allow(&visitor.0, Verb::See, None, "workers")
+        .await?;
+    let page = app.fleet.workers_after(after, PAGE).await?;
+    let all = app.reporting.depths().await?.workers;
+    let now = app.now();
     let at_work = at_work(app, &page).await?;
     let more = page.last().filter(|_| page.len() >= PAGE as usize);
     Ok(html! {
@@ -86,15 +88,8 @@ pub async fn at_work(
     app: &App,
     workers: &[(Worker, usize, usize)],
 ) -> Result<Vec<AtWork>, AppError> {
-    Ok(app
-        .store
-        .at_work(
-            &workers
-                .iter()
-                .map(|(worker, ..)| worker.id)
-                .collect::<Vec<_>>(),
-        )
-        .await?)
+    let ids: Vec<WorkerId> = workers.iter().map(|(worker, ..)| worker.id).collect();
+    app.fleet.at_work(&ids).await
 }
 
 /// The tasks of one of them, with their titles.

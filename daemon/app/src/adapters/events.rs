@@ -1,0 +1,134 @@
+//! Passes events of an adapter to the use cases.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use vine_domain::{
+    MessageId, Timestamp, Verb, access,
+    chat::{InboundBatch, InboundKind},
+    ports::{EventSink, StoreResult},
+    uuid_of,
+};
+
+use crate::{App, adapters::suggestions, texts};
+
+/// Passes the events of one adapter to the use cases.
+pub struct AdapterEvents {
+    app: App,
+    platform: &'static str,
+}
+
+impl AdapterEvents {
+    /// The sink for one platform's adapter.
+    pub fn new(app: App, platform: &'static str) -> Arc<Self> {
+        Arc::new(Self { app, platform })
+    }
+
+    /// Tells a room that some of its messages could not be read.
+    async fn missed(&self, room: &str, until: Option<&str>) -> StoreResult<()> {
+        let Some(repo) = self.app.core.store.room_of(self.platform, room).await? else {
+            return Ok(());
+        };
+        let id = MessageId(uuid_of(&format!(
+            "missed {} {room} {}",
+            self.platform,
+            until.unwrap_or_default()
+        )));
+        self.app
+            .core
+            .store
+            .enqueue_message(&texts::missed(id, &repo, self.platform))
+            .await?;
+        self.app.core.wakeups.outbox();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl EventSink for AdapterEvents {
+    async fn cursor(&self) -> StoreResult<Option<String>> {
+        self.app.core.store.cursor(self.platform).await
+    }
+
+    async fn ingest(&self, batch: InboundBatch) -> StoreResult<()> {
+        for room in &batch.missed {
+            self.missed(room, batch.cursor.as_deref()).await?;
+        }
+        let twice = self.app.core.store.ingest(self.platform, &batch).await?;
+        self.app
+            .core
+            .metrics
+            .heard(self.platform, self.app.core.clock.now(), twice);
+        if !batch.events.is_empty() {
+            self.app.core.wakeups.inbox();
+        }
+        if is_incomplete(&batch) {
+            self.app.core.wakeups.awaited();
+        }
+        Ok(())
+    }
+
+    async fn threads(&self) -> StoreResult<Vec<(String, String)>> {
+        self.app.core.store.live_threads(self.platform).await
+    }
+
+    async fn rooms(&self) -> StoreResult<Vec<String>> {
+        let rooms = self.app.core.store.rooms().await?.into_iter();
+        Ok(rooms
+            .filter(|room| room.platform == self.platform)
+            .map(|room| room.room)
+            .collect())
+    }
+
+    async fn suggest(
+        &self,
+        subject: &str,
+        what: &str,
+        typed: &str,
+    ) -> StoreResult<Vec<(String, String)>> {
+        suggestions::matching(&self.app, self.platform, subject, what, typed).await
+    }
+
+    async fn may_invite(&self, subject: &str) -> StoreResult<bool> {
+        let user = self.app.core.store.user(self.platform, subject).await?;
+        Ok(access::decide(user.as_ref(), Verb::Operate, None).is_ok())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.app.core.clock.now()
+    }
+
+    fn rooms_changed(&self) {
+        self.app.core.wakeups.rooms();
+    }
+
+    fn health(&self, health: Result<String, String>) {
+        let back = health.is_ok() && self.app.rooms.health.is_away(self.platform);
+        if self
+            .app
+            .rooms
+            .health
+            .note(self.platform, health, self.app.core.clock.now())
+        {
+            self.app.core.wakeups.page();
+        }
+        if back {
+            let (rooms, platform) = (Arc::clone(&self.app.rooms), self.platform);
+            tokio::spawn(async move { rooms.retry_now(platform).await });
+        }
+    }
+
+    fn remark(&self, remark: Option<String>) {
+        if self.app.rooms.health.remark(self.platform, remark) {
+            self.app.core.wakeups.page();
+        }
+    }
+}
+
+/// Whether content of a batch must be fetched.
+fn is_incomplete(batch: &InboundBatch) -> bool {
+    batch
+        .events
+        .iter()
+        .any(|event| event.act == InboundKind::Awaited)
+}

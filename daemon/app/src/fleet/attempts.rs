@@ -1,0 +1,185 @@
+//! What workers report about their attempts.
+
+use vine_domain::{
+    TaskState, WorkerId,
+    attempt::{Attempt, Usage},
+    lifecycle::{Event, Refusal},
+    ports::{KeptWork, StoreError, StoreResult},
+    secrets,
+    task::Report,
+};
+
+use crate::{
+    AppError, AppResult, Missing,
+    fleet::{Fleet, kept_work::KeptWorkReport},
+};
+
+impl Fleet {
+    /// The agent finished.
+    pub async fn complete(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        report: Report,
+        patch: &str,
+    ) -> AppResult<()> {
+        let report = self.metrics.without_secrets(report);
+        if !patch.is_empty() {
+            self.keep_patch(by, attempt, &self.metrics.without_secrets(patch.to_owned()))
+                .await?;
+        }
+        self.tasks
+            .transition(
+                attempt.task,
+                Event::Finished {
+                    by,
+                    attempt,
+                    report,
+                },
+                None,
+            )
+            .await
+            .map(|_| ())
+    }
+
+    /// Stores the patch under the lease, so before the attempt ends; a repeated completion finds
+    /// it.
+    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> AppResult<()> {
+        match self.store.keep_patch(by, attempt, patch).await {
+            Err(StoreError::Conflict) if self.tasks.get(attempt.task).await?.is_over() => Ok(()),
+            other => self.fenced(attempt, other),
+        }
+    }
+
+    /// Turns a conflict in the store into a refusal: the attempt is over.
+    pub(super) fn fenced(&self, attempt: Attempt, stored: StoreResult<()>) -> AppResult<()> {
+        match stored {
+            Err(StoreError::Conflict) => Err(self.stale(attempt)),
+            other => Ok(other?),
+        }
+    }
+
+    pub(super) fn stale(&self, attempt: Attempt) -> AppError {
+        self.metrics.stale();
+        Refusal::Stale(attempt).into()
+    }
+
+    /// The attempt ended without a result: failed, released or parked. Returns whether the task is
+    /// over.
+    pub async fn give_up(&self, attempt: Attempt, event: Event) -> AppResult<bool> {
+        let event = match event {
+            Event::Failed {
+                by,
+                attempt,
+                failure,
+            } => Event::Failed {
+                by,
+                attempt,
+                failure: self.metrics.without_secrets(failure),
+            },
+            other => other,
+        };
+        self.tasks.transition(attempt.task, event, None).await?;
+        Ok(self.tasks.get(attempt.task).await?.is_over())
+    }
+
+    /// The worker keeps the unfinished work of one of its attempts, which may be over by now.
+    pub async fn keep(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        kept: KeptWorkReport,
+    ) -> AppResult<()> {
+        let task = self.tasks.get(attempt.task).await?;
+        if task.created != kept.created {
+            return Err(Missing::Task(attempt.task).into());
+        }
+        let kept = self.without_secrets_in(kept);
+        let work = KeptWork {
+            commit: kept.commit.clone(),
+            pushed: kept.name.clone(),
+            held: Some(kept.held.join(", ")).filter(|held| !held.is_empty()),
+        };
+        let stored = self.store.keep_work(by, attempt, &work).await;
+        self.fenced(attempt, stored)?;
+        self.wakeups.page();
+        // While the task waits for people, the thread is about their question.
+        if kept.notes.is_empty()
+            && kept.held.is_empty()
+            && matches!(task.state, TaskState::Waiting { .. })
+        {
+            return Ok(());
+        }
+        let text = crate::texts::kept(&task, &kept);
+        let message =
+            crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, text);
+        self.store
+            .add_messages(attempt.task, None, &[message])
+            .await?;
+        self.metrics.said(1, 0);
+        self.wakeups.outbox();
+        Ok(())
+    }
+
+    /// The report about kept work may quote what an agent wrote.
+    fn without_secrets_in(&self, kept: KeptWorkReport) -> KeptWorkReport {
+        KeptWorkReport {
+            held: self.metrics.without_secrets(kept.held),
+            notes: self.metrics.without_secrets(kept.notes),
+            ..kept
+        }
+    }
+
+    /// Records what an attempt has cost so far.
+    pub async fn record_usage(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        usage: &Usage,
+    ) -> AppResult<()> {
+        self.fenced(attempt, self.store.record_usage(by, attempt, usage).await)
+    }
+
+    /// Posts something that people should know about an attempt to the thread and the log; quoted
+    /// if they are the agent's words.
+    pub async fn tell(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        lines: &[String],
+        of_agent: bool,
+    ) -> AppResult<()> {
+        self.log(by, attempt, lines).await?;
+        let (lines, _) = secrets::without_any(lines.to_vec());
+        let text = match of_agent {
+            true => crate::texts::of_agent(&lines.join("\n")),
+            false => lines.join("\n"),
+        };
+        let message =
+            crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, text);
+        self.store
+            .add_messages(attempt.task, None, &[message])
+            .await?;
+        self.metrics.said(1, 0);
+        self.wakeups.outbox();
+        Ok(())
+    }
+
+    /// Adds the agent's output to the task's log.
+    pub async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> AppResult<()> {
+        let lines: Vec<String> = lines
+            .iter()
+            .take(1000)
+            .map(|line| line.chars().take(2000).collect())
+            .collect();
+        // Joined: a key may span several lines.
+        let lines: Vec<String> = self
+            .metrics
+            .without_secrets(lines.join("\n"))
+            .split('\n')
+            .map(str::to_owned)
+            .collect();
+        let cap = self.settings.get().retention.attempt;
+        self.fenced(attempt, self.store.log(by, attempt, &lines, &cap).await)
+    }
+}

@@ -1,0 +1,74 @@
+//! The fleet: workers, their heartbeats, claims and attempts, and the sessions they keep.
+
+mod attempts;
+mod claims;
+mod dispatcher;
+mod enrolment;
+mod guards;
+mod heartbeat;
+mod kept_work;
+mod leases;
+mod presence;
+mod pushes;
+mod sessions;
+mod workers;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use vine_domain::{Clock, Ids, ports::Store};
+
+use crate::{
+    Wakeups,
+    core::Core,
+    fleet::{dispatcher::PendingClaim, presence::Presence},
+    isolation::Isolation,
+    metrics::Metrics,
+    people::People,
+    settings::SettingsInForce,
+    tasks::Tasks,
+};
+
+pub use crate::fleet::{
+    dispatcher::Dispatcher, enrolment::NewWorker, guards::GuardPatch, heartbeat::WorkerHeartbeat,
+    kept_work::KeptWorkReport, presence::GONE,
+};
+
+/// Workers and their sessions.
+pub struct Fleet {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    wakeups: Arc<Wakeups>,
+    metrics: Arc<Metrics>,
+    settings: Arc<SettingsInForce>,
+    isolation: Arc<Isolation>,
+    stop: CancellationToken,
+    people: Arc<People>,
+    tasks: Arc<Tasks>,
+    presence: Presence,
+    claims: mpsc::Sender<PendingClaim>,
+}
+
+impl Fleet {
+    /// The fleet, and the loop that assigns work, to be spawned with [`Dispatcher::run`].
+    pub(crate) fn new(core: &Core, people: &Arc<People>, tasks: &Arc<Tasks>) -> (Self, Dispatcher) {
+        let (claims, incoming) = mpsc::channel(1024);
+        let fleet = Self {
+            store: Arc::clone(&core.store),
+            clock: Arc::clone(&core.clock),
+            ids: Arc::clone(&core.ids),
+            wakeups: Arc::clone(&core.wakeups),
+            metrics: Arc::clone(&core.metrics),
+            settings: Arc::clone(&core.settings),
+            isolation: Arc::clone(&core.isolation),
+            stop: core.stop.clone(),
+            people: Arc::clone(people),
+            tasks: Arc::clone(tasks),
+            presence: Presence::default(),
+            claims,
+        };
+        (fleet, Dispatcher::new(core, tasks, incoming))
+    }
+}

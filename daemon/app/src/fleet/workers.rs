@@ -1,0 +1,118 @@
+//! Workers, as people manage them.
+
+use vine_domain::TaskId;
+use vine_domain::WorkerId;
+
+use vine_domain::{Verb, Worker, WorkerState, worker::WorkerLimits};
+
+use crate::{AppResult, Caller, Missing, fleet::Fleet};
+
+impl Fleet {
+    /// One worker by its name.
+    pub async fn worker_named(&self, name: &str) -> AppResult<(Worker, usize, usize)> {
+        let found = self
+            .store
+            .workers()
+            .await?
+            .into_iter()
+            .find(|(worker, ..)| worker.name == name);
+        found.ok_or_else(|| Missing::Worker(vine_domain::invalid::shown(name)).into())
+    }
+
+    /// Stops or resumes assigning work to a worker.
+    pub async fn drain(
+        &self,
+        caller: &Caller,
+        name: &str,
+        draining: bool,
+    ) -> AppResult<(Worker, usize, usize)> {
+        self.people
+            .allow(caller, Verb::Administer, None, &format!("worker {name}"))
+            .await?;
+        let (worker, running, waiting) = self.worker_named(name).await?;
+        let worker = Worker { draining, ..worker };
+        self.store.set_draining(worker.id, draining).await?;
+        self.wakeups.work();
+        self.wakeups.page();
+        Ok((worker, running, waiting))
+    }
+
+    /// Removes a worker and its token; it loses what it holds.
+    pub async fn remove_worker(&self, caller: &Caller, name: &str) -> AppResult<()> {
+        self.people
+            .allow(caller, Verb::Administer, None, &format!("worker {name}"))
+            .await?;
+        let (worker, ..) = self.worker_named(name).await?;
+        self.store.remove_worker(worker.id).await?;
+        self.people.forget_tokens();
+        self.lose_all(worker.id, "the worker was removed").await?;
+        self.wakeups.page();
+        Ok(())
+    }
+
+    /// Removes all offline workers if `confirm` is their number; returns whether it did, and their
+    /// names.
+    pub async fn remove_gone(
+        &self,
+        caller: &Caller,
+        confirm: Option<u64>,
+    ) -> AppResult<(bool, Vec<String>)> {
+        self.people
+            .allow(caller, Verb::Administer, None, "offline workers")
+            .await?;
+        let (all, now) = (self.store.workers().await?, self.clock.now());
+        let gone = all.into_iter().filter(|(worker, running, waiting)| {
+            worker.state(*running, *waiting, now) == WorkerState::Offline
+        });
+        let names: Vec<String> = gone.map(|(worker, ..)| worker.name).collect();
+        let confirmed = !names.is_empty() && confirm == Some(names.len() as u64);
+        if confirmed {
+            for name in &names {
+                self.remove_worker(caller, name).await?;
+            }
+        }
+        Ok((confirmed, names))
+    }
+
+    /// Sets the limits of a worker, whatever it reports.
+    pub async fn limit(
+        &self,
+        caller: &Caller,
+        name: &str,
+        limits: WorkerLimits,
+    ) -> AppResult<(Worker, usize, usize)> {
+        self.people
+            .allow(caller, Verb::Administer, None, &format!("worker {name}"))
+            .await?;
+        let (worker, running, waiting) = self.worker_named(name).await?;
+        for repo in limits.repos.iter().flatten() {
+            self.tasks.repo(repo).await?;
+        }
+        self.store.set_limits(worker.id, &limits).await?;
+        self.wakeups.work();
+        self.wakeups.page();
+        Ok((Worker { limits, ..worker }, running, waiting))
+    }
+
+    /// All workers, with how many agents run and wait on each.
+    pub async fn workers(&self) -> AppResult<Vec<(Worker, usize, usize)>> {
+        Ok(self.store.workers().await?)
+    }
+
+    /// Up to `limit` workers after this name.
+    pub async fn workers_after(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> AppResult<Vec<(Worker, usize, usize)>> {
+        Ok(self.store.workers_after(after, limit).await?)
+    }
+
+    /// What these workers are running: worker, task, its title.
+    pub async fn at_work(
+        &self,
+        workers: &[WorkerId],
+    ) -> AppResult<Vec<(WorkerId, TaskId, String)>> {
+        Ok(self.store.at_work(workers).await?)
+    }
+}

@@ -1,0 +1,48 @@
+//! What people write: events of platforms and of the page are stored first, then read as a command,
+//! an answer or a note, in the order in which they were stored.
+
+mod command;
+mod edits;
+mod hear;
+mod locate;
+mod pending_edits;
+mod press;
+mod private_replies;
+mod read;
+mod recent_replies;
+mod turn;
+mod visibility;
+
+use std::{collections::HashSet, sync::Arc};
+
+use tokio::sync::Mutex;
+use vine_domain::{Clock, TaskId, ports::Store};
+
+use crate::{App, inbox::recent_replies::RecentReplies};
+
+pub use crate::inbox::hear::run;
+
+/// Reads what people write. Cheap to clone.
+#[derive(Clone)]
+pub struct Inbox {
+    app: App,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    recent_replies: Arc<RecentReplies>,
+    /// Events are processed one after the other, in the order they were stored. Contains the tasks
+    /// in whose threads words wait.
+    reading: Arc<Mutex<HashSet<TaskId>>>,
+}
+
+impl Inbox {
+    /// The inbox of one daemon: there is one, since it keeps the order.
+    pub fn new(app: App) -> Self {
+        Self {
+            store: Arc::clone(&app.core.store),
+            clock: Arc::clone(&app.core.clock),
+            app,
+            recent_replies: Arc::default(),
+            reading: Arc::default(),
+        }
+    }
+}

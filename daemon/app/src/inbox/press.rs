@@ -1,0 +1,132 @@
+//! Reactions and buttons.
+
+use uuid::Uuid;
+use vine_domain::{
+    Ask, TaskId,
+    chat::{Button, Inbound, PrivateReply},
+    reading, uuid_of,
+};
+use vine_grammar::is_command;
+
+use crate::{
+    AppError, AppResult, Caller, Inbox,
+    clarify::{self, ClarifiedTarget},
+    commands::CommandOutput,
+    inbox::{locate::ResolvedLocation, read::gone, turn::SpokenText},
+};
+
+impl Inbox {
+    /// A reaction that stands for a button presses it. One that agrees or refuses decides
+    /// permissions and plans; under any other question that takes answers, its author is told how
+    /// to answer. All others are ignored.
+    pub(super) async fn reacted(
+        &self,
+        caller: &Caller,
+        event: &Inbound,
+        found: &ResolvedLocation,
+    ) -> AppResult<Option<CommandOutput>> {
+        if let Some(button) = Button::signed(&found.buttons, &event.text) {
+            return self
+                .pressed(caller, event, found, Some(button.clone()))
+                .await;
+        }
+        let (Some(id), true) = (found.question, reading::decides(&event.text)) else {
+            return Ok(None);
+        };
+        let question = self.app.questions.get(id).await?;
+        if !question.takes_answers() {
+            return Ok(None);
+        }
+        let words = SpokenText {
+            text: &event.text,
+            key: event.key(),
+        };
+        match &question.ask {
+            Ask::Permission { .. } | Ask::Plan { .. } => self.answer_as(caller, id, words).await,
+            Ask::Clarify { .. } => {
+                let hint = format!(
+                    "{} is not an answer to {id}: press a button, or {}.",
+                    event.text,
+                    reading::options_hint(&question.ask)
+                );
+                Ok(self.hint(event, found, &hint))
+            }
+        }
+    }
+
+    pub(super) async fn pressed(
+        &self,
+        caller: &Caller,
+        event: &Inbound,
+        found: &ResolvedLocation,
+        button: Option<Button>,
+    ) -> AppResult<Option<CommandOutput>> {
+        let Some(button) = button else {
+            return if event.private { Err(gone()) } else { Ok(None) };
+        };
+        if let Some(question) = found.question {
+            let words = SpokenText {
+                text: &button.says,
+                key: event.key(),
+            };
+            return self.answer_as(caller, question, words).await;
+        }
+        if found.task.is_some() && found.aside.is_none() && is_command(&button.says) {
+            let event = Inbound {
+                text: button.says,
+                ..event.clone()
+            };
+            return self.command(caller, &event, found.clone()).await;
+        }
+        let Some(aside) = &found.aside else {
+            return if event.private { Err(gone()) } else { Ok(None) };
+        };
+        self.meant(caller, event, aside, &button.says).await
+    }
+
+    /// The choice of an author who was asked for clarification: their own words, under their own
+    /// key, so that they count once, however often a button is pressed.
+    async fn meant(
+        &self,
+        caller: &Caller,
+        event: &Inbound,
+        aside: &PrivateReply,
+        says: &str,
+    ) -> AppResult<Option<CommandOutput>> {
+        if aside.author != event.author {
+            return Err(AppError::Unreadable(
+                "only the author of the message can choose this".into(),
+            ));
+        }
+        let key = uuid_of(&format!("{}:{}", aside.platform, aside.to));
+        self.mean_as(caller, says, key).await.map(|_| None)
+    }
+
+    /// The same on the page, which shows the choice only to its author.
+    pub async fn mean(&self, caller: &Caller, says: &str) -> AppResult<TaskId> {
+        self.mean_as(caller, says, self.app.core.ids.uuid()).await
+    }
+
+    async fn mean_as(&self, caller: &Caller, says: &str, key: Uuid) -> AppResult<TaskId> {
+        let (meant, text) = clarify::meant(says).ok_or_else(|| {
+            AppError::Unreadable("this names neither a question nor a task".into())
+        })?;
+        match meant {
+            ClarifiedTarget::Question(id) => {
+                let task = self.app.questions.get(id).await?.task();
+                self.app.tasks.look_at(caller, task).await?;
+                self.app
+                    .questions
+                    .answer(caller, id, text, key)
+                    .await
+                    .map(|_| task)
+            }
+            ClarifiedTarget::Note(task) => self
+                .app
+                .questions
+                .note(caller, task, text, key)
+                .await
+                .map(|()| task),
+        }
+    }
+}

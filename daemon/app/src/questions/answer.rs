@@ -1,0 +1,219 @@
+//! Questions: answered by a person, delivered by the worker.
+
+use uuid::Uuid;
+use vine_domain::{
+    Answer, Ask, AuditEntry, Decision, DeliveredOutcome, Denied, Invalid, Question, QuestionId,
+    Slug, Task, TaskId, Verb, WorkerId,
+    access::verb_for,
+    attempt::Attempt,
+    lifecycle::{Event, Refusal, TaskSnapshot},
+    reading,
+};
+
+use crate::{AppError, AppResult, Caller, Missing, clarify, questions::Questions};
+
+/// Characters of a command or file that the audit stores.
+const AUDITED: usize = 10_000;
+
+/// A decision with what it was about, for the audit: `allowed once: Bash npm test`.
+fn decided(ask: &Ask, decision: &Decision) -> String {
+    let about = match ask.masked() {
+        Ask::Permission { tool, what, .. } => {
+            format!("{tool} {}", what.chars().take(AUDITED).collect::<String>())
+        }
+        other => other.headline(),
+    };
+    format!("{}: {about}", decision.headline())
+}
+
+impl Questions {
+    /// Reads a person's words as the answer to a question. The first one wins.
+    ///
+    /// `key` makes it idempotent. Words that come second are kept in the thread.
+    pub async fn answer(
+        &self,
+        caller: &Caller,
+        id: QuestionId,
+        text: &str,
+        key: Uuid,
+    ) -> AppResult<Question> {
+        let task = self.get(id).await?.task();
+        let known = self.tasks.snapshot(task).await?;
+        self.answer_in(caller, known, id, text, key).await?;
+        self.get(id).await
+    }
+
+    /// The same for a task that was just loaded.
+    pub(crate) async fn answer_in(
+        &self,
+        caller: &Caller,
+        known: TaskSnapshot,
+        id: QuestionId,
+        text: &str,
+        key: Uuid,
+    ) -> AppResult<()> {
+        let question = known.question(id).ok_or(Missing::Question(id))?;
+        let task = known.task.id;
+        let repo = &known.task.repo;
+        let verb = self.verb_for(repo, &question.ask);
+        let mut audit = self
+            .people
+            .permit(caller, verb, Some(repo), &id.to_string())
+            .await?;
+        self.may_decide(caller, &known.task, question, &audit)
+            .await?;
+        if known.task.is_over() {
+            // A late answer would start the task again.
+            self.tasks.repo(repo).await?;
+        }
+        let decision = reading::decision(&question.ask, text)
+            .map_err(|invalid| self.asked_back(question, text, invalid))?;
+        self.refuse_in_rooms(caller, question, &decision)?;
+        audit.subject = format!("{id}: {}", decided(&question.ask, &decision));
+        let answer = self.signed(caller, decision, key)?;
+        let reply = (caller.name().to_owned(), text.trim().to_owned());
+        let event = Event::Answered {
+            question: id,
+            answer,
+        };
+        let step = self
+            .tasks
+            .transition_for(known, event, Some(reply), audit)
+            .await;
+        match step {
+            Err(AppError::Refused(
+                refusal @ (Refusal::AnsweredBefore { .. } | Refusal::Withdrawn { .. }),
+            )) => self.came_second(caller, task, id, text, key, refusal).await,
+            other => other.map(|_| ()),
+        }
+    }
+
+    /// What is masked in a room is not allowed from there.
+    fn refuse_in_rooms(
+        &self,
+        caller: &Caller,
+        question: &Question,
+        decision: &Decision,
+    ) -> AppResult<()> {
+        let allows = matches!(decision, Decision::Allow { .. });
+        if !(allows && question.ask.is_secret() && caller.is_in_a_room()) {
+            return Ok(());
+        }
+        Err(AppError::Unreadable(format!(
+            "{} contains what looks like a secret and is masked here, so it cannot be \
+             allowed here; view all of it and decide at {}/tasks/{}",
+            question.id,
+            self.settings.get().link,
+            question.task()
+        )))
+    }
+
+    /// Words that came second: a correction of one's own answer reaches the agent; others are kept in
+    /// the thread.
+    async fn came_second(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        id: QuestionId,
+        text: &str,
+        key: Uuid,
+        refusal: Refusal,
+    ) -> AppResult<()> {
+        if let Some(said) = self.own_answer(caller, id).await?
+            && !self.tasks.get(task).await?.is_over()
+        {
+            let read = format!(
+                "Correction of the answer to {id} (“{said}”): {}",
+                text.trim()
+            );
+            self.note_as(caller, task, text, &read, key).await?;
+            return Err(AppError::Corrected { question: id, said });
+        }
+        self.keep_words(caller, task, text).await?;
+        Err(refusal.into())
+    }
+
+    /// The verb for deciding this; a repository may let more people decide.
+    fn verb_for(&self, repo: &Slug, ask: &Ask) -> Verb {
+        let asks_less = self.settings.get().rules.needs(repo, ask) < verb_for(ask).needs();
+        if asks_less {
+            Verb::Answer
+        } else {
+            verb_for(ask)
+        }
+    }
+
+    /// Checks the repository's own rules, in addition to the role.
+    async fn may_decide(
+        &self,
+        caller: &Caller,
+        task: &Task,
+        question: &Question,
+        audit: &AuditEntry,
+    ) -> AppResult<()> {
+        let (settings, ask) = (self.settings.get(), &question.ask);
+        let rules = &settings.rules;
+        let refused = if !rules.allow(caller.user.as_ref(), &task.repo, ask) {
+            AppError::Denied(Denied {
+                who: caller.name().to_owned(),
+                verb: verb_for(ask),
+                needs: rules.needs(&task.repo, ask),
+            })
+        } else if let Err(own) = rules.not_own(caller.name(), &task.requester, &task.repo, ask) {
+            AppError::Own(own)
+        } else {
+            return Ok(());
+        };
+        self.people
+            .audit(AuditEntry {
+                allowed: false,
+                reason: refused.to_string(),
+                ..audit.clone()
+            })
+            .await?;
+        Err(refused)
+    }
+
+    /// Asks for clarification of words that neither agree nor refuse.
+    fn asked_back(&self, question: &Question, text: &str, invalid: Invalid) -> AppError {
+        let is_decision = !matches!(question.ask, Ask::Clarify { .. });
+        if is_decision && question.is_open() && reading::has_words(text) {
+            AppError::Unclear(clarify::neither(text.trim(), question, invalid.hint))
+        } else {
+            invalid.into()
+        }
+    }
+
+    /// What this person decided on a question, if they did.
+    async fn own_answer(&self, caller: &Caller, id: QuestionId) -> AppResult<Option<String>> {
+        let question = self.get(id).await?;
+        let by = caller.user.as_ref().map(|user| user.id);
+        let own = question.answer().filter(|answer| Some(answer.by) == by);
+        Ok(own.map(|answer| answer.decision.headline()))
+    }
+
+    fn signed(&self, caller: &Caller, decision: Decision, key: Uuid) -> AppResult<Answer> {
+        let user = caller.user.as_ref().ok_or(AppError::Unauthenticated)?;
+        Ok(Answer {
+            key,
+            decision,
+            by: user.id,
+            name: user.name.clone(),
+            via: caller.via.clone(),
+            at: self.clock.now(),
+        })
+    }
+
+    /// The agent has received the answer, or that there is none.
+    pub async fn delivered(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        heard: DeliveredOutcome,
+    ) -> AppResult<()> {
+        self.tasks
+            .transition(attempt.task, Event::Delivered { by, attempt, heard }, None)
+            .await
+            .map(|_| ())
+    }
+}

@@ -1,0 +1,44 @@
+//! Questions: asked by agents, answered by people, delivered; notes; what happens while nobody
+//! answers.
+
+mod answer;
+mod ask;
+mod notes;
+mod reminders;
+mod request;
+mod views;
+
+use std::sync::Arc;
+
+use vine_domain::{Clock, ports::Store};
+
+use crate::{
+    Wakeups, core::Core, metrics::Metrics, people::People, settings::SettingsInForce, tasks::Tasks,
+};
+
+pub use crate::questions::{request::QuestionRequest, views::TaskWithParts};
+
+/// Questions, notes and reminders.
+pub struct Questions {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    wakeups: Arc<Wakeups>,
+    metrics: Arc<Metrics>,
+    settings: Arc<SettingsInForce>,
+    people: Arc<People>,
+    tasks: Arc<Tasks>,
+}
+
+impl Questions {
+    pub(crate) fn new(core: &Core, people: &Arc<People>, tasks: &Arc<Tasks>) -> Self {
+        Self {
+            store: Arc::clone(&core.store),
+            clock: Arc::clone(&core.clock),
+            wakeups: Arc::clone(&core.wakeups),
+            metrics: Arc::clone(&core.metrics),
+            settings: Arc::clone(&core.settings),
+            people: Arc::clone(people),
+            tasks: Arc::clone(tasks),
+        }
+    }
+}

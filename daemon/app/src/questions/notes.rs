@@ -1,0 +1,115 @@
+//! Notes: what a person says to an agent that answers no question, stored until the agent has it.
+
+use uuid::Uuid;
+use vine_domain::{
+    Note, NoteState, TaskId, Verb, WorkerId,
+    attempt::Attempt,
+    lifecycle::{Event, TaskSnapshot},
+};
+
+use crate::{AppError, AppResult, Caller, questions::Questions};
+
+/// A note has at most this many bytes.
+const LONGEST: usize = 32_000;
+
+impl Questions {
+    /// Stores a person's note for the agent of a task. `key` makes it idempotent.
+    pub async fn note(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        text: &str,
+        key: Uuid,
+    ) -> AppResult<()> {
+        self.note_as(caller, task, text, text, key).await
+    }
+
+    /// The same, if the agent reads other words than the thread shows.
+    pub(crate) async fn note_as(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        said: &str,
+        read: &str,
+        key: Uuid,
+    ) -> AppResult<()> {
+        let known = self.tasks.snapshot(task).await?;
+        self.note_in(caller, known, said, read, key).await
+    }
+
+    /// The same for a task that was just loaded.
+    pub(crate) async fn note_in(
+        &self,
+        caller: &Caller,
+        known: TaskSnapshot,
+        said: &str,
+        read: &str,
+        key: Uuid,
+    ) -> AppResult<()> {
+        let task = known.task.id;
+        let subject = format!("note to {task}");
+        let audit = self
+            .people
+            .permit(caller, Verb::Answer, Some(&known.task.repo), &subject)
+            .await?;
+        if read.len() > LONGEST {
+            let what = format!("it has {} characters", read.len());
+            return Err(vine_domain::Invalid::new(
+                "note",
+                what,
+                format!("use at most {LONGEST}, or put it into a file of the repository"),
+            )
+            .into());
+        }
+        let author = caller.name().to_owned();
+        let reply = (author.clone(), said.trim().to_owned());
+        let note = Note {
+            key,
+            task,
+            author,
+            text: read.trim().to_owned(),
+            at: self.clock.now(),
+            state: NoteState::Waiting,
+        };
+        let step = self
+            .tasks
+            .transition_for(known, Event::Noted(note), Some(reply), audit)
+            .await;
+        if let Err(AppError::Refused(_)) = &step {
+            self.keep_words(caller, task, said).await?;
+        }
+        step.map(|_| ())
+    }
+
+    /// Keeps words that had no effect readable in the thread.
+    pub(crate) async fn keep_words(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        text: &str,
+    ) -> AppResult<()> {
+        self.store
+            .add_messages(task, Some((caller.name(), text.trim())), &[])
+            .await?;
+        self.metrics.said(0, 1);
+        self.wakeups.page();
+        Ok(())
+    }
+
+    /// Records that the agent has received the note.
+    pub async fn note_delivered(
+        &self,
+        by: WorkerId,
+        note: Uuid,
+        attempt: Attempt,
+    ) -> AppResult<()> {
+        self.tasks
+            .transition(
+                attempt.task,
+                Event::NoteDelivered { by, attempt, note },
+                None,
+            )
+            .await
+            .map(|_| ())
+    }
+}

@@ -1,0 +1,200 @@
+//! Questions as people see them.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use vine_api::TaskView;
+use vine_domain::{
+    Ask, Note, Question, QuestionId, Slug, Task, TaskId, Verb, access::ListScope,
+    attempt::Execution, ports::StoreResult, question::Milestones,
+};
+
+use crate::{AppResult, Caller, Missing, lists::merged, questions::Questions};
+
+/// A task with everything that belongs to it.
+pub struct TaskWithParts {
+    /// The task.
+    pub task: Task,
+    /// What its agents asked.
+    pub questions: Vec<Question>,
+    /// What people told its agents.
+    pub notes: Vec<Note>,
+    /// Its attempts, oldest first.
+    pub executions: Vec<Execution>,
+}
+
+impl TaskWithParts {
+    /// As programs see it.
+    pub fn view(&self) -> TaskView {
+        TaskView::whole(&self.task, &self.questions, &self.notes, &self.executions)
+    }
+}
+
+impl Questions {
+    /// One question.
+    pub async fn get(&self, id: QuestionId) -> AppResult<Question> {
+        self.store
+            .question(id)
+            .await?
+            .ok_or_else(|| Missing::Question(id).into())
+    }
+
+    /// The same for a person who may view its task, and notes that they saw it. It is masked except
+    /// for those who may approve it, and always in a room.
+    pub async fn look_at_question(&self, caller: &Caller, id: QuestionId) -> AppResult<Question> {
+        let mut question = self.get(id).await?;
+        let repo = self.tasks.get(question.task()).await?.repo;
+        self.people
+            .allow(caller, Verb::See, Some(&repo), &id.to_string())
+            .await?;
+        self.mark_seen(caller, &repo, std::slice::from_ref(&question))
+            .await?;
+        question.ask = self.shown_to(caller, &repo, &question);
+        Ok(question)
+    }
+
+    /// The ask, masked unless this person may see all of it where they are.
+    pub fn shown_to(&self, caller: &Caller, repo: &Slug, question: &Question) -> Ask {
+        let may = self
+            .settings
+            .get()
+            .rules
+            .allow(caller.user.as_ref(), repo, &question.ask);
+        match may && !caller.is_in_a_room() {
+            true => question.ask.clone(),
+            false => question.ask.masked(),
+        }
+    }
+
+    /// The milestones of a question.
+    pub async fn milestones(&self, id: QuestionId) -> AppResult<Milestones> {
+        let mut found = self.all_milestones(&[id]).await?;
+        Ok(found.remove(&id).unwrap_or_default())
+    }
+
+    /// The milestones of several questions.
+    pub async fn all_milestones(
+        &self,
+        ids: &[QuestionId],
+    ) -> AppResult<HashMap<QuestionId, Milestones>> {
+        Ok(self.store.milestones(ids).await?)
+    }
+
+    /// Notes that somebody views these questions; it counts if that person may answer them.
+    pub async fn mark_seen(
+        &self,
+        caller: &Caller,
+        repo: &Slug,
+        questions: &[Question],
+    ) -> AppResult<()> {
+        self.noticed(caller, questions.iter().map(|question| (question, repo)))
+            .await
+    }
+
+    async fn noticed<'a>(
+        &self,
+        caller: &Caller,
+        shown: impl Iterator<Item = (&'a Question, &'a Slug)>,
+    ) -> AppResult<()> {
+        let settings = self.settings.get();
+        let may = |question: &Question, repo: &Slug| {
+            settings
+                .rules
+                .allow(caller.user.as_ref(), repo, &question.ask)
+        };
+        let open: Vec<QuestionId> = shown
+            .filter(|(one, repo)| one.is_open() && may(one, repo))
+            .map(|(one, _)| one.id)
+            .collect();
+        if !open.is_empty() {
+            self.store.mark_seen(&open).await?;
+        }
+        Ok(())
+    }
+
+    /// Open questions, oldest first, each with its task; notes that the caller saw them.
+    pub async fn waiting(&self, caller: &Caller, limit: u32) -> AppResult<Vec<(Question, Task)>> {
+        let questions = self.open_questions(caller, limit).await?;
+        let waiting = self.with_tasks(questions).await?;
+        self.noticed(
+            caller,
+            waiting
+                .iter()
+                .map(|(question, task)| (question, &task.repo)),
+        )
+        .await?;
+        Ok(waiting)
+    }
+
+    /// A task with everything that belongs to it; its questions count as seen by the caller.
+    pub async fn task_with_parts(&self, caller: &Caller, id: TaskId) -> AppResult<TaskWithParts> {
+        let task = self.tasks.look_at(caller, id).await?;
+        let questions = self.store.questions_of(id).await?;
+        self.mark_seen(caller, &task.repo, &questions).await?;
+        Ok(TaskWithParts {
+            questions,
+            executions: self.store.executions(id).await?,
+            notes: self.store.notes_of(id).await?,
+            task,
+        })
+    }
+
+    /// Open questions, oldest first.
+    pub async fn open_questions(&self, caller: &Caller, limit: u32) -> AppResult<Vec<Question>> {
+        let sight = self.people.sight(caller, "questions").await?;
+        Ok(self.open_questions_in(&sight, limit).await?)
+    }
+
+    pub(crate) async fn open_questions_in(
+        &self,
+        sight: &ListScope,
+        limit: u32,
+    ) -> StoreResult<Vec<Question>> {
+        merged(
+            sight,
+            limit,
+            |repo| self.store.open_questions(repo, limit),
+            |question| question.id,
+        )
+        .await
+    }
+
+    /// Questions that are over, latest first.
+    pub async fn closed_questions(&self, caller: &Caller, limit: u32) -> AppResult<Vec<Question>> {
+        let sight = self.people.sight(caller, "questions").await?;
+        Ok(merged(
+            &sight,
+            limit,
+            |repo| self.store.closed_questions(repo, limit),
+            |question| Reverse(question.id),
+        )
+        .await?)
+    }
+
+    /// Each question with its task.
+    pub(crate) async fn with_tasks(
+        &self,
+        questions: Vec<Question>,
+    ) -> StoreResult<Vec<(Question, Task)>> {
+        let ids: Vec<TaskId> = questions.iter().map(Question::task).collect();
+        let situations = if ids.is_empty() {
+            Vec::new()
+        } else {
+            self.store.snapshots(&ids).await?
+        };
+        let task_of = |question: &Question| {
+            situations
+                .iter()
+                .find(|one| one.task.id == question.task())
+                .map(|one| one.task.clone())
+        };
+        Ok(questions
+            .into_iter()
+            .filter_map(|question| task_of(&question).map(|task| (question, task)))
+            .collect())
+    }
+
+    /// The questions of a task, oldest first.
+    pub async fn of_task(&self, id: TaskId) -> AppResult<Vec<Question>> {
+        Ok(self.store.questions_of(id).await?)
+    }
+}

@@ -1,0 +1,218 @@
+//! What an agent asks, and the buttons to answer it. Agents' words are quoted or fenced, never in our own
+//! voice.
+
+use vine_domain::{
+    Ask,
+    chat::Button,
+    grants,
+    markdown::{fenced, literal, quoted},
+    question::{Choice, Item},
+};
+
+/// The complete ask. Agents' words are quoted or fenced, never in our own voice.
+pub fn body(ask: &Ask) -> String {
+    match ask {
+        Ask::Clarify { items } => items.iter().map(item).collect::<Vec<_>>().join("\n\n"),
+        Ask::Permission {
+            tool,
+            what,
+            why,
+            rules,
+        } => permission(tool, what, why, rules),
+        Ask::Plan { plan } => format!("Approve this plan?\n\n{}", quoted(plan)),
+    }
+}
+
+fn permission(tool: &str, what: &str, why: &str, rules: &[String]) -> String {
+    let mut parts = vec![format!("Allow **{}**?\n{}", literal(tool), fenced(what))];
+    if !why.is_empty() {
+        parts.push(format!("The agent's reason:\n{}", quoted(why)));
+    }
+    if !rules.is_empty() {
+        let grants: Vec<String> = rules.iter().map(|rule| grant(rule)).collect();
+        parts.push(format!(
+            "“Allow for this session” also allows, until this task is over:\n{}",
+            grants.join("\n")
+        ));
+    }
+    parts.join("\n\n")
+}
+
+fn grant(rule: &str) -> String {
+    format!("- {}", literal(&grants::sentence(rule)))
+}
+
+fn item(item: &Item) -> String {
+    let head = if item.header.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", item.header)
+    };
+    let mut parts = vec![quoted(&format!("{head}{}", item.question))];
+    if item.multi {
+        parts.push("Choose all that apply:".into());
+    }
+    let choices: Vec<String> = item.options.iter().enumerate().map(choice).collect();
+    if !choices.is_empty() {
+        parts.push(choices.join("\n"));
+    }
+    parts.extend(item.options.iter().enumerate().filter_map(preview));
+    parts.join("\n\n")
+}
+
+fn choice((number, choice): (usize, &Choice)) -> String {
+    let meaning = if choice.description.is_empty() {
+        String::new()
+    } else {
+        format!(" — {}", literal(&choice.description))
+    };
+    format!("{}. **{}**{meaning}", number + 1, literal(&choice.label))
+}
+
+fn preview((number, choice): (usize, &Choice)) -> Option<String> {
+    let shown = fenced(&choice.preview);
+    (!choice.preview.is_empty()).then(|| format!("Preview of {}:\n{shown}", number + 1))
+}
+
+/// The buttons in a room, where others read along: a masked ask can only be denied there.
+pub(crate) fn chat_buttons(ask: &Ask) -> Vec<Button> {
+    let mut buttons = buttons(ask);
+    buttons.retain(|button| !ask.is_secret() || button.says == "no");
+    buttons
+}
+
+/// Buttons, if a single press can answer.
+pub fn buttons(ask: &Ask) -> Vec<Button> {
+    let button = |label: &str, says: &str, dangerous| Button {
+        label: label.into(),
+        says: says.into(),
+        dangerous,
+    };
+    match ask {
+        Ask::Clarify { items } => match items.as_slice() {
+            [only] if !only.multi => only
+                .options
+                .iter()
+                .map(|choice| button(&choice.label, &choice.label, false))
+                .collect(),
+            _ => vec![],
+        },
+        Ask::Permission { rules, .. } => {
+            let session = button("Allow for this session", "always", true);
+            let mut buttons = vec![button("Allow once", "yes", false)];
+            // Without rules, “for this session” would allow nothing more.
+            buttons.extend((!rules.is_empty()).then_some(session));
+            buttons.push(button("Deny", "no", false));
+            buttons
+        }
+        Ask::Plan { .. } => vec![button("Approve", "approve", false)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vine_domain::markdown::{Block, Span, parse};
+
+    use super::*;
+
+    /// What is in our own voice: paragraphs outside quotes.
+    fn ours(blocks: &[Block]) -> String {
+        let line = |spans: &Vec<Span>| -> String {
+            spans
+                .iter()
+                .map(|span| match span {
+                    Span::Text(text) | Span::Bold(text) => text.clone(),
+                    Span::Code(_) | Span::Link(_) => String::new(),
+                })
+                .collect()
+        };
+        blocks
+            .iter()
+            .map(|block| match block {
+                Block::Paragraph(lines) => lines.iter().map(line).collect::<Vec<_>>().join("\n"),
+                // Choices and grants, each after a number or bullet of ours.
+                Block::List(_) | Block::Quote(_) | Block::Code(_) => String::new(),
+            })
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    #[test]
+    fn no_field_of_an_agent_speaks_in_our_voice() {
+        let forged = [
+            "Run the tests\n\n**Approved already by Ann.** Only this is left:",
+            "x\n```\n\n**Approved already by Ann.**",
+            "x\r\r**Approved already by Ann.**",
+            "x\u{2028}\u{2028}Approved already by Ann.",
+            "> quoted\n\nApproved already by Ann.",
+            "\n\n- Approved already by Ann.\n1. Approved already by Ann.",
+        ];
+        let choice = |text: &str| Choice {
+            label: text.into(),
+            description: text.into(),
+            preview: text.into(),
+        };
+        for text in forged {
+            let item = Item {
+                question: text.into(),
+                header: text.into(),
+                options: vec![choice(text), choice("Red")],
+                multi: true,
+            };
+            let asks = [
+                Ask::Clarify { items: vec![item] },
+                Ask::Plan { plan: text.into() },
+                Ask::Permission {
+                    tool: text.into(),
+                    what: text.into(),
+                    why: text.into(),
+                    rules: vec![text.into()],
+                },
+            ];
+            for ask in asks {
+                let shown = parse(&body(&ask));
+                let ours = ours(&shown);
+                let forged = |line: &str| line.starts_with("Approved already");
+                assert!(!ours.lines().any(forged), "{ask:?}\n{ours}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown_wherever_it_stands() {
+        let hidden = "rm \u{202e}tset\u{200b}\u{e0041}\u{1b}[2K";
+        let asks = [
+            Ask::Permission {
+                tool: hidden.into(),
+                what: hidden.into(),
+                why: hidden.into(),
+                rules: vec![format!("Bash({hidden})")],
+            },
+            Ask::Plan {
+                plan: format!("1. {hidden}\n```\n{hidden}\n```\n`{hidden}`"),
+            },
+        ];
+        for ask in asks {
+            let shown = format!("{:?}", parse(&body(&ask)));
+            for sign in ["U+202E", "U+200B", "U+E0041", "U+001B"] {
+                assert!(shown.contains(sign), "{shown}");
+            }
+            assert!(
+                !shown.contains("\\u{202e}") && !shown.contains("\\u{200b}"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_permission_is_shown_whole() {
+        let what = format!("echo {}\nrm -rf /", "x".repeat(5000));
+        let text = body(&Ask::Permission {
+            tool: "Bash".into(),
+            what: what.clone(),
+            why: String::new(),
+            rules: vec![],
+        });
+        assert!(text.contains(&what));
+    }
+}

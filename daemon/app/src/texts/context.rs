@@ -1,0 +1,27 @@
+//! What sentences depend on besides what happened.
+
+use vine_domain::{TaskId, Timestamp};
+
+use crate::Settings;
+
+/// What sentences depend on besides what happened.
+pub(crate) struct TextContext<'a> {
+    /// The settings in force.
+    pub settings: &'a Settings,
+    /// The time now.
+    pub now: Timestamp,
+    /// The preset and wall of the task's agent, as its card shows them.
+    pub isolation: Option<&'a str>,
+}
+
+impl TextContext<'_> {
+    /// The address of a task on the page.
+    pub fn link(&self, task: TaskId) -> String {
+        link(&self.settings.link, task)
+    }
+}
+
+/// The address of a task on the page at `page`.
+pub(crate) fn link(page: &str, task: TaskId) -> String {
+    format!("{page}/tasks/{task}")
+}

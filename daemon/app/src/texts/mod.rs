@@ -1,0 +1,25 @@
+//! Every sentence that AgentVine posts in threads. A message states what happened, to what, and
+//! what comes next; ids stand alone, so that they can be copied. All of them are functions of
+//! values: nothing is loaded here.
+
+mod ask;
+mod card;
+mod change;
+mod context;
+mod outcome;
+mod question;
+mod words;
+
+pub use crate::texts::{
+    ask::{body, buttons},
+    card::state,
+    outcome::{deleted, missed},
+    words::{counted, span, spent, timeline, total, when},
+};
+pub(crate) use crate::texts::{
+    card::new_card,
+    change::messages,
+    context::TextContext,
+    outcome::{kept, notice, of_agent},
+    question::digest,
+};
