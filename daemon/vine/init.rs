@@ -47,7 +47,8 @@ async fn watch(words: &[String]) -> Result<ExitStatus> {
     let mut ended = signal(SignalKind::child())?;
     let (send, mut asked) = tokio::sync::mpsc::unbounded_channel();
     for (kind, passed) in PASSED_ON {
-        let (mut heard, send) = (signal(kind)?, send.clone());
+        let mut heard = signal(kind)?;
+        let send = send.clone();
         tokio::spawn(
             async move { while heard.recv().await.is_some() && send.send(passed).is_ok() {} },
         );

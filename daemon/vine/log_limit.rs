@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn one_line_a_second_passes() {
-        let (calm, now) = (RateLimit::default(), Instant::now());
+        let calm = RateLimit::default();
+        let now = Instant::now();
         let half = EVERY / 2;
         let passed = [now, now + half, now + 2 * half, now + 3 * half].map(|at| calm.lets_pass(at));
         assert_eq!(passed, [true, false, true, false]);

@@ -5,7 +5,10 @@ use crate::{config, log_limit::RateLimit};
 /// Sends the log to standard error.
 pub fn log_to_stderr(config: &config::LogConfig) {
     use tracing_subscriber::{
-        EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+        EnvFilter, Layer,
+        fmt::{self, format::FmtSpan},
+        layer::SubscriberExt,
+        util::SubscriberInitExt,
     };
     // Slack's crate logs addresses of sockets with the secrets that open them; what a connection
     // pool logs is also in our own errors.
@@ -14,7 +17,9 @@ pub fn log_to_stderr(config: &config::LogConfig) {
         config.filter
     ))
     .unwrap_or_else(|_| EnvFilter::new("info,slack_morphism=off,sqlx_core::pool=off"));
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(
+    // Spans are of level debug: each says how long it took when it ends.
+    let layer = fmt::layer().with_span_events(FmtSpan::CLOSE);
+    let layer = layer.with_writer(std::io::stderr).with_ansi(
         std::env::var_os("NO_COLOR").is_none()
             && std::io::IsTerminal::is_terminal(&std::io::stderr()),
     );

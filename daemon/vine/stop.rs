@@ -5,10 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Cancelled by the first INT or TERM. The second ends the process with code 130.
 pub fn on_signal() -> std::io::Result<CancellationToken> {
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     let stop = CancellationToken::new();
     let told = stop.clone();
     tokio::spawn(async move {

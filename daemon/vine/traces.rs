@@ -5,10 +5,12 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use async_trait::async_trait;
 use opentelemetry::{
     InstrumentationScope, KeyValue,
     trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState},
 };
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
@@ -22,6 +24,21 @@ use crate::config;
 
 /// How long a collector may take to answer; it delays nothing else.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The client that the rest of the daemon uses too; the exporter's own would be a second one.
+#[derive(Debug)]
+struct Collector(reqwest::Client);
+
+#[async_trait]
+impl HttpClient for Collector {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let answer = self.0.execute(request.try_into()?).await?;
+        let status = answer.status();
+        let mut response = Response::new(answer.bytes().await?);
+        *response.status_mut() = status;
+        Ok(response)
+    }
+}
 
 /// Sends a trace for each question that ends here, until the daemon stops.
 pub fn start(
@@ -37,8 +54,12 @@ pub fn start(
             .with_context(|| format!("could not read {}", file.display()))?;
         headers.insert("authorization".to_owned(), value.trim().to_owned());
     }
+    let client = reqwest::Client::builder().timeout(PATIENCE).build();
     let exporter = SpanExporter::builder()
         .with_http()
+        .with_http_client(Collector(
+            client.context("cannot make a client for traces")?,
+        ))
         .with_endpoint(url)
         .with_protocol(Protocol::HttpBinary);
     let exporter = exporter
@@ -82,12 +103,10 @@ async fn run(
 fn spans(journey: &QuestionTrace) -> Vec<SpanData> {
     let question = &journey.question;
     let stations = question.timeline(&journey.stations);
-    let (first, last) = (
-        question.asked_at,
-        journey
-            .at
-            .max(stations.last().map_or(journey.at, |(_, at)| *at)),
-    );
+    let first = question.asked_at;
+    let last = journey
+        .at
+        .max(stations.last().map_or(journey.at, |(_, at)| *at));
     let trace = TraceId::from_bytes(*question.key.as_bytes());
     let id = |name: &str| {
         // An answer after the end adds other spans for the same question.

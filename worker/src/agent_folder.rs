@@ -124,7 +124,8 @@ mod tests {
     #[test]
     fn no_link_leads_out_at_any_place_of_a_path() {
         let place = tempfile::tempdir().expect("a folder");
-        let (ours, other) = (place.path().join("ours"), place.path().join("other"));
+        let ours = place.path().join("ours");
+        let other = place.path().join("other");
         fs::create_dir_all(ours.join("home")).expect("made");
         fs::create_dir_all(other.join("deep")).expect("made");
         fs::write(other.join("deep/key"), "secret").expect("written");

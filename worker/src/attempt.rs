@@ -374,7 +374,9 @@ async fn bring(
     workspace: &mut Workspace,
     finished: &FinishedRun,
 ) -> Result<GitChanges, AttemptFailure> {
-    let (mut tries, mut lent, mut pause) = (0, false, bench.config.probe);
+    let mut tries = 0;
+    let mut lent = false;
+    let mut pause = bench.config.probe;
     loop {
         let brought = match workspace.finish(finished).await {
             Ok(notes) => workspace

@@ -29,7 +29,9 @@ pub fn has_room(config: &WorkerConfig) -> Result<(), Failure> {
     if free >= config.min_free {
         return Ok(());
     }
-    let (state, free, least) = (config.state.display(), free >> 20, config.min_free >> 20);
+    let state = config.state.display();
+    let free = free >> 20;
+    let least = config.min_free >> 20;
     let what =
         format!("This worker's disk is full: {free} MB free at {state}, {least} MB required.");
     Err(Failure::new(FailureKind::DiskFull, what))
@@ -58,7 +60,8 @@ pub async fn outgrown(state: &Path, folders: [PathBuf; 2], keep: u64) -> u64 {
     let own = SizeSample(NUMBER.fetch_add(1, Ordering::Relaxed));
     let somebody = Arc::new(());
     let measure = async || {
-        let (folders, wanted) = (folders.clone(), Arc::downgrade(&somebody));
+        let folders = folders.clone();
+        let wanted = Arc::downgrade(&somebody);
         let sizes = move || {
             folders
                 .iter()
@@ -67,7 +70,8 @@ pub async fn outgrown(state: &Path, folders: [PathBuf; 2], keep: u64) -> u64 {
         };
         tokio::task::spawn_blocking(sizes).await.unwrap_or_default()
     };
-    let (before, free_before) = (measure().await, free(state).unwrap_or_default());
+    let before = measure().await;
+    let free_before = free(state).unwrap_or_default();
     let mut short = 0;
     loop {
         tokio::time::sleep(LOOK).await;
@@ -133,7 +137,8 @@ impl WorktreeSize {
         // Stops the walk once this is dropped.
         let wanted = Arc::new(());
         loop {
-            let (folder, wanted) = (worktrees.to_owned(), Arc::downgrade(&wanted));
+            let folder = worktrees.to_owned();
+            let wanted = Arc::downgrade(&wanted);
             let taken = tokio::task::spawn_blocking(move || size(&folder, &wanted)).await;
             self.0.store(taken.unwrap_or_default(), Ordering::Relaxed);
             tokio::time::sleep(EVERY).await;

@@ -166,7 +166,8 @@ impl Git {
             ));
         }
         let mut child = self.command(arguments).spawn().map_err(started)?;
-        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let out = child.stdout.take();
+        let err = child.stderr.take();
         let whole = async {
             let limit = self.limit.unwrap_or(OUTPUT_LIMIT);
             let (stdout, stderr) = tokio::join!(read(out, limit), read(err, OUTPUT_LIMIT));
@@ -254,7 +255,8 @@ fn ssh(access: &GitAccess) -> Option<String> {
 
 /// A credential helper (gitcredentials(7)) that returns the contents of a file and stores nothing.
 fn helper(file: &Path, user: &str) -> String {
-    let (user, file) = (quoted(Path::new(user)), quoted(file));
+    let user = quoted(Path::new(user));
+    let file = quoted(file);
     format!(
         "!f() {{ test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' {user} \"$(cat {file})\"; }}; f"
     )

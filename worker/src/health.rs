@@ -354,7 +354,8 @@ mod tests {
             back: start + half_an_hour,
             looks: AtomicU32::new(0),
         });
-        let (healing, probe) = (Arc::clone(&place), Arc::clone(&away));
+        let healing = Arc::clone(&place);
+        let probe = Arc::clone(&away);
         tokio::spawn(async move { healing.heal(&*probe).await });
         let overloaded = Failure::new(FailureKind::Overloaded, "no capacity");
         // Four agents were running.

@@ -44,7 +44,8 @@ impl WorkerIdentity {
     fn keep(&self, state: &Path) -> Result<()> {
         fs::create_dir_all(state)
             .with_context(|| format!("cannot create the folder {}", state.display()))?;
-        let (file, draft) = (Self::file(state), state.join("worker.json.new"));
+        let file = Self::file(state);
+        let draft = state.join("worker.json.new");
         let unwritten = || format!("cannot write {}", file.display());
         let _left_by_a_crash = fs::remove_file(&draft);
         let mut open = fs::OpenOptions::new();

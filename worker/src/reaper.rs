@@ -63,7 +63,8 @@ async fn reap(bench: &WorkerContext, begins: bool) {
     }
     remove_homes(bench).await;
     for record in FolderRecord::all_retired(&config.state) {
-        let (task, turn) = (record.task, bench.turns.of(record.task));
+        let task = record.task;
+        let turn = bench.turns.of(record.task);
         let Ok(_turn) = turn.try_lock() else {
             continue;
         };

@@ -91,7 +91,8 @@ pub async fn run(
         place.falls_ill(HealthPart::Agent, &missing, None);
     }
     let probes = HealthProbes(Arc::clone(&config));
-    let (tracker, worktrees) = (TaskTracker::new(), config.state.join("worktrees"));
+    let tracker = TaskTracker::new();
+    let worktrees = config.state.join("worktrees");
     let end = tokio::select! {
         end = beats.run() => end,
         () = renew(&beats.identity, &bench.client, &config.state) => unreachable!("runs forever"),

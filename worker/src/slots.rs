@@ -201,7 +201,8 @@ mod tests {
     #[tokio::test]
     async fn no_slot_has_more_than_two_agents_and_who_returns_goes_before_new_work() {
         let slots = Slots::new(1);
-        let (first, second) = (slots.take(), slots.take());
+        let first = slots.take();
+        let second = slots.take();
         first.lend();
         second.lend();
         let third = slots.take();

@@ -80,7 +80,8 @@ impl Discord {
             token: self.settings.token.clone(),
             intents,
         };
-        let (known, here) = (Arc::clone(&session), Arc::clone(&self));
+        let known = Arc::clone(&session);
+        let here = Arc::clone(&self);
         let ready = Box::new(move || here.session.fill(Arc::clone(&known)));
         let mut intake = Intake {
             session: Arc::clone(&session),

@@ -23,7 +23,8 @@ const SOON: Duration = Duration::from_secs(1);
 /// Starts a background backfill of messages after `seen`; it replaces a running one.
 pub fn start(session: &Arc<DiscordSession>, ear: &Arc<dyn EventSink>, seen: u64) {
     session.whole.store(false, Ordering::SeqCst);
-    let (known, ear) = (Arc::clone(session), Arc::clone(ear));
+    let known = Arc::clone(session);
+    let ear = Arc::clone(ear);
     let task = tokio::spawn(async move {
         run(&known, &*ear, seen).await;
         known.whole.store(true, Ordering::SeqCst);

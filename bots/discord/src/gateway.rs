@@ -109,7 +109,8 @@ struct GatewayFrame {
 impl Gateway {
     /// Listens until a problem that only a person can fix.
     pub async fn run(&self, mut place: ResumePoint, hear: &mut impl EventHandler) -> String {
-        let (mut failed, mut fresh) = (0_u32, 0_u32);
+        let mut failed = 0_u32;
+        let mut fresh = 0_u32;
         loop {
             let begun = Instant::now();
             let (end, stood) = self.once(&mut place, hear).await;
@@ -319,7 +320,8 @@ async fn dispatched(
     place: &mut ResumePoint,
     hear: &mut impl EventHandler,
 ) -> Result<(), GatewayEnd> {
-    let (kind, mut next) = (frame.t.unwrap_or_default(), place.clone());
+    let kind = frame.t.unwrap_or_default();
+    let mut next = place.clone();
     next.seq = frame.s.unwrap_or(place.seq);
     if kind == "READY" {
         let text = |key: &str| frame.d[key].as_str().unwrap_or_default().to_owned();

@@ -156,10 +156,8 @@ mod tests {
     #[test]
     fn the_menu_keeps_to_discords_limits() {
         fn check(option: &Value, depth: usize) -> usize {
-            let (name, about) = (
-                option["name"].as_str().expect("a name"),
-                option["description"].as_str().expect("words"),
-            );
+            let name = option["name"].as_str().expect("a name");
+            let about = option["description"].as_str().expect("words");
             let fits =
                 |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
             assert!(

@@ -263,10 +263,8 @@ impl RestClient {
                 .get(name)
                 .and_then(|value| value.to_str().ok()?.parse::<f64>().ok())
         };
-        let (waits, everything) = (
-            header("retry-after"),
-            answer.headers().contains_key("x-ratelimit-global"),
-        );
+        let waits = header("retry-after");
+        let everything = answer.headers().contains_key("x-ratelimit-global");
         let text = answer
             .text()
             .await
@@ -281,10 +279,8 @@ impl RestClient {
                     .or(waits)
                     .unwrap_or(1.0)
                     .clamp(0.05, 3600.0);
-                let (after, global) = (
-                    Duration::from_secs_f64(seconds),
-                    everything || body["global"] == true,
-                );
+                let after = Duration::from_secs_f64(seconds);
+                let global = everything || body["global"] == true;
                 if global {
                     *self.quiet() = Some(Instant::now() + after);
                 }

@@ -22,10 +22,8 @@ pub async fn create_room(
     prefix: &str,
     wish: &DesiredRoom,
 ) -> Result<String, ChatError> {
-    let (name, server) = (
-        name(prefix, wish.repo.as_str()),
-        guild(&session.guild).map_err(ChatError::Gone)?,
-    );
+    let name = name(prefix, wish.repo.as_str());
+    let server = guild(&session.guild).map_err(ChatError::Gone)?;
     let route = || Route::GuildChannels { guild_id: server };
     let known = session
         .rest

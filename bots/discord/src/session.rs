@@ -63,12 +63,10 @@ pub(crate) struct DiscordSession {
 
 impl DiscordSession {
     pub fn new(rest: RestClient, us: BotIdentity, guild: String, account: String) -> Self {
-        let (waiting, kinds, parents, hinted) = (
-            PendingInteractions::default(),
-            Mutex::default(),
-            Mutex::default(),
-            Mutex::default(),
-        );
+        let waiting = PendingInteractions::default();
+        let kinds = Mutex::default();
+        let parents = Mutex::default();
+        let hinted = Mutex::default();
         Self {
             rest,
             us,

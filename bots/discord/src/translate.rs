@@ -163,11 +163,9 @@ fn echo(message: &Value) -> Option<OurPost> {
 }
 
 fn said(message: &Value, us: &BotIdentity) -> Option<Inbound> {
-    let (author, id, channel) = (
-        writer(message)?,
-        message["id"].as_str()?,
-        message["channel_id"].as_str()?,
-    );
+    let author = writer(message)?;
+    let id = message["id"].as_str()?;
+    let channel = message["channel_id"].as_str()?;
     let (text, act, left_out) = match is_notice(message) {
         Some(true) => return None,
         Some(false) => content(message, us).read(),
@@ -193,7 +191,9 @@ const UNREAD: &str = "AgentVine cannot read messages here: press a button, or us
 /// message ID.
 fn reaction(data: &Value, us: &BotIdentity) -> Option<Inbound> {
     let text = |key: &str| data[key].as_str();
-    let (user, channel, on) = (text("user_id")?, text("channel_id")?, text("message_id")?);
+    let user = text("user_id")?;
+    let channel = text("channel_id")?;
+    let on = text("message_id")?;
     let sign = data["emoji"]["name"].as_str()?;
     if user == us.id || data["member"]["user"]["bot"] == true || !data["emoji"]["id"].is_null() {
         return None;
@@ -210,11 +210,9 @@ fn reaction(data: &Value, us: &BotIdentity) -> Option<Inbound> {
 
 /// Discord also reports an update when it adds a link preview; only a real edit has a time.
 fn edited(message: &Value, us: &BotIdentity) -> Option<Inbound> {
-    let (author, id, channel) = (
-        writer(message)?,
-        message["id"].as_str()?,
-        message["channel_id"].as_str()?,
-    );
+    let author = writer(message)?;
+    let id = message["id"].as_str()?;
+    let channel = message["channel_id"].as_str()?;
     let at = message["edited_timestamp"].as_str()?;
     let text = plain(message, message["content"].as_str()?, us);
     let of = event_id(channel, id);
@@ -230,7 +228,8 @@ fn edited(message: &Value, us: &BotIdentity) -> Option<Inbound> {
 
 /// Discord reports neither the author nor who deleted it; the author is looked up later.
 fn deleted(data: &Value) -> Option<Inbound> {
-    let (id, channel) = (data["id"].as_str()?, data["channel_id"].as_str()?);
+    let id = data["id"].as_str()?;
+    let channel = data["channel_id"].as_str()?;
     let of = event_id(channel, id);
     Some(inbound(
         format!("{of}:deleted"),
@@ -244,7 +243,9 @@ fn deleted(data: &Value) -> Option<Inbound> {
 
 fn interaction(data: &Value) -> Option<Interaction> {
     let text = |key: &str| data[key].as_str();
-    let (id, token, channel) = (text("id")?, text("token")?, text("channel_id")?);
+    let id = text("id")?;
+    let token = text("token")?;
+    let channel = text("channel_id")?;
     let user = data["member"]["user"]["id"]
         .as_str()
         .or_else(|| data["user"]["id"].as_str())?;
@@ -298,7 +299,9 @@ fn command(id: &str, channel: &str, user: &str, data: &Value) -> Option<FollowUp
 
 /// The path and the options of a command picked from the menu.
 fn picked(options: &Value) -> (Vec<String>, Vec<(String, String)>) {
-    let (mut path, mut given, mut at) = (Vec::new(), Vec::new(), options);
+    let mut path = Vec::new();
+    let mut given = Vec::new();
+    let mut at = options;
     while let Some(down) = at[0]["name"]
         .as_str()
         .filter(|_| matches!(at[0]["type"].as_u64(), Some(1 | 2)))

@@ -34,7 +34,8 @@ pub async fn whole(
     timeline: &Timeline,
     since: &str,
 ) -> Result<HistoryPage, SessionProblem> {
-    let (mut events, mut all) = (Vec::new(), true);
+    let mut events = Vec::new();
+    let mut all = true;
     if let Some(from) = timeline.prev_batch.clone().filter(|_| timeline.limited) {
         let mut options = MessagesOptions::backward();
         options.to = Some(since.to_owned());
@@ -50,7 +51,9 @@ async fn pages(
     way: MessagesOptions,
     from: String,
 ) -> Result<HistoryPage, SessionProblem> {
-    let (mut events, mut from, mut empty) = (Vec::new(), Some(from), 0);
+    let mut events = Vec::new();
+    let mut from = Some(from);
+    let mut empty = 0;
     let mut read = HashSet::new();
     while let Some(token) = from {
         if !read.insert(token.clone()) || read.len() > MOST {

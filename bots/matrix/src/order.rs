@@ -53,7 +53,8 @@ mod tests {
         let us = AccountIdentity {
             id: "@vine:here".into(),
         };
-        let (ours, theirs) = ("@vine:here", "@carol:there");
+        let ours = "@vine:here";
+        let theirs = "@carol:there";
         let mut latest = 0;
         let mut events = [
             event(theirs, 90_000),

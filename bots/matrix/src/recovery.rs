@@ -32,7 +32,8 @@ pub enum RecoveryProblem {
 ///
 /// The file can then be moved to a safer place, since only new devices read it.
 pub async fn keep(client: &Client, settings: &MatrixSettings) -> Result<(), RecoveryProblem> {
-    let (recovery, file) = (client.encryption().recovery(), &settings.recovery_key);
+    let recovery = client.encryption().recovery();
+    let file = &settings.recovery_key;
     let shown = || file.display().to_string();
     let refused = |error| RecoveryProblem::Refused(shown(), error);
     let unfinished = settings.state.join("recovery.unfinished");

@@ -40,7 +40,8 @@ pub struct AccountIdentity {
 /// Translates an event of `room`; `None` if it is not relevant. Notices are ignored, since bots use
 /// them.
 pub fn translate(event: &Value, room: &str, us: &AccountIdentity) -> Option<RoomEvent> {
-    let (sender, id) = (event["sender"].as_str()?, event["event_id"].as_str()?);
+    let sender = event["sender"].as_str()?;
+    let id = event["event_id"].as_str()?;
     if sender == us.id {
         return echo(&event["content"], id).map(RoomEvent::Echo);
     }
@@ -143,7 +144,8 @@ fn is_machinery(kind: &str) -> bool {
 
 fn message(content: &Value, us: &AccountIdentity) -> Option<EventParts> {
     let relation = &content["m.relates_to"];
-    let (kind, of) = (relation["rel_type"].as_str(), relation["event_id"].as_str());
+    let kind = relation["rel_type"].as_str();
+    let of = relation["event_id"].as_str();
     if let (Some("m.replace"), Some(of)) = (kind, of) {
         let new = &content["m.new_content"];
         let text = plain(reply::words(new, new["body"].as_str()?), us);
@@ -215,7 +217,8 @@ fn sealed(content: &Value) -> EventParts {
 
 fn reaction(content: &Value) -> Option<EventParts> {
     let relation = &content["m.relates_to"];
-    let (of, key) = (relation["event_id"].as_str()?, relation["key"].as_str()?);
+    let of = relation["event_id"].as_str()?;
+    let key = relation["key"].as_str()?;
     Some(EventParts {
         reply_to: Some(of.to_owned()),
         ..EventParts::new(key, InboundKind::Reacted)

@@ -280,7 +280,8 @@ impl WebApi {
             ];
             return Ok(of(&self.read("conversations.history", &args).await?));
         };
-        let (mut found, mut pages) = (Vec::new(), Pages::default());
+        let mut found = Vec::new();
+        let mut pages = Pages::default();
         while let Some(cursor) = pages.next() {
             let args = [
                 ("channel", channel),
@@ -479,7 +480,8 @@ mod tests {
         assert_eq!(last.next(), Some(""));
         last.after(&next(""));
         assert_eq!(last.next(), None);
-        let (mut endless, mut read) = (Pages::default(), 0);
+        let mut endless = Pages::default();
+        let mut read = 0;
         while let Some(_page) = endless.next() {
             read += 1;
             endless.after(&next(&read.to_string()));

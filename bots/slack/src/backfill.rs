@@ -44,7 +44,8 @@ const LOOKS: [Duration; 4] = [
 /// Backfills what Slack sent, and may still send, to a connection that died silently.
 pub fn start_repeatedly(session: &SlackSession, ear: &Arc<dyn EventSink>) {
     start(session, ear);
-    let (known, ear) = (session.clone(), Arc::clone(ear));
+    let known = session.clone();
+    let ear = Arc::clone(ear);
     let task = tokio::spawn(async move {
         for pause in LOOKS {
             tokio::time::sleep(pause).await;
@@ -71,7 +72,8 @@ pub fn start(session: &SlackSession, ear: &Arc<dyn EventSink>) {
     }
     *look = LookBack::UnderWay;
     drop(look);
-    let (known, ear) = (session.clone(), Arc::clone(ear));
+    let known = session.clone();
+    let ear = Arc::clone(ear);
     tokio::spawn(async move {
         loop {
             run(&known, &*ear).await;
@@ -238,10 +240,8 @@ async fn page<'a>(
 /// A message of ours, identified by its key: it may have been posted just before a crash, and Slack
 /// may have posted it twice.
 pub fn echo(session: &SlackSession, channel: &str, message: &Value) -> Option<OurPost> {
-    let (ts, payload) = (
-        message["ts"].as_str()?,
-        &message["metadata"]["event_payload"],
-    );
+    let ts = message["ts"].as_str()?;
+    let payload = &message["metadata"]["event_payload"];
     let key = payload["key"]
         .as_str()
         .filter(|_| message["user"] == session.us.user.as_str())?;

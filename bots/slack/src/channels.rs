@@ -19,7 +19,8 @@ pub async fn create_room(
     prefix: &str,
     wish: &DesiredRoom,
 ) -> Result<String, ChatError> {
-    let (api, name) = (&session.api, name(prefix, wish.repo.as_str()));
+    let api = &session.api;
+    let name = name(prefix, wish.repo.as_str());
     let mut args = json!({ "name": name, "is_private": true });
     if let Some(team) = &session.team {
         args["team_id"] = json!(team);
@@ -169,7 +170,8 @@ pub async fn closed_rooms(
     if rooms.is_empty() {
         return Ok(Vec::new());
     }
-    let (mut open, mut pages) = (HashSet::new(), Pages::default());
+    let mut open = HashSet::new();
+    let mut pages = Pages::default();
     while let Some(cursor) = pages.next() {
         let page = listed(session, "users.conversations", cursor).await?;
         let listed = page["channels"].as_array().into_iter().flatten();

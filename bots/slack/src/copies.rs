@@ -17,7 +17,8 @@ const LOOKS: [Duration; 3] = [
 
 /// Searches for duplicates of a message in the background. `kept` is the copy that counts.
 pub fn disarm_later(session: &SlackSession, dispatch: &OutboxItem, kept: String) {
-    let (watch, dispatch) = (session.clone(), dispatch.clone());
+    let watch = session.clone();
+    let dispatch = dispatch.clone();
     let message = dispatch.message.id;
     let looking = tokio::spawn(async move {
         for pause in LOOKS {

@@ -96,7 +96,8 @@ async fn post(
     dispatch: &OutboxItem,
     careful: bool,
 ) -> Result<Posted, ChatError> {
-    let (api, id) = (&session.api, dispatch.message.id.to_string());
+    let api = &session.api;
+    let id = dispatch.message.id.to_string();
     let thread = dispatch.thread.as_deref().map(ts_of);
     // A file's only key is its name. It has the whole ID, since IDs of the same minute start alike.
     let called = format!("{}-{id}", dispatch.message.kind.as_str());

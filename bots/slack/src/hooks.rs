@@ -82,10 +82,8 @@ impl RequestVerifier {
     /// The body, if Slack signed it recently.
     fn signed<'a>(&self, headers: &HeaderMap, body: &'a Bytes) -> Option<&'a str> {
         let text = |name: &str| headers.get(name)?.to_str().ok();
-        let (hash, at) = (
-            text(Verifier::SLACK_SIGNED_HASH_HEADER)?,
-            text(Verifier::SLACK_SIGNED_TIMESTAMP)?,
-        );
+        let hash = text(Verifier::SLACK_SIGNED_HASH_HEADER)?;
+        let at = text(Verifier::SLACK_SIGNED_TIMESTAMP)?;
         let body = std::str::from_utf8(body).ok()?;
         let refused = |error: &_| tracing::warn!("rejected an unverified Slack request: {error}");
         self.verifier

@@ -76,7 +76,8 @@ async fn of_organisation(
     known: &Value,
     wanted: Option<&str>,
 ) -> Result<(Vec<String>, Option<String>), String> {
-    let (mut teams, mut pages) = (Vec::<String>::new(), Pages::default());
+    let mut teams = Vec::<String>::new();
+    let mut pages = Pages::default();
     while let Some(cursor) = pages.next() {
         let page = api
             .read("auth.teams.list", &[("limit", "100"), ("cursor", cursor)])

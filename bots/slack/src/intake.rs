@@ -52,11 +52,9 @@ pub async fn take(
             }
         }
         EnvelopeEvent::Write(trigger, modal) => {
-            let (api, ear, echoes) = (
-                Arc::clone(&session.api),
-                Arc::clone(ear),
-                echo(session, payload),
-            );
+            let api = Arc::clone(&session.api);
+            let ear = Arc::clone(ear);
+            let echoes = echo(session, payload);
             // The answer in the modal belongs to the message with the button.
             tokio::spawn(async move {
                 if let Err(error) = ear

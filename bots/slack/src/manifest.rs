@@ -165,10 +165,8 @@ mod tests {
 
     #[test]
     fn requests_come_to_our_door_or_over_sockets() {
-        let (sockets, door) = (
-            manifest(None, false),
-            manifest(Some("https://x/chat/slack"), true),
-        );
+        let sockets = manifest(None, false);
+        let door = manifest(Some("https://x/chat/slack"), true);
         assert_eq!(
             (
                 &sockets["settings"]["socket_mode_enabled"],

@@ -60,7 +60,8 @@ impl SocketConnection {
 
 impl Drop for SocketConnection {
     fn drop(&mut self) {
-        let (manager, linger) = (Arc::clone(&self.manager), self.linger);
+        let manager = Arc::clone(&self.manager);
+        let linger = self.linger;
         tokio::spawn(async move {
             tokio::time::sleep(linger).await;
             manager.shutdown().await;
@@ -131,7 +132,8 @@ pub async fn run(
 
 /// Keeps one connection open.
 async fn keep(line: &SocketState<'_>) -> String {
-    let (mut old, mut pause): (Option<SocketConnection>, _) = (None, SOON);
+    let mut old: Option<SocketConnection> = None;
+    let mut pause: _ = SOON;
     loop {
         match open(line).await {
             Ok((connection, mut signs)) => {

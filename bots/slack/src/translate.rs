@@ -173,9 +173,12 @@ fn is_notice(subtype: &str) -> bool {
 /// A reaction to a message; removed reactions are ignored. The event ID does not have the form of a
 /// message ID.
 fn reaction(event: &Value, us: &AppIdentity) -> Option<Inbound> {
-    let (item, text) = (&event["item"], |key: &str| event[key].as_str());
+    let item = &event["item"];
+    let text = |key: &str| event[key].as_str();
     let on = reference(item["channel"].as_str()?, item["ts"].as_str()?);
-    let (user, sign, at) = (text("user")?, text("reaction")?, text("event_ts")?);
+    let user = text("user")?;
+    let sign = text("reaction")?;
+    let at = text("event_ts")?;
     let room = item["channel"].as_str()?.to_owned();
     let spot = Location::Theirs {
         room,
@@ -200,7 +203,8 @@ fn writer<'a>(message: &'a Value, us: &AppIdentity) -> Option<&'a str> {
 }
 
 fn said(event: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
-    let (user, ts) = (writer(event, us)?, event["ts"].as_str()?);
+    let user = writer(event, us)?;
+    let ts = event["ts"].as_str()?;
     let thread = event["thread_ts"]
         .as_str()
         .map(|root| reference(channel, root));
@@ -228,7 +232,8 @@ fn said(event: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
 /// the messages of a channel.
 pub fn moment(ts: &str) -> Option<Timestamp> {
     let (seconds, micros) = ts.split_once('.')?;
-    let (seconds, micros): (i64, i64) = (seconds.parse().ok()?, micros.parse().ok()?);
+    let seconds: i64 = seconds.parse().ok()?;
+    let micros: i64 = micros.parse().ok()?;
     Some(Timestamp(seconds * 1000 + micros / 1000))
 }
 
@@ -256,7 +261,8 @@ fn edited(message: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
 
 /// Slack does not report who deleted it, so the author is given.
 fn deleted(event: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
-    let (before, ts) = (&event["previous_message"], event["deleted_ts"].as_str()?);
+    let before = &event["previous_message"];
+    let ts = event["deleted_ts"].as_str()?;
     let user = writer(before, us)?;
     let spot = Location::Theirs {
         room: channel.into(),
@@ -277,7 +283,8 @@ fn deleted(event: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
 /// arguments opens a modal.
 fn command(payload: &Value, us: &AppIdentity) -> Option<EnvelopeEvent> {
     let text = |key: &str| payload[key].as_str();
-    let (trigger, room) = (text("trigger_id")?, text("channel_id")?);
+    let trigger = text("trigger_id")?;
+    let room = text("channel_id")?;
     let words = plain(text("text").unwrap_or_default(), &us.user);
     if words.split_whitespace().eq(["task", "new"]) {
         return Some(EnvelopeEvent::Write(

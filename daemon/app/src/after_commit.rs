@@ -19,7 +19,8 @@ impl AfterCommit {
     /// A change of a task was stored.
     pub fn changed(&self, before: &TaskSnapshot, commit: &Commit) {
         let after = &commit.change.task;
-        let (from, to) = (before.task.state.as_str(), after.state.as_str());
+        let from = before.task.state.as_str();
+        let to = after.state.as_str();
         tracing::info!(task.id = %after.id, from, to, "{}: {from} -> {to}", after.id);
         if let Some(lease) = before.task.lease() {
             self.wakeups.worker(lease.worker);

@@ -11,9 +11,7 @@ use vine_domain::{Timestamp, ports::StoreResult};
 /// A value is read again when it is older than this and than [`RESTS`] times what reading it took,
 /// so that reading never takes more than a twentieth of the time.
 const GOOD_FOR: Duration = Duration::from_secs(2);
-
 const RESTS: u32 = 20;
-
 /// A read that takes longer than this is not waited for any more, and another one starts.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -51,7 +51,8 @@ pub fn which(words: &str, task: TaskId, open: &[&Question]) -> Clarification {
 
 /// Words that neither agree to a permission or plan nor refuse it.
 pub fn neither(words: &str, question: &Question, hint: String) -> Clarification {
-    let (id, task) = (question.id, question.task());
+    let id = question.id;
+    let task = question.task();
     let way = |label: &str, says: &str| (button(label, id, says), label.to_owned());
     let (what, mut ways) = match &question.ask {
         // A masked permission cannot be allowed here.

@@ -149,7 +149,8 @@ impl Isolation {
         if self.known.seen().read.is_some_and(is_fresh) {
             return Ok(());
         }
-        let (repos, workers) = (self.store.repos().await?, self.store.workers().await?);
+        let repos = self.store.repos().await?;
+        let workers = self.store.workers().await?;
         let mut seen = self.known.seen();
         seen.read = Some(now);
         seen.guards = repos
@@ -175,11 +176,9 @@ mod tests {
 
     #[test]
     fn a_card_says_what_the_agent_may_do_and_what_it_can_read() {
-        let (around, repo, worker) = (
-            IsolationCache::default(),
-            Slug::from_text("site"),
-            WorkerId(System.uuid()),
-        );
+        let around = IsolationCache::default();
+        let repo = Slug::from_text("site");
+        let worker = WorkerId(System.uuid());
         assert_eq!(around.said(&repo, Some(worker)), None, "nobody knows yet");
         let standing = |wall, login| WorkerIsolation {
             wall,

@@ -27,12 +27,10 @@ use vine_domain::{
 const MACHINES: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0,
 ];
-
 /// Buckets for queued work and agents, in seconds: up to a day.
 const WORK: [f64; 12] = [
     0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0,
 ];
-
 /// Buckets for people, in seconds: up to a week.
 const PEOPLE: [f64; 12] = [
     5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 172_800.0, 604_800.0,

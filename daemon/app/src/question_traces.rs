@@ -54,8 +54,10 @@ impl TraceListener {
             return;
         };
         for question in ended(before, commit) {
-            let (store, listener) = (Arc::clone(&self.store), listener.clone());
-            let (question, repo) = (question.clone(), before.task.repo.clone());
+            let store = Arc::clone(&self.store);
+            let listener = listener.clone();
+            let question = question.clone();
+            let repo = before.task.repo.clone();
             tokio::spawn(async move {
                 let stations = store.milestones(&[question.id]).await;
                 let stations = stations.unwrap_or_default().remove(&question.id);

@@ -12,17 +12,13 @@ use crate::{
 
 /// How often to check whether something must be sealed.
 const LOOK: Duration = Duration::from_secs(1);
-
 /// How often to remove what is old, and how long to wait before the first time: a machine whose
 /// clock is wrong at its start has corrected it by then.
 const AGE: Duration = Duration::from_secs(600);
-
 /// At most this many steps in a round: the next one sees the new size.
 const STEPS: u32 = 10;
-
 /// The pause between two steps of a round.
 const BREATH: Duration = Duration::from_millis(20);
-
 /// Space for what is written until the next check, and for the write-ahead log: a tenth of the
 /// maximum size, but at least this.
 const RESERVE: u64 = 12 << 20;

@@ -7,10 +7,8 @@ use crate::{App, AppResult};
 
 /// How often to check for workers whose connection closed; costs nothing while there are none.
 const EVERY: Duration = Duration::from_millis(500);
-
 /// The store is read only every fourth round, to leave an idle machine alone.
 const ROUNDS: u32 = 4;
-
 /// A round that takes longer than this means that the process, or the whole machine, was suspended.
 /// A worker renews its leases long before they would expire after that.
 const STOOD: Duration = Duration::from_secs(20);
@@ -66,7 +64,8 @@ async fn adopt(app: &App) -> AppResult<()> {
 /// writes that were on their way to the store used the old clock.
 async fn keep_time(app: &App) -> AppResult<()> {
     if let Some(by) = app.core.store.keep_time().await? {
-        let (seconds, way) = (by.abs() / 1000, if by > 0 { "forward" } else { "back" });
+        let seconds = by.abs() / 1000;
+        let way = if by > 0 { "forward" } else { "back" };
         tracing::warn!(
             "the clock was set {way} by {seconds} s; leases and pauses continue unchanged"
         );

@@ -97,10 +97,8 @@ async fn save_tasks(
     now: Timestamp,
 ) -> StoreResult<HashSet<TaskId>> {
     let row = |commit: &Commit| {
-        let (task, state) = (
-            &commit.change.task,
-            StateColumns::from(&commit.change.task.state),
-        );
+        let task = &commit.change.task;
+        let state = StateColumns::from(&commit.change.task.state);
         json!({
             "id": task.id.0, "version": task.version, "epoch": task.epoch.0, "lane": task.lane.rank(), "branch": task.branch, "failures": task.failures,
             "losses": json(&task.losses), "state": state.word, "detail": state.detail, "dead": state.dead, "worker": state.worker,
@@ -156,7 +154,9 @@ part!(
 /// A work order exists exactly while its task is queued. A resuming one is reserved for the worker
 /// with the session.
 fn save_orders(script: &mut StatementBatch, commits: &[&Commit]) {
-    let (mut gone, mut back, mut queued) = (Vec::new(), Vec::new(), Vec::new());
+    let mut gone = Vec::new();
+    let mut back = Vec::new();
+    let mut queued = Vec::new();
     for commit in commits {
         let task = &commit.change.task;
         let TaskState::Queued { due, resumes } = task.state else {
@@ -277,7 +277,8 @@ part!(
 
 fn end_attempts(script: &mut StatementBatch, commits: &[&Commit]) {
     let row = |commit: &&Commit| {
-        let (ended, attempt) = (commit.change.ended.as_ref()?, commit.change.task.attempt());
+        let ended = commit.change.ended.as_ref()?;
+        let attempt = commit.change.task.attempt();
         Some(
             json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "outcome": ended.outcome, "usage": ended.usage.as_ref().map(json) }),
         )
@@ -307,7 +308,8 @@ part!(
 /// queued. All other sessions end with their task. Scripts have no memory that could be reused.
 fn end_sessions(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp) {
     let row = |commit: &&Commit| {
-        let (task, policy) = (&commit.change.task, &commit.sessions);
+        let task = &commit.change.task;
+        let policy = &commit.sessions;
         let done = matches!(task.state, TaskState::Done { .. });
         task.is_over().then(|| {
             json!({

@@ -162,7 +162,10 @@ impl Orders for Database {
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
         rows.into_iter()
             .map(|row| {
-                let (key, author, text, state) = (row.key, row.author, row.text, row.state);
+                let key = row.key;
+                let author = row.author;
+                let text = row.text;
+                let state = row.state;
                 let note = NoteRow {
                     key,
                     task: row.task,
@@ -182,7 +185,8 @@ impl Orders for Database {
         if by == 0 {
             return Ok(None);
         }
-        let (mut tx, now) = (self.begin().await?, self.now());
+        let mut tx = self.begin().await?;
+        let now = self.now();
         if self.is_first_to_see(&mut tx).await? {
             shift(&mut tx, now, by).await?;
         }

@@ -25,7 +25,9 @@ pub async fn repos(at: &mut Connection) -> StoreResult<Vec<Repo>> {
         .map(|row| {
             let source = Source::try_from(row.source)
                 .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            let (paused, trusted, encrypted) = (row.paused, row.trusted, row.encrypted);
+            let paused = row.paused;
+            let trusted = row.trusted;
+            let encrypted = row.encrypted;
             Ok(Repo {
                 name: parsed(&row.name)?,
                 source,
@@ -102,7 +104,8 @@ impl Repos for Database {
     }
 
     async fn remove_repo(&self, repo: &Slug) -> StoreResult<u64> {
-        let (mut tx, name) = (self.begin().await?, repo.as_str());
+        let mut tx = self.begin().await?;
+        let name = repo.as_str();
         let open = query_scalar!(
             r#"SELECT count(*) AS "count!: i64" FROM tasks WHERE repo = $1 AND state IN ('queued', 'running', 'waiting')"#,
             name

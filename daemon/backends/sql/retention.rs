@@ -32,7 +32,8 @@ macro_rules! removed {
 #[async_trait]
 impl RetentionStore for Database {
     async fn prune(&self, retention: &Retention) -> StoreResult<u64> {
-        let (mut tx, now) = (self.begin().await?, self.now());
+        let mut tx = self.begin().await?;
+        let now = self.now();
         let mut rows = 0;
         if let Some(age) = retention.log {
             rows += log_lines(&mut tx, now.minus(age)).await?;
@@ -51,7 +52,8 @@ impl RetentionStore for Database {
     }
 
     async fn shrink(&self) -> StoreResult<u64> {
-        let (mut tx, yesterday) = (self.begin().await?, self.now().minus(DAY));
+        let mut tx = self.begin().await?;
+        let yesterday = self.now().minus(DAY);
         let mut rows = log_lines(&mut tx, Timestamp(i64::MAX)).await?;
         if rows == 0 {
             rows = tasks(&mut tx, yesterday, false).await?;

@@ -297,7 +297,8 @@ fn answer(row: &QuestionRow) -> StoreResult<Option<Answer>> {
     ) else {
         return Ok(None);
     };
-    let (key, by) = (uuid(key)?, UserId(uuid(by)?));
+    let key = uuid(key)?;
+    let by = UserId(uuid(by)?);
     Ok(Some(Answer {
         key,
         decision: from_json(decision)?,

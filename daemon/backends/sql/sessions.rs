@@ -95,11 +95,9 @@ macro_rules! listing {
 #[async_trait]
 impl Sessions for Database {
     async fn map_session(&self, session: &Session, attempt: Attempt) -> StoreResult<()> {
-        let (mut tx, id, worker) = (
-            self.begin().await?,
-            session.id.to_string(),
-            session.worker.to_string(),
-        );
+        let mut tx = self.begin().await?;
+        let id = session.id.to_string();
+        let worker = session.worker.to_string();
         commit::holds(&mut tx, &worker, attempt).await?;
         let mapped = query!(
             "INSERT INTO sessions (id, task, worker, worktree, agent, state, started, active) VALUES ($1, $2, $3, $4, $5, 'active', $6, $6)
@@ -162,7 +160,8 @@ impl Sessions for Database {
         attempt: Attempt,
         id: SessionId,
     ) -> StoreResult<bool> {
-        let (mut tx, worker) = (self.begin().await?, by.to_string());
+        let mut tx = self.begin().await?;
+        let worker = by.to_string();
         match commit::holds(&mut tx, &worker, attempt).await {
             Err(StoreError::Conflict) => return Ok(false),
             other => other?,
@@ -270,7 +269,8 @@ impl Sessions for Database {
         ended_too: bool,
         limit: u32,
     ) -> StoreResult<Vec<(Slug, Session)>> {
-        let (within, limit) = (within.map(Slug::as_str), i64::from(limit));
+        let within = within.map(Slug::as_str);
+        let limit = i64::from(limit);
         // Live sessions have their own index.
         let rows = if ended_too {
             listing!("WHERE true", within, limit)

@@ -138,7 +138,8 @@ impl Tasks for Database {
             .as_deref()
             .filter(|text| !text.is_empty())
             .map(plain);
-        let (text, limit) = (text.as_deref(), i64::from(filter.limit));
+        let text = text.as_deref();
+        let limit = i64::from(filter.limit);
         // One statement for each index, since each statement has only one plan.
         let rows = match filter.state.as_deref() {
             None if repo.is_some() => {
@@ -197,10 +198,8 @@ impl Tasks for Database {
     ) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         commit::holds(&mut tx, &by.to_string(), attempt).await?;
-        let (count, bytes) = (
-            lines.len() as u64,
-            lines.iter().map(|line| line.len() as u64).sum::<u64>(),
-        );
+        let count = lines.len() as u64;
+        let bytes = lines.iter().map(|line| line.len() as u64).sum::<u64>();
         let written = query!(
             r#"UPDATE executions SET log_lines = log_lines + $1, log_bytes = log_bytes + $2 WHERE task = $3 AND epoch = $4
                RETURNING log_lines AS "lines!", log_bytes AS "bytes!""#,

@@ -117,12 +117,14 @@ impl TryFrom<DispatchRow> for OutboxItem {
             ("note", _, Some(note)) => OutboundKind::Note { note },
             _ => OutboundKind::Notice,
         };
-        let (place, about) = (row.place()?, row.about());
+        let place = row.place()?;
+        let about = row.about();
         let thread = match &place {
             MessagePlace::Aside(aside) => aside.thread.clone(),
             MessagePlace::Thread(_) | MessagePlace::Room(_) => row.thread,
         };
-        let (buttons, calls) = (from_json(&row.buttons)?, from_json(&row.calls)?);
+        let buttons = from_json(&row.buttons)?;
+        let calls = from_json(&row.calls)?;
         let message = Outbound {
             id: MessageId(uuid(&row.message)?),
             place,
@@ -132,9 +134,13 @@ impl TryFrom<DispatchRow> for OutboxItem {
             calls,
         };
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
-        let (platform, room, encrypted) = (row.platform, row.room, row.encrypted);
+        let platform = row.platform;
+        let room = row.room;
+        let encrypted = row.encrypted;
         let repo = row.within.as_deref().map(parsed).transpose()?;
-        let (latest, edits, already) = (row.latest, row.edits, row.already);
+        let latest = row.latest;
+        let edits = row.edits;
+        let already = row.already;
         Ok(Self {
             message,
             platform,
@@ -213,7 +219,8 @@ async fn mark(tx: &mut Connection, event: &Inbound, now: Timestamp) -> StoreResu
 /// Stores the platform's IDs of the parts of our messages; other messages are ignored. Returns how
 /// many parts exist under another ID too.
 async fn noticed(tx: &mut Connection, platform: &str, echoes: &[OurPost]) -> StoreResult<u64> {
-    let (mut twice, mut rest) = (0, echoes.iter().collect::<Vec<_>>());
+    let mut twice = 0;
+    let mut rest = echoes.iter().collect::<Vec<_>>();
     // A statement does not see its own rows, so IDs of the same part need separate statements.
     while !rest.is_empty() {
         let mut parts = HashSet::new();
@@ -292,10 +299,8 @@ impl Threads for Database {
             .await
             .map_err(unavailable)?;
         row.map(|row| {
-            let (task, question) = (
-                row.task.map(|id| TaskId(id.unsigned_abs())),
-                row.question.map(|id| QuestionId(id.unsigned_abs())),
-            );
+            let task = row.task.map(|id| TaskId(id.unsigned_abs()));
+            let question = row.question.map(|id| QuestionId(id.unsigned_abs()));
             Ok(PostedMessage {
                 task,
                 question,
@@ -643,7 +648,9 @@ impl Threads for Database {
     }
 
     async fn restart_thread(&self, platform: &str, room: &str, task: TaskId) -> StoreResult<()> {
-        let (mut tx, task, now) = (self.begin().await?, int(task.0), self.now().0);
+        let mut tx = self.begin().await?;
+        let task = int(task.0);
+        let now = self.now().0;
         let former = query!(
             "DELETE FROM outbox WHERE platform = $1 AND task = $2 AND posted IS NOT NULL",
             platform,

@@ -141,7 +141,10 @@ impl Database {
         query(AssertSqlSafe("DELETE FROM settings".to_owned()))
             .execute(&mut *tx)
             .await?;
-        let (mut taken, mut portion, mut table, mut end) = (0, Vec::new(), String::new(), None);
+        let mut taken = 0;
+        let mut portion = Vec::new();
+        let mut table = String::new();
+        let mut end = None;
         for (line, number) in lines {
             let line = line?;
             if let Ok(last) = serde_json::from_str::<ExportFooter>(&line) {

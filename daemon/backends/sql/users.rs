@@ -235,7 +235,8 @@ impl People for Database {
     }
 
     async fn set_password(&self, user: UserId, hash: &str, session: &str) -> StoreResult<()> {
-        let (mut tx, id) = (self.begin().await?, user.to_string());
+        let mut tx = self.begin().await?;
+        let id = user.to_string();
         let set = query!(
             "INSERT INTO passwords (user_id, hash, changed) VALUES ($1, $2, $3)
              ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, changed = excluded.changed",
@@ -249,7 +250,8 @@ impl People for Database {
     }
 
     async fn forget_password(&self, user: UserId) -> StoreResult<()> {
-        let (mut tx, id) = (self.begin().await?, user.to_string());
+        let mut tx = self.begin().await?;
+        let id = user.to_string();
         query!("DELETE FROM passwords WHERE user_id = $1", id)
             .execute(&mut *tx)
             .await
@@ -292,7 +294,9 @@ impl People for Database {
     }
 
     async fn note_used(&self, hashes: &[String]) -> StoreResult<()> {
-        let (mut tx, list, now) = (self.begin().await?, json(hashes), self.now().0);
+        let mut tx = self.begin().await?;
+        let list = json(hashes);
+        let now = self.now().0;
         let used = query!(
             "UPDATE tokens SET used = $1 WHERE hash IN (SELECT atom FROM json_each($2))",
             now,

@@ -145,7 +145,8 @@ impl Fleet for Database {
     }
 
     async fn remove_worker(&self, id: WorkerId) -> StoreResult<()> {
-        let (mut tx, id) = (self.begin().await?, id.to_string());
+        let mut tx = self.begin().await?;
+        let id = id.to_string();
         query!("DELETE FROM tokens WHERE owner = $1", id)
             .execute(&mut *tx)
             .await

@@ -316,7 +316,8 @@ mod tests {
     fn strangers_are_denied_and_a_repository_role_counts_only_there() {
         assert!(decide(None, Verb::See, None).is_err());
         let ann = user(Some(Role::Viewer), Some(Role::Operator));
-        let (here, there) = (Slug::from_text("site"), Slug::from_text("other"));
+        let here = Slug::from_text("site");
+        let there = Slug::from_text("other");
         assert_eq!(
             decide(Some(&ann), Verb::Operate, Some(&here)),
             Ok(Role::Operator)

@@ -95,7 +95,8 @@ mod tests {
                 allowed: true,
                 reason: "operator".into(),
             };
-            let (at, sealed) = (Timestamp(link.cast_signed()), SealedFact::Decision(entry));
+            let at = Timestamp(link.cast_signed());
+            let sealed = SealedFact::Decision(entry);
             let before = records.last().map_or(BEGIN, |last| &last.chain);
             records.push(LedgerEntry {
                 link,

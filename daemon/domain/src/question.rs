@@ -94,8 +94,10 @@ impl QuestionState {
 impl Question {
     /// A new open question.
     pub fn new(id: QuestionId, key: Uuid, attempt: Attempt, ask: Ask, asked_at: Timestamp) -> Self {
-        let (pings, state) = (ReminderState::default(), QuestionState::Open);
-        let (call, context) = (String::new(), String::new());
+        let pings = ReminderState::default();
+        let state = QuestionState::Open;
+        let call = String::new();
+        let context = String::new();
         Self {
             id,
             key,

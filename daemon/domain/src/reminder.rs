@@ -143,7 +143,8 @@ impl QuietHours {
         let local = jiff::Timestamp::from_millisecond(at.0)
             .ok()?
             .to_zoned(self.zone.clone());
-        let (time, today) = (local.time(), local.date());
+        let time = local.time();
+        let today = local.date();
         let quiet = match self.from <= self.until {
             true => self.from <= time && time < self.until,
             false => self.from <= time || time < self.until,

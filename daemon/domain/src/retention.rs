@@ -80,13 +80,11 @@ mod tests {
 
     #[test]
     fn a_log_ends_with_a_sentence_said_once() {
-        let (cap, four) = (
-            LogCap {
-                lines: 3,
-                bytes: 100,
-            },
-            ["1", "2", "3", "4"].map(String::from),
-        );
+        let cap = LogCap {
+            lines: 3,
+            bytes: 100,
+        };
+        let four = ["1", "2", "3", "4"].map(String::from);
         let kept = cap.of((0, 0), &four);
         assert_eq!(kept.len(), 4);
         assert!(kept[3].contains("3 lines and 3 bytes"), "{}", kept[3]);

@@ -188,7 +188,8 @@ fn walk(value: &mut Value, change: &mut dyn FnMut(String) -> String) {
 
 fn from_base64(text: &str) -> Option<String> {
     let mut bits = 0u32;
-    let (mut count, mut bytes) = (0, Vec::new());
+    let mut count = 0;
+    let mut bytes = Vec::new();
     for c in text.trim_end_matches('=').bytes() {
         let six = match c {
             b'A'..=b'Z' => c - b'A',
@@ -209,7 +210,9 @@ fn from_base64(text: &str) -> Option<String> {
 }
 
 fn from_percent(text: &str) -> Option<String> {
-    let (bytes, mut out, mut at) = (text.as_bytes(), Vec::new(), 0);
+    let bytes = text.as_bytes();
+    let mut out = Vec::new();
+    let mut at = 0;
     while at < bytes.len() {
         let code = || u8::from_str_radix(text.get(at + 1..at + 3)?, 16).ok();
         match (bytes[at], code()) {

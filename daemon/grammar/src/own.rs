@@ -25,7 +25,8 @@ pub fn words(line: &str) -> Option<Vec<String>> {
 
 fn task(line: &str) -> Vec<String> {
     let mut words = vec!["task".to_owned(), "new".to_owned()];
-    let (mut title, mut rest) = (String::new(), line);
+    let mut title = String::new();
+    let mut rest = line;
     while let Some((next, after)) = piece(rest) {
         if next == "--" && title.is_empty() {
             // Forms put `--` before their quoted words.

@@ -43,7 +43,8 @@ pub async fn serve(
         shuns,
         looks: JoinSet::new(),
     };
-    let (guests, open) = (Arc::new(AnonymousPool::default()), GracefulShutdown::new());
+    let guests = Arc::new(AnonymousPool::default());
+    let open = GracefulShutdown::new();
     let mut protocol = http1::Builder::new();
     protocol
         .timer(TokioTimer::new())
@@ -83,7 +84,8 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
     type Future = BoxFuture<'static, Result<Response<Body>, TooSlow>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let (guest, router) = (self.guest.clone(), self.router.clone());
+        let guest = self.guest.clone();
+        let router = self.router.clone();
         request.extensions_mut().insert(guest.clone());
         guest.is_served(true);
         Box::pin(async move {

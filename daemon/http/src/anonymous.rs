@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn strangers_make_room_for_each_other_and_never_take_that_of_who_is_known() {
-        let (guests, here) = (AnonymousPool::default(), IpAddr::from([10, 0, 0, 1]));
+        let guests = AnonymousPool::default();
+        let here = IpAddr::from([10, 0, 0, 1]);
         let known: Vec<AnonymousConnection> = (0..1000)
             .map(|_| {
                 let guest = guests.admit(here);
@@ -151,7 +152,8 @@ mod tests {
 
     #[test]
     fn who_has_left_takes_no_place() {
-        let (guests, here) = (AnonymousPool::default(), IpAddr::from([10, 0, 0, 1]));
+        let guests = AnonymousPool::default();
+        let here = IpAddr::from([10, 0, 0, 1]);
         for _ in 0..10 * OF_ONE {
             let guest = guests.admit(here);
             guest.leaves();

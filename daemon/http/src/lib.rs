@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 pub use axum::Router;
 use axum::{
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderValue, header},
-    middleware::{map_response, map_response_with_state},
+    middleware::{Next, from_fn, map_response, map_response_with_state},
     response::Response,
     routing::any,
 };
@@ -27,6 +27,7 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use vine_api::{WIRE, WIRE_HEADER};
 use vine_app::{App, Inbox};
 
@@ -70,6 +71,14 @@ pub async fn serve(
     accept::serve(listener, front.shuns, router, closing).await;
 }
 
+/// A span for each request. The path is left out: it may be anything; the route is ours.
+async fn traced(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("", MatchedPath::as_str).to_owned();
+    let span = tracing::debug_span!("request", method = %request.method(), route);
+    next.run(request).instrument(span).await
+}
+
 /// Every answer names the version of the worker protocol.
 async fn name_wire(mut response: Response) -> Response {
     response
@@ -98,5 +107,6 @@ fn router(shared: HttpState) -> Router {
         .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(map_response(name_wire))
+        .layer(from_fn(traced))
         .with_state(shared)
 }

@@ -16,7 +16,30 @@ pub struct ChatConfig {
     pub discord: DiscordConfig,
 }
 
+/// The platforms of this build, by the features of the package.
+pub const BUILT_IN: &[&str] = &[
+    #[cfg(feature = "matrix")]
+    "matrix",
+    #[cfg(feature = "slack")]
+    "slack",
+    #[cfg(feature = "discord")]
+    "discord",
+];
+
 impl ChatConfig {
+    /// Refuses a platform that is enabled and missing in this build.
+    pub fn check_built_in(&self) -> Result<()> {
+        for (platform, _) in self.wanted()? {
+            if !BUILT_IN.contains(&platform) {
+                bail!(
+                    "chat.{platform} is set, but this `vine` was built without {platform}; build it with \
+                     `cargo install --path . --features chat`"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// The enabled platforms, each with all its settings as text, including secrets: if the text
     /// differs, the settings have changed.
     pub fn wanted(&self) -> Result<Vec<(&'static str, String)>> {

@@ -27,7 +27,8 @@ pub struct OidcConfig {
 
 impl Default for OidcConfig {
     fn default() -> Self {
-        let (name, client_id) = ("your organisation".into(), "agentvine".into());
+        let name = "your organisation".into();
+        let client_id = "agentvine".into();
         Self {
             issuer_url: None,
             name,

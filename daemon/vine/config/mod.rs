@@ -13,7 +13,7 @@ mod secret;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
-pub use chat::ChatConfig;
+pub use chat::{BUILT_IN, ChatConfig};
 pub use database::{DatabaseConfig, DurabilityName, RedisConfig};
 pub use login::LoginConfig;
 pub use people::{PersonConfig, grants};

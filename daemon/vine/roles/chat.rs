@@ -88,6 +88,7 @@ impl RunningAdapters {
     /// Starts the enabled adapters that do not run with these settings, and stops those whose
     /// settings have changed or are gone. Nothing changes if a secret cannot be read.
     pub async fn adjust(&mut self, config: &Config) -> Result<Vec<&'static str>> {
+        config.chat.check_built_in()?;
         let wanted = config.chat.wanted()?;
         let is_wanted = |one: &RunningAdapter| wanted.contains(&(one.platform, one.set.clone()));
         let (stay, go): (Vec<_>, Vec<_>) = self.running.drain(..).partition(is_wanted);
@@ -179,10 +180,8 @@ fn matrix(
             .clone()
             .unwrap_or_else(|| state.join("matrix-recovery.key")),
     };
-    let (chat, ear) = (
-        Matrix::new(settings),
-        AdapterEvents::new(app.clone(), PLATFORM),
-    );
+    let chat = Matrix::new(settings);
+    let ear = AdapterEvents::new(app.clone(), PLATFORM);
     let listens = chat.clone();
     let listen = move || {
         listens
@@ -211,11 +210,9 @@ fn slack(
             app_token: slack.app_token()?,
         },
     };
-    let (api_url, channel_prefix, team) = (
-        slack.api_url.clone(),
-        slack.channel_prefix.clone(),
-        slack.team_id.clone(),
-    );
+    let api_url = slack.api_url.clone();
+    let channel_prefix = slack.channel_prefix.clone();
+    let team = slack.team_id.clone();
     let settings = SlackSettings {
         api_url,
         bot_token: slack.bot_token()?,
@@ -223,10 +220,8 @@ fn slack(
         channel_prefix,
         team,
     };
-    let (chat, ear) = (
-        Slack::new(settings),
-        AdapterEvents::new(app.clone(), PLATFORM),
-    );
+    let chat = Slack::new(settings);
+    let ear = AdapterEvents::new(app.clone(), PLATFORM);
     let routes = vine_slack::routes(chat.clone(), ear.clone());
     if slack.by_requests() {
         // Requests may reach any daemon.
@@ -278,11 +273,9 @@ fn discord(
 ) -> Result<()> {
     use vine_discord::{Discord, DiscordSettings, PLATFORM};
     let discord = &config.chat.discord;
-    let (api_url, channel_prefix, message_content) = (
-        discord.api_url.clone(),
-        discord.channel_prefix.clone(),
-        discord.message_content,
-    );
+    let api_url = discord.api_url.clone();
+    let channel_prefix = discord.channel_prefix.clone();
+    let message_content = discord.message_content;
     let settings = DiscordSettings {
         api_url,
         token: discord.secret()?,
@@ -290,10 +283,8 @@ fn discord(
         channel_prefix,
         message_content,
     };
-    let (chat, ear) = (
-        Discord::new(settings),
-        AdapterEvents::new(app.clone(), PLATFORM),
-    );
+    let chat = Discord::new(settings);
+    let ear = AdapterEvents::new(app.clone(), PLATFORM);
     loops.spawn(adapters::run(
         app.clone(),
         stop.clone(),

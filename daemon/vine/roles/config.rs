@@ -13,7 +13,7 @@ pub fn run(file: Option<&Path>, verb: &ConfigVerb) -> Result<()> {
     match verb {
         ConfigVerb::Example => print!("{EXAMPLE}"),
         ConfigVerb::Check => {
-            Config::load(file)?;
+            Config::load(file)?.chat.check_built_in()?;
             println!("The configuration is valid.");
         }
         ConfigVerb::Show => print!("{}", Config::load(file)?.shown()?),

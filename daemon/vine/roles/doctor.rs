@@ -7,7 +7,12 @@ use serde_json::Value;
 use vine_domain::guard::LOGIN;
 use vine_worker::{INSTALL, NoWall, Walls, WorkerConfig, find_program};
 
-use crate::{config::Config, endpoint::Endpoint, paths::state_root, roles::worker};
+use crate::{
+    config::{BUILT_IN, Config},
+    endpoint::Endpoint,
+    paths::state_root,
+    roles::worker,
+};
 
 /// A check: what was checked, and the result.
 struct Check {
@@ -41,6 +46,7 @@ impl Check {
 
 pub async fn run(config: &Config) -> Result<ExitCode> {
     let mut checks = vec![git(), claude(config), state()];
+    checks.push(platforms(config));
     checks.extend(wall(config));
     checks.extend(database(config).await);
     checks.extend(redis(config).await);
@@ -104,6 +110,23 @@ fn state() -> Check {
                 .map_err(|error| format!("could not create {}: {error}", root.display()))
         });
     Check::new("state", found)
+}
+
+/// The chat platforms of this build.
+fn platforms(config: &Config) -> Check {
+    let found = match (config.chat.check_built_in(), BUILT_IN) {
+        (Err(missing), _) => CheckResult::Problem(missing.to_string()),
+        (Ok(()), []) => CheckResult::Advice(
+            "this `vine` was built without chat platforms; questions are on the page. \
+             `cargo install --path . --features chat` adds them"
+                .into(),
+        ),
+        (Ok(()), built_in) => CheckResult::Fine(built_in.join(", ")),
+    };
+    Check {
+        what: "platforms".into(),
+        found,
+    }
 }
 
 /// The wall that a worker here would use, and what it does not prevent.

@@ -55,7 +55,8 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     } else {
         worker::agent(config, args.agent.as_deref())?
     };
-    let (repo, base) = (repo_name(&folder), base_branch(&folder)?);
+    let repo = repo_name(&folder);
+    let base = base_branch(&folder)?;
     let mut work = WorkerConfig {
         // The folder of the first worker; the others have folders like it.
         state: state.join("workers").join("local-1"),

@@ -153,7 +153,8 @@ fn host_name() -> String {
 
 /// The settings of git.
 fn git(config: &Config) -> Result<GitConfig> {
-    let (commit, git) = (config.commit.clone(), config.git.clone());
+    let commit = config.commit.clone();
+    let git = config.git.clone();
     let repos = git.repos.into_iter().map(|(repo, one)| {
         let access = access(one, &format!("git.repos.{repo}"))?;
         Ok((repo, access))

@@ -46,12 +46,14 @@ fn begin(work: impl FnOnce() + Send + 'static) {
 /// Copies in both directions until both have ended.
 fn through(stream: &TcpStream, socket: &Path) -> io::Result<()> {
     let keeper = UnixStream::connect(socket)?;
-    let (mut from_agent, mut to_keeper) = (stream.try_clone()?, keeper.try_clone()?);
+    let mut from_agent = stream.try_clone()?;
+    let mut to_keeper = keeper.try_clone()?;
     let there = thread::Builder::new().stack_size(STACK).spawn(move || {
         let _cut = io::copy(&mut from_agent, &mut to_keeper);
         let _gone_already = to_keeper.shutdown(Shutdown::Write);
     })?;
-    let (mut from_keeper, mut to_agent) = (&keeper, stream);
+    let mut from_keeper = &keeper;
+    let mut to_agent = stream;
     let _cut = io::copy(&mut from_keeper, &mut to_agent);
     let _gone_already = stream.shutdown(Shutdown::Write);
     drop(there.join());

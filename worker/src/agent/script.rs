@@ -64,10 +64,8 @@ async fn start(job: &AgentRun<'_>, host: &AgentHost) -> Result<RunOutcome> {
     // Leftover programs would keep the script's streams open.
     tokio::time::sleep(Duration::from_millis(50)).await;
     job.mark.kill().await;
-    let (said, complained) = (
-        said.await.unwrap_or_default(),
-        complained.await.unwrap_or_default(),
-    );
+    let said = said.await.unwrap_or_default();
+    let complained = complained.await.unwrap_or_default();
     let status = status?;
     if status.success() {
         let last = || {

@@ -154,7 +154,8 @@ fn unlock(inside: &Path) {
     let mut folders = vec![inside.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let (path, kind) = (entry.path(), entry.file_type());
+            let path = entry.path();
+            let kind = entry.file_type();
             match kind {
                 Ok(kind) if kind.is_dir() && entry.file_name() != "objects" => folders.push(path),
                 Ok(kind) if kind.is_file() && path.extension().is_some_and(|end| end == "lock") => {

@@ -236,7 +236,8 @@ impl Keeper {
         let draft = self.dir.with_extension("new");
         let _left_by_a_crash = fs::remove_dir_all(&draft);
         let _shows_up_in_git = fs::create_dir_all(parent);
-        let (source, to) = (self.repo.source.as_str(), draft.display().to_string());
+        let source = self.repo.source.as_str();
+        let to = draft.display().to_string();
         // Objects that the source borrows are copied, so that the copy is self-contained.
         let clone = [
             "clone",

@@ -56,7 +56,8 @@ impl Keeper {
         let heads = self.refs("refs/heads/*").await?;
         let mut last = None;
         for name in names(&record.branch) {
-            let (wanted, full) = (name == record.branch, format!("refs/heads/{name}"));
+            let wanted = name == record.branch;
+            let full = format!("refs/heads/{name}");
             let is_other = !wanted;
             let there = heads.get(&full);
             if there == Some(&record.tip) {
@@ -123,7 +124,8 @@ impl Keeper {
     /// Deletes the ref of unfinished work; the branch has it now.
     pub async fn unpublish_kept(&self, record: &FolderRecord) {
         // The push rule may have changed since.
-        let (mut refs, task) = (RemoteRefs::new(), record.task);
+        let mut refs = RemoteRefs::new();
+        let task = record.task;
         for below in [Push::All, Push::Branches].map(Push::kept_below) {
             let there = self.refs(&format!("{below}/*")).await;
             refs.extend(there.unwrap_or_default());

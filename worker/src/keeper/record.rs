@@ -124,7 +124,8 @@ impl FolderRecord {
 
     /// Writes the record atomically.
     pub fn save(&self) -> io::Result<()> {
-        let (file, text) = (self.file(), serde_json::to_vec_pretty(self)?);
+        let file = self.file();
+        let text = serde_json::to_vec_pretty(self)?;
         let draft = file.with_extension("new");
         fs::write(&draft, text)?;
         fs::rename(draft, file)

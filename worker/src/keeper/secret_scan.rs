@@ -53,7 +53,8 @@ impl Keeper {
         let texts = [&texts[..], &new].concat();
         let messages = [&["log", "--no-patch", "--format=%B"][..], &new].concat();
         let git = self.git().reading(LIMIT);
-        let (mut outputs, mut is_too_much) = (Vec::new(), false);
+        let mut outputs = Vec::new();
+        let mut is_too_much = false;
         for arguments in [names, texts, messages] {
             match git.run(&arguments).await {
                 Ok(output) => outputs.push(output),

@@ -105,7 +105,8 @@ impl Keeper {
             }
             return Ok(record.tip.clone());
         };
-        let (from, prefix) = (inside.display().to_string(), Self::prefix(record));
+        let from = inside.display().to_string();
+        let prefix = Self::prefix(record);
         let all = [
             format!("+refs/*:{prefix}/*"),
             "^refs/remotes/*".into(),

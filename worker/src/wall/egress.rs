@@ -321,7 +321,8 @@ fn request(head: &[u8]) -> Option<EgressRequest> {
     let mut headers = [httparse::EMPTY_HEADER; 128];
     let mut parsed = httparse::Request::new(&mut headers);
     parsed.parse(head).ok()?;
-    let (method, target) = (parsed.method?, parsed.path?);
+    let method = parsed.method?;
+    let target = parsed.path?;
     if method.eq_ignore_ascii_case("connect") {
         let (name, port) = target.rsplit_once(':')?;
         return Some(EgressRequest {

@@ -331,7 +331,8 @@ mod tests {
     #[test]
     fn a_shared_cache_takes_no_links_and_overwrites_nothing() {
         let place = tempfile::tempdir().expect("a folder");
-        let (state, repo) = (place.path(), Slug::from_text("site"));
+        let state = place.path();
+        let repo = Slug::from_text("site");
         let home = SessionHome(state.join("sessions/one"));
         fs::create_dir_all(place.path().join("person/pip")).expect("made");
         fs::write(place.path().join("person/pip/pip.conf"), "password").expect("written");

@@ -47,7 +47,8 @@ fn find() -> Option<CgroupRoot> {
 fn folder_of(own: &str, controller: &str) -> Option<PathBuf> {
     own.lines().find_map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
-        let (controllers, path) = (parts.next()?, parts.next()?);
+        let controllers = parts.next()?;
+        let path = parts.next()?;
         let is_it = match controller {
             "" => controllers.is_empty(),
             name => controllers.split(',').any(|one| one == name),
@@ -58,7 +59,8 @@ fn folder_of(own: &str, controller: &str) -> Option<PathBuf> {
 }
 
 fn each(own: &str) -> Option<CgroupRoot> {
-    let (memory, pids) = (folder_of(own, "memory")?, folder_of(own, "pids")?);
+    let memory = folder_of(own, "memory")?;
+    let pids = folder_of(own, "pids")?;
     let may = |folder: &Path| {
         let tried = folder.join(format!("vine-{}-try", std::process::id()));
         fs::create_dir(&tried)
@@ -151,13 +153,15 @@ impl AgentCgroup {
             std::process::id(),
             NUMBER.fetch_add(1, Ordering::Relaxed)
         );
-        let (memory, pids) = (most.memory.to_string(), most.processes.to_string());
+        let memory = most.memory.to_string();
+        let pids = most.processes.to_string();
         let (folders, limits) = match groups()? {
             CgroupRoot::Each {
                 memory: at_memory,
                 pids: at_pids,
             } => {
-                let (at_memory, at_pids) = (at_memory.join(&name), at_pids.join(&name));
+                let at_memory = at_memory.join(&name);
+                let at_pids = at_pids.join(&name);
                 let limits = vec![
                     (at_memory.join("memory.limit_in_bytes"), memory),
                     (at_pids.join("pids.max"), pids),

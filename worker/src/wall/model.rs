@@ -263,7 +263,8 @@ fn goes_elsewhere(body: &[u8]) -> Option<String> {
 }
 
 fn passed_back(answer: reqwest::Response) -> Response {
-    let (status, mut headers) = (answer.status(), answer.headers().clone());
+    let status = answer.status();
+    let mut headers = answer.headers().clone();
     for hop in [
         header::CONNECTION,
         header::TRANSFER_ENCODING,

@@ -112,7 +112,8 @@ pub fn make_etc(to: &Path) -> io::Result<()> {
     let draft = to.with_extension("new");
     let _left_by_a_crash = fs::remove_dir_all(&draft);
     for name in ETC.iter().map(PathBuf::from).chain(versioned()) {
-        let (from, to) = (Path::new("/etc").join(&name), draft.join(&name));
+        let from = Path::new("/etc").join(&name);
+        let to = draft.join(&name);
         if from.symlink_metadata().is_ok() {
             fs::create_dir_all(to.parent().unwrap_or(&draft))?;
             copy(&from, &to)?;

@@ -364,7 +364,8 @@ impl Sandbox {
         };
         let claude = AgentFolder::ours(home.folder())?.below(Path::new("home/.claude"))?;
         for name in &self.walls.config.own {
-            let (from, to) = (person.join(name), home.claude().join(name));
+            let from = person.join(name);
+            let to = home.claude().join(name);
             if !from.exists() {
                 continue;
             }
@@ -557,7 +558,8 @@ impl Sandbox {
         };
         let folders = [self.folder.clone(), home.folder().to_owned()];
         let taken = crate::disk::outgrown(&config.state, folders, config.wall.keep_free).await;
-        let (taken, keep) = (taken >> 20, config.wall.keep_free >> 20);
+        let taken = taken >> 20;
+        let keep = config.wall.keep_free >> 20;
         let what = format!(
             "The agent wrote {taken} MB and left less than {keep} MB free on the worker's disk, so it was stopped."
         );

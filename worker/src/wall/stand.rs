@@ -170,7 +170,8 @@ fn bubblewrap(state: &Path) -> Result<WallMeans, String> {
             seen.display()
         ));
     }
-    let (bwrap, inside) = (find_program("bwrap"), inside());
+    let bwrap = find_program("bwrap");
+    let inside = inside();
     let (Some(program), Some(first)) = (&bwrap, &inside) else {
         return Err(MachineSigns::look(String::new(), bwrap.is_some(), inside.is_some()).reason());
     };

@@ -185,7 +185,8 @@ const WAYS: [&str; 4] = ["worktrees", "sessions", "repos", "bin"];
 /// them.
 pub fn lend_program(state: &Path) -> io::Result<()> {
     let own = std::env::current_exe()?;
-    let (folder, to) = (state.join("bin"), state.join("bin/vine"));
+    let folder = state.join("bin");
+    let to = state.join("bin/vine");
     fs::create_dir_all(&folder)?;
     let draft = folder.join("vine.new");
     let _left_by_a_crash = fs::remove_file(&draft);

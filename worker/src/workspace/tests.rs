@@ -106,7 +106,8 @@ impl Bench {
     }
 
     async fn prepare_on(&self, worker: &str, resumes: bool) -> Workspace {
-        let (state, git) = (self.state(worker), git_config());
+        let state = self.state(worker);
+        let git = git_config();
         let prepared = Workspace::prepare(&state, &self.task, &git, resumes);
         prepared
             .await
@@ -114,7 +115,8 @@ impl Bench {
     }
 
     async fn refused(&self) -> Failure {
-        let (state, git) = (self.state("w-1"), git_config());
+        let state = self.state("w-1");
+        let git = git_config();
         let prepared = Workspace::prepare(&state, &self.task, &git, false);
         prepared.await.expect_err("refused")
     }
@@ -811,7 +813,8 @@ async fn asked(workspace: &mut Workspace, known: &KnownSecrets) -> ReportKeptWor
 
 /// The folder of a task that is over, as found for a requested push.
 fn orphan(bench: &Bench) -> Workspace {
-    let (state, task) = (bench.state("w-1"), &bench.task);
+    let state = bench.state("w-1");
+    let task = &bench.task;
     let record =
         FolderRecord::retired(&state, task.attempt.task, task.created_at).expect("a record");
     Workspace::of_orphan(&state, record, &git_config())

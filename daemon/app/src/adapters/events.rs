@@ -113,7 +113,8 @@ impl EventSink for AdapterEvents {
             self.app.core.wakeups.page();
         }
         if back {
-            let (rooms, platform) = (Arc::clone(&self.app.rooms), self.platform);
+            let rooms = Arc::clone(&self.app.rooms);
+            let platform = self.platform;
             tokio::spawn(async move { rooms.retry_now(platform).await });
         }
     }

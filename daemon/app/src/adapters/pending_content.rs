@@ -13,10 +13,8 @@ use crate::{App, adapters::events::AdapterEvents};
 
 /// How soon to try again if content did not arrive.
 const AGAIN: Duration = Duration::from_secs(2);
-
 /// Checks at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(20);
-
 /// One event must not hold up the others: a download may take forever.
 const PATIENCE: Duration = Duration::from_secs(15);
 

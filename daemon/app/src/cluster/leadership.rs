@@ -11,10 +11,8 @@ use crate::cluster::Cluster;
 
 /// How long others wait for a leader that is gone. With [`LOOK`] it bounds a takeover.
 const LIFE: Duration = Duration::from_secs(3);
-
 /// How often leases are renewed, and those of others are checked.
 const LOOK: Duration = Duration::from_millis(700);
-
 /// A lease that was not renewed for this long may soon belong to another daemon.
 const TRUST: Duration = Duration::from_secs(2);
 
@@ -36,7 +34,8 @@ pub async fn run<F: Future<Output = ()>>(
     work: impl Fn(Timestamp) -> F,
 ) {
     while !stop.is_cancelled() {
-        let (asked, told) = (Instant::now(), shared.tell());
+        let asked = Instant::now();
+        let told = shared.tell();
         match cluster.store.lease(name, &cluster.me, LIFE, &told).await {
             // A reply that took long may be too old by now.
             Ok(LeaseOutcome::Ours) if asked.elapsed() < TRUST => {
@@ -70,7 +69,8 @@ async fn keep(
 ) -> String {
     loop {
         tokio::time::sleep(LOOK).await;
-        let (asked, told) = (Instant::now(), shared.tell());
+        let asked = Instant::now();
+        let told = shared.tell();
         let hold = cluster.store.lease(name, &cluster.me, LIFE, &told);
         match tokio::time::timeout_at(kept + TRUST, hold).await {
             Ok(Ok(LeaseOutcome::Ours)) => kept = asked,
@@ -86,9 +86,7 @@ async fn keep(
 
 /// The prefix of the lease by which each daemon of a database is known to the others.
 const DAEMON: &str = "daemon ";
-
 const DAEMON_LIFE: Duration = Duration::from_secs(15);
-
 const DAEMON_LOOK: Duration = Duration::from_secs(4);
 
 /// Keeps this daemon registered until it stops. `note` is what people may see of it.

@@ -10,7 +10,6 @@ use crate::cluster::Cluster;
 
 /// The pause between two messages, so that wake-ups gather: each message costs all writers.
 const PACE: Duration = Duration::from_millis(5);
-
 /// The pause before listening again.
 const AGAIN: Duration = Duration::from_secs(1);
 

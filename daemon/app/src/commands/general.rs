@@ -39,7 +39,8 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     let depths = app.reporting.depths().await?;
     let queues = depths.named();
     let waiting = texts::counted(depths.open_questions, "open question", "open questions");
-    let (tasks, crew) = (counted_tasks(&running), crew(&workers, now));
+    let tasks = counted_tasks(&running);
+    let crew = crew(&workers, now);
     let mut lines = vec![format!("{waiting}, {tasks}, {crew}")];
     lines.extend(questions.iter().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));

@@ -25,10 +25,8 @@ pub async fn run(
         QuestionVerb::Show { question } => {
             let question = app.questions.look_at_question(caller, question).await?;
             let stations = app.questions.milestones(question.id).await?;
-            let (body, way) = (
-                texts::body(&question.ask),
-                texts::timeline(&question, &stations),
-            );
+            let body = texts::body(&question.ask);
+            let way = texts::timeline(&question, &stations);
             let text = format!(
                 "{}\n{}\n\n{body}\n\n{way}",
                 line(&question),

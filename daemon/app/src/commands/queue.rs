@@ -43,7 +43,6 @@ pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> AppResult<Comma
 
 /// At most this many tasks in one call.
 const MANY: u32 = 1000;
-
 /// At most this many are named in the reply.
 const NAMED: usize = 10;
 

@@ -46,11 +46,9 @@ pub struct Dispatcher {
 
 /// Checks for work at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(5);
-
 /// At most this many claims are decided together. If more wait, those that work is reserved for are
 /// included.
 const TOGETHER: usize = 200;
-
 /// At most this many tasks go to one claim: one host must not empty the queue while others are
 /// about to claim.
 const LARGEST: u32 = 50;

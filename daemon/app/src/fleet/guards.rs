@@ -71,7 +71,6 @@ impl GuardPatch {
 
 /// At most this many hosts in one list.
 const HOSTS: usize = 200;
-
 /// At most this many refused hosts are named in one message.
 const NAMED: usize = 5;
 
@@ -114,46 +113,6 @@ fn not_reached(repo: &Slug, guard: &Guard, hosts: &[&String]) -> String {
         "**Network access denied.** The agent tried to reach these hosts:\n\n{}{more}\n\n{next}",
         quoted(&named.join("\n"))
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_more_host_is_for_operators_and_all_else_for_administrators() {
-        let allow = |host: &str| GuardPatch {
-            allow: vec![host.parse().expect("a host")],
-            ..GuardPatch::default()
-        };
-        assert_eq!(allow("example.org").verb(), Verb::Operate);
-        assert_eq!(allow("*.example.org").verb(), Verb::Administer);
-        let wall = GuardPatch {
-            wall: Some(None),
-            ..allow("example.org")
-        };
-        assert_eq!(wall.verb(), Verb::Administer);
-        assert_eq!(wall.said(), " wall default, allow example.org");
-    }
-
-    #[test]
-    fn a_button_names_just_the_host_and_nothing_else_is_one() {
-        let repo = Slug::from_text("site");
-        let pressed = |host: &str| allows(&repo, host).map(|button| button.says);
-        assert_eq!(
-            pressed("xn--pypal-4ve.example").as_deref(),
-            Some("/vine repo set site --allow xn--pypal-4ve.example")
-        );
-        for other in [
-            "a b.example",
-            "a.example --preset open",
-            "*",
-            "10.0.0.1",
-            "локал.example",
-        ] {
-            assert_eq!(pressed(other), None, "{other}");
-        }
-    }
 }
 
 impl Fleet {
@@ -235,5 +194,45 @@ impl Fleet {
         self.metrics.said(1, 0);
         self.wakeups.outbox();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_more_host_is_for_operators_and_all_else_for_administrators() {
+        let allow = |host: &str| GuardPatch {
+            allow: vec![host.parse().expect("a host")],
+            ..GuardPatch::default()
+        };
+        assert_eq!(allow("example.org").verb(), Verb::Operate);
+        assert_eq!(allow("*.example.org").verb(), Verb::Administer);
+        let wall = GuardPatch {
+            wall: Some(None),
+            ..allow("example.org")
+        };
+        assert_eq!(wall.verb(), Verb::Administer);
+        assert_eq!(wall.said(), " wall default, allow example.org");
+    }
+
+    #[test]
+    fn a_button_names_just_the_host_and_nothing_else_is_one() {
+        let repo = Slug::from_text("site");
+        let pressed = |host: &str| allows(&repo, host).map(|button| button.says);
+        assert_eq!(
+            pressed("xn--pypal-4ve.example").as_deref(),
+            Some("/vine repo set site --allow xn--pypal-4ve.example")
+        );
+        for other in [
+            "a b.example",
+            "a.example --preset open",
+            "*",
+            "10.0.0.1",
+            "локал.example",
+        ] {
+            assert_eq!(pressed(other), None, "{other}");
+        }
     }
 }

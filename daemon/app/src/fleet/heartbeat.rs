@@ -75,6 +75,7 @@ impl Drop for OpenHeartbeat<'_> {
 
 impl Fleet {
     /// Processes a heartbeat and waits for messages for the worker; empty if there are none.
+    #[tracing::instrument(level = "debug", name = "heartbeat", skip_all, fields(worker.id = %worker))]
     pub async fn beat(
         &self,
         worker: WorkerId,

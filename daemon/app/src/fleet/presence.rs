@@ -12,16 +12,12 @@ use vine_domain::{Timestamp, WorkerId, attempt::Attempt};
 
 /// How long a worker whose connection closed may take to reconnect.
 pub const GONE: Duration = Duration::from_secs(2);
-
 /// Leases are written at most this often; a lease lasts four times as long.
 pub(super) const COARSE: Duration = Duration::from_secs(15);
-
 /// If a worker does not name a lease for this long, it never received it.
 pub(super) const UNKNOWN: Duration = Duration::from_secs(15);
-
 /// At most this many boots are remembered.
 const BOOTS: usize = 4;
-
 /// How long it is reported that two processes acted as one worker.
 pub(super) const TWICE: Duration = Duration::from_secs(60);
 

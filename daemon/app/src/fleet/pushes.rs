@@ -54,7 +54,8 @@ impl Fleet {
 
     async fn operated(&self, caller: &Caller, id: TaskId, what: &str) -> AppResult<Task> {
         let task = self.tasks.look_at(caller, id).await?;
-        let (repo, what) = (Some(&task.repo), format!("{what} {id}"));
+        let repo = Some(&task.repo);
+        let what = format!("{what} {id}");
         self.people
             .allow(caller, Verb::Operate, repo, &what)
             .await?;

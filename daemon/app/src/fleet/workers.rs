@@ -60,7 +60,8 @@ impl Fleet {
         self.people
             .allow(caller, Verb::Administer, None, "offline workers")
             .await?;
-        let (all, now) = (self.store.workers().await?, self.clock.now());
+        let all = self.store.workers().await?;
+        let now = self.clock.now();
         let gone = all.into_iter().filter(|(worker, running, waiting)| {
             worker.state(*running, *waiting, now) == WorkerState::Offline
         });

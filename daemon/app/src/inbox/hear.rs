@@ -18,6 +18,28 @@ use crate::{
     },
 };
 
+/// An event that is this old and still unprocessed was left over by an earlier process.
+const LEFT_OVER: Duration = Duration::from_secs(10);
+/// How long an adapter may take to fetch the content of an event. Words that arrive much later
+/// could answer another question.
+const AWAITED: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_secs(5);
+
+/// Processes the events of adapters immediately, and left-over ones by the clock, until the daemon
+/// stops.
+pub async fn run(inbox: Inbox) {
+    loop {
+        let age = tokio::select! {
+            () = inbox.app.core.stop.cancelled() => return,
+            () = inbox.app.core.wakeups.on_inbox() => Duration::ZERO,
+            () = tokio::time::sleep(TICK) => LEFT_OVER,
+        };
+        if let Err(error) = inbox.catch_up(age).await {
+            tracing::error!(%error, "could not read the inbox: {error}");
+        }
+    }
+}
+
 impl Inbox {
     /// Takes an event of a platform: stores it before anything else, then processes it, even if the
     /// caller hangs up. Returns the reply for its author alone; `None` if the thread shows
@@ -56,6 +78,9 @@ impl Inbox {
         }
     }
 
+    #[tracing::instrument(level = "debug", name = "inbound", skip_all, fields(
+        platform = event.platform, event.id = event.event,
+    ))]
     async fn deal_with(
         &self,
         event: &Inbound,
@@ -102,7 +127,8 @@ impl Inbox {
     /// unavailable.
     pub async fn catch_up(&self, age: Duration) -> AppResult<()> {
         self.reading.lock().await.clear();
-        let (mut after, mut changes) = (0, PendingEdits::default());
+        let mut after = 0;
+        let mut changes = PendingEdits::default();
         loop {
             let mut unread = self.store.unprocessed(age, AWAITED, after).await?;
             let last = unread.last().map(|last| last.seq);
@@ -130,29 +156,5 @@ impl Inbox {
     pub async fn knows(&self, event: &Inbound) -> AppResult<bool> {
         let known = self.store.event(&event.platform, &event.event).await?;
         Ok(known.is_some())
-    }
-}
-
-/// An event that is this old and still unprocessed was left over by an earlier process.
-const LEFT_OVER: Duration = Duration::from_secs(10);
-
-/// How long an adapter may take to fetch the content of an event. Words that arrive much later
-/// could answer another question.
-const AWAITED: Duration = Duration::from_secs(60);
-
-const TICK: Duration = Duration::from_secs(5);
-
-/// Processes the events of adapters immediately, and left-over ones by the clock, until the daemon
-/// stops.
-pub async fn run(inbox: Inbox) {
-    loop {
-        let age = tokio::select! {
-            () = inbox.app.core.stop.cancelled() => return,
-            () = inbox.app.core.wakeups.on_inbox() => Duration::ZERO,
-            () = tokio::time::sleep(TICK) => LEFT_OVER,
-        };
-        if let Err(error) = inbox.catch_up(age).await {
-            tracing::error!(%error, "could not read the inbox: {error}");
-        }
     }
 }

@@ -9,6 +9,8 @@ use vine_domain::{
 
 use crate::{AppError, AppResult, Inbox, commands::CommandOutput};
 
+const STRANGER: &str = "You don't have access here";
+
 impl Inbox {
     /// Tells the author of an event its outcome, where they wrote. The console returns it with the
     /// call.
@@ -50,11 +52,9 @@ impl Inbox {
                 None => error.told(),
             },
         };
-        let (platform, author, to) = (
-            event.platform.clone(),
-            event.author.clone(),
-            event.event.clone(),
-        );
+        let platform = event.platform.clone();
+        let author = event.author.clone();
+        let to = event.event.clone();
         let aside = PrivateReply {
             platform,
             room: room.clone(),
@@ -75,8 +75,6 @@ impl Inbox {
         Ok(())
     }
 }
-
-const STRANGER: &str = "You don't have access here";
 
 fn refusal(outcome: &Result<Option<CommandOutput>, AppError>, author: &str) -> String {
     let why = match outcome {

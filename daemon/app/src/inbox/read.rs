@@ -46,37 +46,6 @@ fn addressed(event: &Inbound, replied: Option<QuestionId>) -> Option<(QuestionId
     clarify::named(&event.text)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replies_bind_first_then_ids() {
-        let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
-        let spot = Location::Ours {
-            task: Some(TaskId(1)),
-            question: None,
-        };
-        let said = |text: &str| Inbound {
-            event,
-            platform,
-            author,
-            spot,
-            text: text.into(),
-            act: InboundKind::Said,
-            said: None,
-            left_out: None,
-            private: false,
-        };
-        let event = said("Q-1 yes, do");
-        assert_eq!(
-            addressed(&event, Some(QuestionId(2))),
-            Some((QuestionId(2), "Q-1 yes, do"))
-        );
-        assert_eq!(addressed(&event, None), Some((QuestionId(1), "yes, do")));
-    }
-}
-
 impl Inbox {
     pub(super) async fn read(
         &self,
@@ -300,4 +269,37 @@ fn which(
     let open = shown.iter().filter(|one| open.contains(&one.question.id));
     let open: Vec<&Question> = open.map(|one| &one.question).collect();
     AppError::Unclear(clarify::which(words.text, task, &open))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_bind_first_then_ids() {
+        let event = "1".into();
+        let platform = "console".into();
+        let author = "ann".into();
+        let spot = Location::Ours {
+            task: Some(TaskId(1)),
+            question: None,
+        };
+        let said = |text: &str| Inbound {
+            event,
+            platform,
+            author,
+            spot,
+            text: text.into(),
+            act: InboundKind::Said,
+            said: None,
+            left_out: None,
+            private: false,
+        };
+        let event = said("Q-1 yes, do");
+        assert_eq!(
+            addressed(&event, Some(QuestionId(2))),
+            Some((QuestionId(2), "Q-1 yes, do"))
+        );
+        assert_eq!(addressed(&event, None), Some((QuestionId(1), "yes, do")));
+    }
 }

@@ -55,7 +55,9 @@ mod tests {
             left_out: None,
             private: false,
         };
-        let (told, ann, ben) = (RecentReplies::default(), by("ann"), by("ben"));
+        let told = RecentReplies::default();
+        let ann = by("ann");
+        let ben = by("ben");
         assert!(told.due(&ann, "a", Timestamp(0)) && told.due(&ben, "a", Timestamp(0)));
         assert!(told.due(&ann, "b", Timestamp(0)));
         assert!(!told.due(&ann, "a", Timestamp(3_599_999)));

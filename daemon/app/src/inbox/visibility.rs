@@ -14,7 +14,6 @@ use crate::{AppError, AppResult, Caller, Inbox, inbox::turn::InboxTurn};
 /// How long words wait until it is known which questions their author could see, or what they reply
 /// to.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Only this many of the latest messages of a thread are searched for settlements.
 const SETTLED: u32 = 200;
 

@@ -39,10 +39,8 @@ impl People {
         let reason = decision
             .as_ref()
             .map_or_else(ToString::to_string, |role| role.as_str().to_owned());
-        let (actor, allowed) = (
-            format!("{} ({})", caller.name(), caller.via),
-            decision.is_ok(),
-        );
+        let actor = format!("{} ({})", caller.name(), caller.via);
+        let allowed = decision.is_ok();
         let entry = AuditEntry {
             actor,
             verb: verb.as_str().into(),

@@ -10,7 +10,6 @@ use vine_domain::{UserId, uuid_of};
 
 /// Attempts for one person: this many in a burst, then one every twelve seconds.
 const TRIES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
-
 /// Attempts with invalid links per minute, for everybody together.
 const STRAYS: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 

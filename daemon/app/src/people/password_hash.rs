@@ -117,7 +117,8 @@ fn is_of(password: &str, hash: &str, memory: &mut HashMemory) -> Option<bool> {
 }
 
 fn hash(password: &str, memory: &mut HashMemory) -> Option<String> {
-    let (salt, params) = (Salt::generate(), Params::default());
+    let salt = Salt::generate();
+    let params = Params::default();
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),

@@ -19,7 +19,6 @@ use crate::{
 /// NIST SP 800-63B requires at least 8 characters with a second factor, 15 without one, and no
 /// rules about kinds of characters.
 const SHORTEST: usize = 15;
-
 /// Enough for any passphrase; longer texts only cost time.
 const LONGEST: usize = 500;
 

@@ -12,7 +12,6 @@ use vine_domain::{User, WorkerId};
 
 /// Every daemon refuses a revoked token after at most this long.
 const MOMENT: Duration = Duration::from_secs(1);
-
 /// At most this many are cached.
 const MOST: usize = 20_000;
 
@@ -92,10 +91,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_known_for_a_moment_and_forgotten_at_once_when_it_is_revoked() {
-        let (known, worker) = (
-            TokenCache::default(),
-            TokenOwner::Worker(WorkerId(System.uuid())),
-        );
+        let known = TokenCache::default();
+        let worker = TokenOwner::Worker(WorkerId(System.uuid()));
         known.note("a".into(), worker.clone());
         assert!(known.owner("a").is_some() && known.owner("b").is_none());
         tokio::time::sleep(MOMENT).await;

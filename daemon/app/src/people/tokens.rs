@@ -12,7 +12,6 @@ use vine_domain::{
 use crate::{AppError, AppResult, Caller, Missing, people::People};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
 /// The longest life that a person can request.
 const LONGEST_DAYS: u32 = 365;
 
@@ -128,7 +127,8 @@ impl People {
 
     /// Revokes a token by its id in lists: the caller's, or anybody's for administrators.
     pub async fn revoke_token(&self, caller: &Caller, id: &str) -> AppResult<()> {
-        let (own, subject) = (self.person(caller, None)?.0, format!("token {}", shown(id)));
+        let own = self.person(caller, None)?.0;
+        let subject = format!("token {}", shown(id));
         let missing = || AppError::from(Missing::Token(shown(id)));
         if self
             .store

@@ -151,7 +151,8 @@ impl Questions {
         question: &Question,
         audit: &AuditEntry,
     ) -> AppResult<()> {
-        let (settings, ask) = (self.settings.get(), &question.ask);
+        let settings = self.settings.get();
+        let ask = &question.ask;
         let rules = &settings.rules;
         let refused = if !rules.allow(caller.user.as_ref(), &task.repo, ask) {
             AppError::Denied(Denied {

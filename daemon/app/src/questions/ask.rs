@@ -14,10 +14,8 @@ impl Questions {
             return Ok(known);
         }
         let id = self.store.next_question().await?;
-        let (ask, context) = (
-            self.fit_to_show(asked.ask.clone().labelled()),
-            self.metrics.without_secrets(asked.context.clone()),
-        );
+        let ask = self.fit_to_show(asked.ask.clone().labelled());
+        let context = self.metrics.without_secrets(asked.context.clone());
         let fresh = Question::new(id, asked.key, asked.attempt, ask, self.clock.now());
         let mut question = Question {
             session: asked.session,

@@ -29,7 +29,8 @@ impl Questions {
     /// Sets all alarms again: the policy may have changed. What is already due comes with the next
     /// sweep.
     pub(crate) async fn reset_alarms(&self) -> AppResult<()> {
-        let (patience, now) = (Arc::clone(&self.settings.get().patience), self.clock.now());
+        let patience = Arc::clone(&self.settings.get().patience);
+        let now = self.clock.now();
         let open = self.store.open_questions(None, u32::MAX).await?;
         let alarms: Vec<_> = open
             .iter()

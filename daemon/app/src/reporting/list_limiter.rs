@@ -12,7 +12,6 @@ use crate::{AppError, AppResult, Caller};
 
 /// A list with more entries than this is a long one.
 const LONG: u32 = 100;
-
 /// At most this many long lists are built at the same time.
 const AT_ONCE: usize = 2;
 

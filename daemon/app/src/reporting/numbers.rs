@@ -22,7 +22,8 @@ fn endings(sessions: &SessionStats) -> (u64, String) {
         found.map_or(0, |(_, count)| *count)
     };
     let all = sessions.ended.iter().map(|(_, count)| count).sum();
-    let (idle, done) = (of("idle"), of("completed"));
+    let idle = of("idle");
+    let done = of("completed");
     (
         all,
         format!(
@@ -63,40 +64,6 @@ fn busy(day: DayStats, slots: u64) -> String {
         day.busy.as_secs().min(slots * DAY.as_secs()),
         slots * DAY.as_secs(),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_divided_by_nothing() {
-        assert_eq!(percent(0, 0), "none yet");
-        assert_eq!(mean(Duration::ZERO, 0), "none yet");
-        assert_eq!(ratio(1, 0), "none yet");
-        assert_eq!(busy(DayStats::default(), 0), "none yet");
-    }
-
-    #[test]
-    fn numbers_are_said_plainly() {
-        assert_eq!(percent(1, 3), "33 %");
-        assert_eq!(mean(Duration::from_secs(600), 2), "5 min");
-        assert_eq!((ratio(7, 2), per_hour(36)), ("3.5".into(), "1.5".into()));
-        let day = DayStats {
-            busy: Duration::from_secs(43_200),
-            ..DayStats::default()
-        };
-        assert_eq!(busy(day, 2), "25 %");
-        let sessions = SessionStats {
-            ended: vec![
-                ("idle".into(), 2),
-                ("completed".into(), 5),
-                ("lost".into(), 1),
-            ],
-            ..SessionStats::default()
-        };
-        assert_eq!(endings(&sessions).1, "2 idle, 5 with their task, 1 other");
-    }
 }
 
 /// Reads the numbers of the day; `trends` is how soon people answered.
@@ -168,4 +135,38 @@ pub(super) async fn read(
             ],
         ),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_divided_by_nothing() {
+        assert_eq!(percent(0, 0), "none yet");
+        assert_eq!(mean(Duration::ZERO, 0), "none yet");
+        assert_eq!(ratio(1, 0), "none yet");
+        assert_eq!(busy(DayStats::default(), 0), "none yet");
+    }
+
+    #[test]
+    fn numbers_are_said_plainly() {
+        assert_eq!(percent(1, 3), "33 %");
+        assert_eq!(mean(Duration::from_secs(600), 2), "5 min");
+        assert_eq!((ratio(7, 2), per_hour(36)), ("3.5".into(), "1.5".into()));
+        let day = DayStats {
+            busy: Duration::from_secs(43_200),
+            ..DayStats::default()
+        };
+        assert_eq!(busy(day, 2), "25 %");
+        let sessions = SessionStats {
+            ended: vec![
+                ("idle".into(), 2),
+                ("completed".into(), 5),
+                ("lost".into(), 1),
+            ],
+            ..SessionStats::default()
+        };
+        assert_eq!(endings(&sessions).1, "2 idle, 5 with their task, 1 other");
+    }
 }

@@ -342,14 +342,10 @@ fn number(count: u64) -> f64 {
 impl Reporting {
     /// The text of `/metrics`.
     pub async fn metrics(&self) -> AppResult<String> {
-        let (depths, ages) = (
-            self.store.depths().await?,
-            self.store.oldest_pending().await?,
-        );
-        let (workers, sessions) = (
-            self.store.workers().await?,
-            self.store.session_stats().await?,
-        );
+        let depths = self.store.depths().await?;
+        let ages = self.store.oldest_pending().await?;
+        let workers = self.store.workers().await?;
+        let sessions = self.store.session_stats().await?;
         let now = self.clock.now();
         let sheet = Exposition::default();
         sheet.queues(&depths, &ages, now);

@@ -10,7 +10,6 @@ use vine_domain::{
 
 /// How many days are covered.
 pub const DAYS: u32 = 30;
-
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Each name with what it cost.
@@ -50,6 +49,11 @@ fn day(one: &Spending) -> String {
     moment.to_string().chars().take(10).collect()
 }
 
+/// Reads what attempts of the last days cost.
+pub(super) async fn read(store: &dyn Store, now: Timestamp) -> StoreResult<NamedSpending> {
+    Ok(sums(&store.spent_since(now.minus(DAY * DAYS)).await?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,9 +88,4 @@ mod tests {
             [named("1970-01-02", 6), named("1970-01-01", 2)]
         );
     }
-}
-
-/// Reads what attempts of the last days cost.
-pub(super) async fn read(store: &dyn Store, now: Timestamp) -> StoreResult<NamedSpending> {
-    Ok(sums(&store.spent_since(now.minus(DAY * DAYS)).await?))
 }

@@ -8,7 +8,6 @@ use vine_domain::{
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
-
 /// At most this many answers of a week are counted, the latest ones.
 const ANSWERS: u32 = 20_000;
 
@@ -91,6 +90,20 @@ fn share(spans: &[Duration], percent: usize) -> Option<Duration> {
     sorted.get(at).copied()
 }
 
+/// Reads the activity until now.
+pub(super) async fn read(store: &dyn Store, now: Timestamp) -> StoreResult<Trends> {
+    let answers = store
+        .answers_since(now.minus(28 * 6 * HOUR), ANSWERS)
+        .await?;
+    let mut trends = Vec::new();
+    for (words, each, count) in [("24 hours", HOUR, 24), ("7 days", 6 * HOUR, 28)] {
+        let begin = now.minus(each * count);
+        let ended = store.ended_since(begin, each).await?;
+        trends.push(trend(words, each, begin, count as usize, &ended, &answers));
+    }
+    Ok(<Trends>::try_from(trends).expect("two of them"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,18 +158,4 @@ mod tests {
             (None, Some(seconds(1)))
         );
     }
-}
-
-/// Reads the activity until now.
-pub(super) async fn read(store: &dyn Store, now: Timestamp) -> StoreResult<Trends> {
-    let answers = store
-        .answers_since(now.minus(28 * 6 * HOUR), ANSWERS)
-        .await?;
-    let mut trends = Vec::new();
-    for (words, each, count) in [("24 hours", HOUR, 24), ("7 days", 6 * HOUR, 28)] {
-        let begin = now.minus(each * count);
-        let ended = store.ended_since(begin, each).await?;
-        trends.push(trend(words, each, begin, count as usize, &ended, &answers));
-    }
-    Ok(<Trends>::try_from(trends).expect("two of them"))
 }

@@ -10,17 +10,16 @@ use crate::rooms::Rooms;
 
 /// How often a platform is pinged.
 const CANARY: Duration = Duration::from_secs(10);
-
 /// How often its rooms are checked.
 const ROOMS: Duration = Duration::from_secs(60);
-
 /// A failed ping is measured as at least this long.
 const DEAF: Duration = Duration::from_secs(60);
 
 /// Keeps pinging the platform, and checks which rooms take questions. A silent event stream may be
 /// dead; a ping that succeeds proves that the platform answers.
 pub(crate) async fn run(rooms: &Rooms, stop: &CancellationToken, chat: &dyn Chat) {
-    let (mut looked, mut lost): (Option<Instant>, bool) = (None, false);
+    let mut looked: Option<Instant> = None;
+    let mut lost: bool = false;
     loop {
         let sent = Instant::now();
         let called = chat.ping().await;

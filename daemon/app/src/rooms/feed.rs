@@ -21,7 +21,8 @@ impl Rooms {
         limit: u32,
         wait: Duration,
     ) -> AppResult<Vec<Message>> {
-        let (until, mut changed) = (Instant::now() + wait, self.wakeups.on_page());
+        let until = Instant::now() + wait;
+        let mut changed = self.wakeups.on_page();
         loop {
             changed.mark_unchanged();
             let messages = match task {

@@ -374,7 +374,8 @@ mod tests {
 
     #[test]
     fn it_is_well_only_where_a_question_could_be_posted() {
-        let (platforms, now) = (Platforms::default(), Timestamp(0));
+        let platforms = Platforms::default();
+        let now = Timestamp(0);
         assert!(platforms.note("slack", Ok("vine".into()), now));
         assert_eq!(trouble(&platforms), None);
         platforms.called("slack", Some("token_revoked".into()), now);
@@ -403,7 +404,8 @@ mod tests {
 
     #[test]
     fn somebody_who_is_not_to_be_had_keeps_no_question_from_a_room() {
-        let (platforms, site) = (Platforms::default(), Slug::from_text("site"));
+        let platforms = Platforms::default();
+        let site = Slug::from_text("site");
         platforms.note("slack", Ok("vine".into()), Timestamp(0));
         platforms.room("slack", &site, Some(("inviting U1 failed".into(), true)));
         assert_eq!(trouble(&platforms), None);

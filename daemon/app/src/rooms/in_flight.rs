@@ -51,7 +51,8 @@ impl InFlightPosts {
 
     /// Ends a try. Returns whether its outcome is now known.
     pub fn end(&self, platform: &'static str, question: QuestionId, how: TryOutcome) -> bool {
-        let (mut all, this) = (self.all(), (platform, question));
+        let mut all = self.all();
+        let this = (platform, question);
         let Some(tried) = all.get_mut(&this) else {
             return how == TryOutcome::Posted;
         };
@@ -93,7 +94,8 @@ mod tests {
     #[test]
     fn what_may_stand_there_since_a_try_that_ended_unclearly_stands_there_perhaps_until_it_is_found()
      {
-        let (ways, question) = (InFlightPosts::default(), QuestionId(1));
+        let ways = InFlightPosts::default();
+        let question = QuestionId(1);
         let kind = OutboundKind::Question { question };
         let on_the_way = || ways.on("matrix");
         ways.begin("matrix", kind, Timestamp(1));

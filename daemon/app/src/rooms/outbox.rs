@@ -14,23 +14,17 @@ use crate::rooms::{Rooms, in_flight::TryOutcome, sync::is_fit};
 
 /// Checks for messages at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(2);
-
 const BATCH: u32 = 100;
-
 /// A round ends after this time: what was posted is recorded, and what is now most urgent goes
 /// next.
 const ROUND: Duration = Duration::from_millis(20);
-
 /// A text of at most this many bytes fits into one message everywhere, with its markup; Discord
 /// allows the least, 2,000 characters.
 const ONE_PART: usize = 1_000;
-
 /// How long to wait for a platform to report when a question was posted.
 const DATED: Duration = Duration::from_secs(5);
-
 /// After at most this many failures the trouble may be temporary, and is not reported to people.
 const PASSES: u32 = 3;
-
 /// A private reply is given up after this many failures, about ten minutes: nobody waits for it any
 /// more.
 const ASIDES: u32 = 9;
@@ -177,6 +171,9 @@ async fn dated(rooms: &Rooms, chat: &dyn Chat, dispatch: &OutboxItem, posted: Po
 
 /// Posts a message, unless the platform has already shown it to us, or it must be encrypted and the
 /// platform cannot do that.
+#[tracing::instrument(level = "debug", skip_all, fields(
+    platform = chat.platform(), message.id = %dispatch.message.id, room = %dispatch.room,
+))]
 async fn deliver(
     rooms: &Rooms,
     chat: &dyn Chat,
@@ -258,7 +255,8 @@ async fn postpone(
     dispatch: &OutboxItem,
     error: &ChatError,
 ) -> StoreResult<()> {
-    let (platform, id) = (chat.platform(), dispatch.message.id);
+    let platform = chat.platform();
+    let id = dispatch.message.id;
     tracing::warn!(platform, message = %id, room = %dispatch.room, "could not post, trying again: {error}");
     let after = match error {
         ChatError::Retry { after, .. }

@@ -65,6 +65,7 @@ impl Tasks {
 
     /// Decides on the task as it is known, and stores the change; reloads it if another daemon stored
     /// a change meanwhile.
+    #[tracing::instrument(level = "debug", name = "transition", skip_all, fields(task.id = %known.task.id))]
     async fn apply(
         &self,
         known: TaskSnapshot,

@@ -46,7 +46,8 @@ struct ChangeMessage<'a> {
 
 impl ChangeMessage<'_> {
     fn of(self, say: &Announcement) -> Option<Outbound> {
-        let (context, task) = (self.context, &self.change.task);
+        let context = self.context;
+        let task = &self.change.task;
         let requester = task.requester.as_str();
         Some(match say {
             Announcement::Card => self.post(OutboundKind::Card, card(context, task)),

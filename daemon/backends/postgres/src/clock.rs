@@ -23,7 +23,8 @@ pub async fn follow(pool: &PgPool) -> sqlx::Result<Arc<MonotonicClock>> {
 
 /// The server's current time.
 async fn ask(pool: &PgPool) -> sqlx::Result<Timestamp> {
-    let (mut quickest, mut best) = (Duration::MAX, (Timestamp(0), Instant::now()));
+    let mut quickest = Duration::MAX;
+    let mut best = (Timestamp(0), Instant::now());
     for _ in 0..SAMPLES {
         let sent = Instant::now();
         let told = query_scalar!(

@@ -146,7 +146,8 @@ fn at(options: &PgConnectOptions) -> String {
 /// Error codes are from appendix A of PostgreSQL's manual: class 28 is invalid authorization, 3D000
 /// is a missing database.
 fn explain(options: &PgConnectOptions, error: sqlx::Error) -> OpenError {
-    let (at, user) = (at(options), options.get_username().to_owned());
+    let at = at(options);
+    let user = options.get_username().to_owned();
     match error {
         sqlx::Error::Io(why) => ConnectError::Silent {
             at,

@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn it_opens_after_two_failures_tries_once_in_a_while_and_closes_with_the_first_success() {
-        let (mut breaker, begun, why) = (Breaker::default(), Instant::now(), "it hangs".to_owned());
+        let mut breaker = Breaker::default();
+        let begun = Instant::now();
+        let why = "it hangs".to_owned();
         for _ in 0..FAILURES {
             assert!(breaker.lets_through(begun) && breaker.trouble().is_none());
             breaker.note(Some(&why), begun);

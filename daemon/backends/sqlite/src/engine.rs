@@ -89,10 +89,8 @@ pub async fn count_on(_: &mut Connection) -> sqlx::Result<()> {
 /// Runs the statements of a batch as one text. Its first parameters are the lists, its last is the
 /// time.
 pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) -> StoreResult<()> {
-    let (time, is_timed) = (
-        script.lists.len() + 1,
-        script.parts.iter().any(|(part, _)| part.timed),
-    );
+    let time = script.lists.len() + 1;
+    let is_timed = script.parts.iter().any(|(part, _)| part.timed);
     let text: Vec<String> = script
         .parts
         .iter()

@@ -110,10 +110,13 @@ impl Database {
             .fetch_one(&writer)
             .await
             .map_err(OpenError::Engine)?;
-        let (task, question) = (
-            last("SELECT max(coalesce((SELECT max(id) FROM tasks), 0), last_task) FROM settings").await?,
-            last("SELECT max(coalesce((SELECT max(id) FROM questions), 0), last_question) FROM settings").await?,
-        );
+        let task =
+            last("SELECT max(coalesce((SELECT max(id) FROM tasks), 0), last_task) FROM settings")
+                .await?;
+        let question = last(
+            "SELECT max(coalesce((SELECT max(id) FROM questions), 0), last_question) FROM settings",
+        )
+        .await?;
         Ok(Self {
             writer,
             reader,

@@ -41,7 +41,8 @@ impl Content {
             .into_iter()
             .filter(|one| !one.trim().is_empty())
             .collect();
-        let (words, mut left_out) = (words.join("\n\n"), self.left_out);
+        let words = words.join("\n\n");
+        let mut left_out = self.left_out;
         if !self.awaited.is_empty() {
             left_out.push(late(&self.awaited.join("`, `")));
             return (words, InboundKind::Awaited, Some(left_out.join("\n")));

@@ -145,7 +145,9 @@ mod tests {
     use super::*;
 
     fn said(text: &str) -> Inbound {
-        let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
+        let event = "1".into();
+        let platform = "console".into();
+        let author = "ann".into();
         let spot = Location::Ours {
             task: Some(TaskId(1)),
             question: None,

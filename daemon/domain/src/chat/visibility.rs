@@ -56,7 +56,9 @@ mod tests {
 
     #[test]
     fn what_is_noted_counts_and_what_is_under_way_is_waited_for() {
-        let (event, platform, author) = ("1".into(), "matrix".into(), "@ann:x".into());
+        let event = "1".into();
+        let platform = "matrix".into();
+        let author = "@ann:x".into();
         let spot = Location::Theirs {
             room: "!r".into(),
             thread: None,
@@ -74,7 +76,8 @@ mod tests {
             left_out: None,
             private: false,
         };
-        let (before, after) = (Timestamp(90_000), Timestamp(110_000));
+        let before = Timestamp(90_000);
+        let after = Timestamp(110_000);
         for (showings, expected) in [
             (&[][..], Visibility::No),
             (&[PostStatus::Stands(before)], Visibility::Yes),

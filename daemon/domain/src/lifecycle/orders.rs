@@ -66,12 +66,10 @@ impl ChangeBuilder<'_> {
         self.change
             .says
             .extend([Announcement::Retried { by: by.into() }, Announcement::Card]);
-        let (due, resumes) = (
-            self.now,
-            matches!(
-                self.current.task.state,
-                TaskState::Queued { resumes: true, .. }
-            ),
+        let due = self.now;
+        let resumes = matches!(
+            self.current.task.state,
+            TaskState::Queued { resumes: true, .. }
         );
         self.next(TaskState::Queued { due, resumes })
     }

@@ -65,7 +65,8 @@ impl ChangeBuilder<'_> {
 
     /// Nobody waits for it any more, but it still counts: a task that is over continues with it.
     fn answered_late(mut self, question: Question, answer: Answer) -> DecideResult {
-        let (id, task) = (question.id, &self.current.task);
+        let id = question.id;
+        let task = &self.current.task;
         if let TaskState::Cancelled { by } = &task.state {
             return Err(Refusal::Withdrawn {
                 question: id,

@@ -253,7 +253,8 @@ fn writes_of_an_old_attempt_or_another_worker_are_refused() {
     let report = Report::default();
     let failure = Failure::new(FailureKind::AgentCrashed, "crash");
     for (by, epoch) in [(1, 0), (1, 2), (2, 1)] {
-        let (by, attempt) = (worker(by), attempt(epoch));
+        let by = worker(by);
+        let attempt = attempt(epoch);
         let events = [
             Event::Asked {
                 by,
@@ -601,7 +602,8 @@ fn an_answer_that_comes_while_the_agent_hears_that_nobody_answered_is_still_to_b
 }
 
 fn note(key: u128) -> Note {
-    let (author, text) = ("Ann".into(), "Use tabs.".into());
+    let author = "Ann".into();
+    let text = "Use tabs.".into();
     Note {
         key: Uuid::from_u128(key),
         task: TaskId(1),

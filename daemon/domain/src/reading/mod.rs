@@ -242,7 +242,8 @@ fn remarked(item: &Item, line: &str) -> Option<String> {
         .into_iter()
         .filter_map(|mark| line.split_once(mark))
         .min_by_key(|(choice, _)| choice.len())?;
-    let (chosen, remark) = (label(item, choice)?, remark.trim().trim_end_matches(')'));
+    let chosen = label(item, choice)?;
+    let remark = remark.trim().trim_end_matches(')');
     let second = remark.starts_with(|c: char| c.is_ascii_digit())
         || remark.split(',').any(|part| label(item, part).is_some());
     (!remark.is_empty() && !second).then(|| format!("{chosen} ({remark})"))

@@ -162,7 +162,8 @@ pub async fn fail(
     WorkerCaller(worker): WorkerCaller,
     JsonBody(fail): JsonBody<Fail>,
 ) -> Result<Json<EndedReply>, ErrorResponse> {
-    let (by, attempt) = (worker, fail.attempt);
+    let by = worker;
+    let attempt = fail.attempt;
     let event = match fail.how {
         AttemptFailure::Failed(failure) => Event::Failed {
             by,
@@ -191,7 +192,8 @@ pub async fn log(
 ) -> Result<StatusCode, ErrorResponse> {
     match log.tell {
         true => {
-            let (app, attempt) = (&shared.app, log.attempt);
+            let app = &shared.app;
+            let attempt = log.attempt;
             app.fleet
                 .tell(worker, attempt, &log.lines, log.of_agent)
                 .await?;

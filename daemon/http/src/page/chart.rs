@@ -15,7 +15,8 @@ const WIDTH: u64 = 10;
 
 /// A trend: what was finished, and how soon people answered.
 pub fn trend(trend: &Trend) -> Markup {
-    let (ended, asked) = (trend.done() + trend.failed() > 0, trend.median.is_some());
+    let ended = trend.done() + trend.failed() > 0;
+    let asked = trend.median.is_some();
     html! {
         figure {
             figcaption { strong { "Last " (trend.words) } ": " (words(trend)) }
@@ -39,7 +40,8 @@ fn chart(name: &str, trend: &Trend, parts: impl Fn(&TrendSpan) -> (u64, u64)) ->
 }
 
 fn words(trend: &Trend) -> String {
-    let (done, failed) = (trend.done(), trend.failed());
+    let done = trend.done();
+    let failed = trend.failed();
     let ended = match done + failed {
         0 => "nothing finished".to_owned(),
         all => format!(

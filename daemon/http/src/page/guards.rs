@@ -23,10 +23,8 @@ use crate::{
 /// The guard, with a form for those who may change it.
 pub fn of(repo: &Repo, visitor: &PageVisitor) -> Markup {
     let guard = &repo.guard;
-    let (preset, wall) = (
-        guard.preset.map(Preset::as_str),
-        guard.wall.map(Wall::as_str),
-    );
+    let preset = guard.preset.map(Preset::as_str);
+    let wall = guard.wall.map(Wall::as_str);
     html! {
         p { "Preset " code { (preset.unwrap_or("default")) } ", egress " code { (guard.egress) } }
         @if let Some(wall) = wall { p { "Wall " code { (wall) } " or better" } }

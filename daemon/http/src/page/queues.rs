@@ -102,9 +102,8 @@ fn why(task: &Task) -> Markup {
 }
 
 fn turns(task: &Task) -> Markup {
-    let (id, command) = (task.id.to_string(), |verb: &str| {
-        format!("queue {verb} {}", task.id)
-    });
+    let id = task.id.to_string();
+    let command = |verb: &str| format!("queue {verb} {}", task.id);
     html! {
         (screen::does("Replay", &id, &command("replay"), Screen::Queues))
         (screen::does("Discard", &id, &command("discard"), Screen::Queues))

@@ -97,9 +97,8 @@ fn kept(app: &App, session: &Session) -> String {
 }
 
 fn turns(session: &Session) -> Markup {
-    let (id, command) = (session.id.to_string(), |verb: &str| {
-        format!("session {verb} {}", session.id)
-    });
+    let id = session.id.to_string();
+    let command = |verb: &str| format!("session {verb} {}", session.id);
     html! {
         @if !session.kept { (screen::does("Keep", &id, &command("keep"), Screen::Sessions)) }
         (screen::does("End", &id, &command("end"), Screen::Sessions))

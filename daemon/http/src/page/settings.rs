@@ -32,7 +32,8 @@ pub async fn show(
 }
 
 async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
-    let (repos, rooms) = (app.tasks.repos(&visitor.0).await?, app.rooms.bound().await?);
+    let repos = app.tasks.repos(&visitor.0).await?;
+    let rooms = app.rooms.bound().await?;
     Ok(html! {
         h1 { "Settings" }
         p.dim { "AgentVine " (env!("CARGO_PKG_VERSION")) ", at " (app.settings().link) ". Settings are read from " code { "vine.toml" } "; " code { "vine config check" } " explains errors in \

@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn a_worktree_ends_where_links_lead_out_of_it() {
         let place = tempfile::tempdir().expect("a folder");
-        let (tree, other) = (place.path().join("tree"), place.path().join("other"));
+        let tree = place.path().join("tree");
+        let other = place.path().join("other");
         fs::create_dir_all(tree.join("src")).expect("made");
         fs::create_dir_all(&other).expect("made");
         fs::write(tree.join(".git"), "gitdir: elsewhere").expect("written");

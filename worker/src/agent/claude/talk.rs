@@ -427,7 +427,8 @@ impl<'a> Conversation<'a> {
     /// Reports at once that the agent has begun: from now on the session knows its task.
     fn begun(&mut self) {
         if !std::mem::replace(&mut self.has_begun, true) {
-            let (host, session) = (self.host.clone(), self.job.session);
+            let host = self.host.clone();
+            let session = self.job.session;
             tokio::spawn(async move { host.session_beat(session, None).await });
         }
     }
@@ -478,15 +479,15 @@ impl<'a> Conversation<'a> {
                 .spawn(async move { (request, Ok((None, call.allow()))) });
             return;
         }
-        let (host, session, key) = (self.host.clone(), self.job.session, request.clone());
+        let host = self.host.clone();
+        let session = self.job.session;
+        let key = request.clone();
         let plan = self
             .wrote
             .as_deref()
             .and_then(|file| records::plan(self.job, file));
-        let (said, context) = (
-            plan.unwrap_or_else(|| self.last_text.clone()),
-            words::shortened(&self.last_text),
-        );
+        let said = plan.unwrap_or_else(|| self.last_text.clone());
+        let context = words::shortened(&self.last_text);
         let rules = grants::offered(&call, &self.job.folder);
         let wait = self.asking.spawn(async move {
             host.flush().await;
@@ -603,7 +604,8 @@ impl<'a> Conversation<'a> {
             wait.abort();
         }
         if let Some(call) = self.open.remove(request) {
-            let (host, session) = (self.host.clone(), self.job.session);
+            let host = self.host.clone();
+            let session = self.job.session;
             tokio::spawn(async move {
                 host.withdraw(&call.id, Some(session), call.ask("", vec![]))
                     .await;
@@ -635,7 +637,8 @@ impl<'a> Conversation<'a> {
     async fn keep_session(&mut self) {
         if self.beat.elapsed() >= BEAT {
             self.beat = Instant::now();
-            let (host, session) = (self.host.clone(), self.job.session);
+            let host = self.host.clone();
+            let session = self.job.session;
             tokio::spawn(async move {
                 host.tell_spent().await;
                 host.session_beat(session, None).await

@@ -228,10 +228,8 @@ impl ToolCall {
                 )
             }
             ("Write", _) => {
-                let (file, content) = (
-                    text("file_path").unwrap_or_default(),
-                    text("content").unwrap_or_default(),
-                );
+                let file = text("file_path").unwrap_or_default();
+                let content = text("content").unwrap_or_default();
                 format!(
                     "{file}\n{}{}",
                     prefixed('+', content),
@@ -240,10 +238,8 @@ impl ToolCall {
             }
             ("Edit", _) => {
                 let file = text("file_path").unwrap_or_default();
-                let (old, new) = (
-                    text("old_string").unwrap_or_default(),
-                    text("new_string").unwrap_or_default(),
-                );
+                let old = text("old_string").unwrap_or_default();
+                let new = text("new_string").unwrap_or_default();
                 let rest = self.rest(&["file_path", "old_string", "new_string"]);
                 format!(
                     "{file}\n{}\n{}{rest}",
@@ -346,7 +342,8 @@ mod tests {
     use super::*;
 
     fn answer(decision: Decision) -> Answer {
-        let (key, by) = (Uuid::nil(), UserId(Uuid::nil()));
+        let key = Uuid::nil();
+        let by = UserId(Uuid::nil());
         Answer {
             key,
             decision,

@@ -85,7 +85,9 @@ pub fn late(question: &Question) -> String {
 fn composed(job: &AgentRun<'_>, known: &str) -> String {
     let prompt = job.task.prompt.as_str();
     if job.resume && job.task.unheard {
-        let (folder, branch, base) = (job.folder.display(), &job.branch, &job.task.base);
+        let folder = job.folder.display();
+        let branch = &job.branch;
+        let base = &job.task.base;
         return format!(
             "This is a new task in this repository. You are now in the worktree {folder}, on the \
              branch {branch}, which starts from {base}. It does not contain your changes for other \
@@ -156,7 +158,8 @@ fn asked(ask: &Ask) -> String {
 }
 
 fn answered(question: &Question, answer: &Answer) -> String {
-    let (name, asked) = (&answer.name, asked(&question.ask));
+    let name = &answer.name;
+    let asked = asked(&question.ask);
     match (&question.ask, &answer.decision) {
         (Ask::Permission { .. }, Decision::Allow { .. }) if question.untold().is_some() => {
             format!("{asked}{name} allowed it. Make the same call again now.\n\n")
