@@ -21,7 +21,7 @@ use vine_domain::{
 
 use crate::{
     active::{ActiveAttempts, AttemptHandle, StopReason},
-    agent::{AgentRun, FinishedRun, RunOutcome},
+    agent::{self, AgentRun, FinishedRun, RunOutcome},
     agent_host::{AgentHost, AttemptOver, insist},
     config::WorkerConfig,
     disk::has_room,
@@ -261,7 +261,6 @@ async fn converse(
         bench.agent.to_string(),
     )
     .await?;
-    let kind = bench.config.agent.kind;
     let wanted = SandboxFor {
         config: &bench.config,
         task,
@@ -289,7 +288,7 @@ async fn converse(
         session,
         resume: resume.is_some(),
     };
-    let outcome = kind.run(job, host).await;
+    let outcome = agent::run(job, host).await;
     if matches!(outcome, RunOutcome::Finished(_)) {
         sandbox.share(&bench.config, task);
     }

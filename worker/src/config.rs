@@ -1,10 +1,8 @@
 //! Configuration of a worker.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use vine_domain::{Slug, secrets::KnownSecrets};
-
-use crate::{agent::AgentKind, wall::WallConfig};
+use vine_domain::{Slug, Wall, secrets::KnownSecrets};
 
 /// One worker.
 #[derive(Debug, Clone)]
@@ -34,6 +32,22 @@ pub struct WorkerConfig {
     pub min_free: u64,
     /// The wall around its agents.
     pub wall: WallConfig,
+}
+
+/// The supported kinds of agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentKind {
+    /// Claude Code, over stream-json and its control protocol.
+    Claude,
+    /// Any executable; it asks by running `vine ask`.
+    Script,
+}
+
+impl AgentKind {
+    /// Whether it can resume a session; otherwise it starts again from the beginning.
+    pub fn resumes(self) -> bool {
+        self == Self::Claude
+    }
 }
 
 /// How agents are started.
@@ -120,4 +134,31 @@ pub struct CommitConfig {
     pub email: String,
     /// A line like `Agent: AgentVine`, added to the trailers; empty for none.
     pub trailer: String,
+}
+
+/// An administrator's settings for walls.
+#[derive(Debug, Clone, Default)]
+pub struct WallConfig {
+    /// The only wall to use; `None` for the best available.
+    pub wanted: Option<Wall>,
+    /// Bytes of memory for one agent and everything it starts; `None` for a share of the machine's
+    /// memory.
+    pub memory: Option<u64>,
+    /// Maximum number of processes of one agent, including threads.
+    pub processes: u64,
+    /// An attempt is ended if its files leave fewer free bytes than this on the disk.
+    pub keep_free: u64,
+    /// Hosts with an address set by the administrator, whatever their names resolve to: typically
+    /// registry mirrors. They must still be allowed by name.
+    pub hosts: BTreeMap<String, SocketAddr>,
+    /// Entries of the person's own Claude Code folder that agents get too, by name.
+    pub own: Vec<String>,
+    /// The image for the container wall.
+    pub image: Option<String>,
+    /// How many agents share this machine.
+    pub agents: u32,
+    /// Why no wall was requested, for people.
+    pub why: String,
+    /// The first user id for the wall `user`; each agent takes one.
+    pub first_user: u32,
 }

@@ -21,6 +21,19 @@ const EVERY: Duration = Duration::from_secs(300);
 /// The unit of `st_blocks`, independent of the file system (stat(2)).
 const BLOCK: u64 = 512;
 
+/// Removes a folder, including folders without write permission.
+pub fn remove_all(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(inside) = folders.pop() {
+        let _read_below = fs::set_permissions(&inside, fs::Permissions::from_mode(0o700));
+        let entries = fs::read_dir(&inside).into_iter().flatten().flatten();
+        let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+        folders.extend(entries.filter(is_folder).map(|entry| entry.path()));
+    }
+    fs::remove_dir_all(folder)
+}
+
 /// Whether the worker's disk has room for another attempt.
 pub fn has_room(config: &WorkerConfig) -> Result<(), Failure> {
     let Some(free) = free(&config.state) else {

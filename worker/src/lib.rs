@@ -26,14 +26,16 @@ mod supervise;
 mod wall;
 mod workspace;
 
-pub use agent::{AgentKind, INSTALL};
-pub use config::{AgentConfig, CommitConfig, GitAccess, GitConfig, WorkerConfig};
+pub use agent::INSTALL;
+pub use config::{
+    AgentConfig, AgentKind, CommitConfig, GitAccess, GitConfig, WallConfig, WorkerConfig,
+};
 pub use identity::{WorkerIdentity, enrol};
 pub use process::{be_supervised, find_program, parents};
 pub use run::{UnknownWorker, run};
 pub use supervise::supervise;
 pub use wall::{
-    NoWall, WallConfig, Walls,
+    NoWall, Walls,
     bubblewrap::INSIDE,
     door::{DoorCall, NobodyAnswered, call as through_door},
 };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use vine_domain::{Failure, Repo};
 
 use crate::{
+    agent,
     config::WorkerConfig,
     disk,
     health::{HealthPart, PartProbe},
@@ -18,11 +19,10 @@ pub struct HealthProbes(pub Arc<WorkerConfig>);
 impl PartProbe for HealthProbes {
     async fn look(&self, part: &HealthPart, repo: Option<&Repo>) -> Result<(), Failure> {
         let config = &self.0;
-        let kind = config.agent.kind;
         match part {
-            HealthPart::Agent => kind.starts(&config.agent).await,
+            HealthPart::Agent => agent::starts(&config.agent).await,
             HealthPart::Credentials | HealthPart::Account | HealthPart::Service => {
-                kind.speaks(&config.agent, &config.state.join("tmp")).await
+                agent::speaks(&config.agent, &config.state.join("tmp")).await
             }
             HealthPart::Disk => disk::has_room(config),
             // As an attempt would, which also reveals problems in our own copy. A wall that the

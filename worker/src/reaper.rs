@@ -12,9 +12,10 @@ use vine_domain::SessionId;
 
 use crate::{
     attempt::{WorkerContext, close, is_over, keep, tell_kept},
+    disk::remove_all,
     keeper::record::FolderRecord,
     wall::home::SessionHome,
-    workspace::{UnfinishedPolicy, Workspace, remove_all},
+    workspace::{UnfinishedPolicy, Workspace},
 };
 
 const EVERY: Duration = Duration::from_secs(60);

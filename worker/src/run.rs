@@ -15,6 +15,7 @@ use vine_domain::{
 
 use crate::{
     active::{ActiveAttempts, AttemptHandle, StopReason},
+    agent,
     attempt::{self, WorkerContext},
     config::WorkerConfig,
     disk::{WorktreeSize, has_room},
@@ -57,7 +58,7 @@ pub async fn run(
     if left > 0 {
         tracing::warn!("killed {left} processes left behind by an earlier run of this worker");
     }
-    let agent: Arc<str> = config.agent.kind.describe(&config.agent).await.into();
+    let agent: Arc<str> = agent::describe(&config.agent).await.into();
     let desk = Arc::new(ActiveAttempts::default());
     let config = Arc::new(config);
     let place = Arc::new(WorkerHealth::new(config.probe));
@@ -87,7 +88,7 @@ pub async fn run(
         boot: System.uuid(),
         disk: WorktreeSize::default(),
     };
-    if let Err(missing) = config.agent.kind.starts(&config.agent).await {
+    if let Err(missing) = agent::starts(&config.agent).await {
         place.falls_ill(HealthPart::Agent, &missing, None);
     }
     let probes = HealthProbes(Arc::clone(&config));

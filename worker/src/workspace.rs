@@ -21,6 +21,7 @@ use vine_domain::{
 use crate::{
     agent::FinishedRun,
     config::{CommitConfig, GitConfig},
+    disk::remove_all,
     git::GitError,
     keeper::{
         Keeper,
@@ -522,20 +523,6 @@ impl Workspace {
         let retired = self.record.retire(self.keeper.state());
         retired.map_err(|error| GitError::new("clean", error.to_string()).into())
     }
-}
-
-/// Removes a folder, including folders without write permission.
-pub fn remove_all(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut folders = vec![folder.to_owned()];
-    while let Some(inside) = folders.pop() {
-        let _read_below = std::fs::set_permissions(&inside, std::fs::Permissions::from_mode(0o700));
-        let entries = std::fs::read_dir(&inside).into_iter().flatten().flatten();
-        let is_folder =
-            |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-        folders.extend(entries.filter(is_folder).map(|entry| entry.path()));
-    }
-    std::fs::remove_dir_all(folder)
 }
 
 /// Whether the source refused the push; trying again changes nothing.

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use serenity::all::{LightMethod, Route};
 use vine_domain::{
     chat::{
-        Disposition, MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted, PrivateReply,
-        SourceMessage,
+        Delivery, MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted, PrivateReply,
+        ReactionTo,
         pieces::{Piece, edited as shortened, in_form},
     },
     ports::ChatError,
@@ -38,56 +38,32 @@ const CLOCKS: Duration = Duration::from_secs(120);
 
 /// Posts or edits one message.
 pub async fn deliver(session: &DiscordSession, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
-    match (
-        &dispatch.message.place,
-        &dispatch.message.kind,
-        &dispatch.about,
-        &dispatch.edits,
-    ) {
-        (MessagePlace::Aside(aside), ..) => whisper(session, dispatch, aside).await,
-        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Disposition::Missed => {
-            note(session, dispatch, about).await
+    match dispatch.delivery() {
+        Delivery::Reply(aside) => whisper(session, dispatch, aside).await,
+        Delivery::React(reaction) => {
+            react(session, reaction).await?;
+            let thread = dispatch.thread.as_deref().unwrap_or(reaction.event);
+            Ok(Posted::one(thread, reaction.event))
         }
-        // The earlier post is our reaction on the person's message, which cannot be edited.
-        (_, OutboundKind::Note { .. }, Some(_), _) => post(session, dispatch, true).await,
-        (_, OutboundKind::Settled { .. }, about, Some(edited)) => {
-            // React first: once the edit is recorded as posted, nothing of it is retried.
-            if let Some(about) = about {
-                react(session, &about.event, "✅").await?;
+        Delivery::Edit {
+            reference,
+            react: before,
+        } => {
+            if let Some(reaction) = before {
+                react(session, reaction).await?;
             }
-            edit(session, dispatch, edited).await
+            edit(session, dispatch, reference).await
         }
-        (_, _, _, Some(edited)) => edit(session, dispatch, edited).await,
-        _ => post(session, dispatch, dispatch.again).await,
+        Delivery::Post { careful } => post(session, dispatch, careful).await,
     }
 }
 
-async fn note(
-    session: &DiscordSession,
-    dispatch: &OutboxItem,
-    about: &SourceMessage,
-) -> Result<Posted, ChatError> {
-    react(
-        session,
-        &about.event,
-        if about.fate == Disposition::Kept {
-            "📝"
-        } else {
-            "👀"
-        },
-    )
-    .await?;
-    Ok(Posted::one(
-        dispatch.thread.as_ref().unwrap_or(&about.event),
-        &about.event,
-    ))
-}
-
-async fn react(session: &DiscordSession, to: &str, sign: &str) -> Result<(), ChatError> {
+async fn react(session: &DiscordSession, to: ReactionTo<'_>) -> Result<(), ChatError> {
     // Commands and button presses are not messages, so there is nothing to react to.
-    let Some((room, id)) = to.split_once(':') else {
+    let Some((room, id)) = to.event.split_once(':') else {
         return Ok(());
     };
+    let sign = to.sign.emoji();
     let encoded: String = sign.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let route = Route::ChannelMessageReactionMe {
         channel_id: channel(room)?,
@@ -321,11 +297,11 @@ fn content(dispatch: &OutboxItem, text: &str, first: bool) -> Value {
         .iter()
         .map(|mention| mention.subject.as_str())
         .collect();
-    let asks = first && matches!(dispatch.message.kind, OutboundKind::Question { .. });
-    let rows = if asks && dispatch.form == MarkupLevel::Whole {
-        card::rows(&dispatch.message.buttons)
-    } else {
-        Vec::new()
+    let buttons = &dispatch.message.buttons;
+    let rows = match dispatch.message.kind {
+        _ if !first || dispatch.form != MarkupLevel::Whole => Vec::new(),
+        OutboundKind::Question { .. } => card::rows(buttons),
+        _ => card::choices(buttons),
     };
     json!({ "content": marked(text, mentions), "flags": PLAIN, "components": rows, "allowed_mentions": { "parse": [], "users": users } })
 }

@@ -2,6 +2,8 @@
 //! ID, by which the homeserver recognizes a repetition for a day. Older posts appear in the stream,
 //! which we read before posting.
 
+use vine_domain::chat::OutboundKind;
+
 use matrix_sdk::{
     Room,
     ruma::{
@@ -12,8 +14,7 @@ use matrix_sdk::{
 use serde_json::{Value, json};
 use vine_domain::{
     chat::{
-        Disposition, MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted, PrivateReply,
-        SourceMessage,
+        Delivery, MarkupLevel, MessagePlace, OutboxItem, Posted, PrivateReply, ReactionTo,
         pieces::{Piece, edited as edited_text, in_form},
     },
     ports::ChatError,
@@ -29,51 +30,38 @@ use crate::{
 
 /// Posts or edits one message.
 pub async fn deliver(room: &Room, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
-    match (&dispatch.message.kind, &dispatch.about, &dispatch.edits) {
-        (OutboundKind::Note { .. }, Some(about), _) if about.fate != Disposition::Missed => {
-            note(room, dispatch, about).await
+    match dispatch.delivery() {
+        Delivery::React(reaction) => {
+            react(room, dispatch, reaction.event, reaction.sign.emoji()).await?;
+            let thread = dispatch.thread.as_deref().unwrap_or(reaction.event);
+            Ok(Posted::one(thread, reaction.event))
         }
-        // The earlier post is our reaction on the person's message, which cannot be edited.
-        (OutboundKind::Note { .. }, Some(_), _) => post(room, dispatch).await,
-        (OutboundKind::Settled { .. }, about, Some(edited)) => {
-            if let Some(about) = about {
-                taken(room, dispatch, &about.event).await?;
+        Delivery::Edit {
+            reference,
+            react: before,
+        } => {
+            if let Some(reaction) = before {
+                accepted(room, dispatch, reaction).await?;
             }
-            edit(room, dispatch, edited).await
+            edit(room, dispatch, reference).await
         }
-        (_, _, Some(edited)) => edit(room, dispatch, edited).await,
-        _ => post(room, dispatch).await,
+        // The homeserver recognizes a repetition, so nothing has to be looked up.
+        Delivery::Reply(_) | Delivery::Post { .. } => post(room, dispatch).await,
     }
 }
 
-/// Shows the state of a person's note: a memo if it is kept, eyes if the agent has it. Check marks
-/// are for answers only.
-async fn note(
+/// Shows that an answer was accepted.
+async fn accepted(
     room: &Room,
     dispatch: &OutboxItem,
-    about: &SourceMessage,
-) -> Result<Posted, ChatError> {
-    let sign = if about.fate == Disposition::Kept {
-        "📝"
-    } else {
-        "👀"
-    };
-    react(room, dispatch, &about.event, sign).await?;
-    Ok(Posted::one(
-        dispatch.thread.as_ref().unwrap_or(&about.event),
-        &about.event,
-    ))
-}
-
-/// Shows that an answer was accepted. This comes before the edit: once the edit is recorded as
-/// posted, nothing of it is retried.
-async fn taken(room: &Room, dispatch: &OutboxItem, event: &str) -> Result<(), ChatError> {
-    match react(room, dispatch, event, "✅").await {
+    reaction: ReactionTo<'_>,
+) -> Result<(), ChatError> {
+    match react(room, dispatch, reaction.event, reaction.sign.emoji()).await {
         // The message was deleted, or we are not allowed to react; that must not block the edit.
         Err(ChatError::Gone(why)) => tracing::debug!("could not add a check mark: {why}"),
         other => other?,
     }
-    mark_read(room, event).await;
+    mark_read(room, reaction.event).await;
     Ok(())
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vine_domain::{
     chat::{
-        Disposition, MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted, PrivateReply,
-        SourceMessage,
+        Delivery, MarkupLevel, OutboundKind, OutboxItem, Posted, PrivateReply, ReactionSign,
+        ReactionTo,
         pieces::{Piece, edited as shortened, in_form},
     },
     ports::ChatError,
@@ -25,54 +25,34 @@ use crate::{
 /// Posts or edits one message.
 pub async fn deliver(session: &SlackSession, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
     let api = &*session.api;
-    match (
-        &dispatch.message.place,
-        &dispatch.message.kind,
-        &dispatch.about,
-        &dispatch.edits,
-    ) {
-        (MessagePlace::Aside(aside), ..) => whisper(session, dispatch, aside).await,
-        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Disposition::Missed => {
-            note(api, dispatch, about).await
+    match dispatch.delivery() {
+        Delivery::Reply(aside) => whisper(session, dispatch, aside).await,
+        Delivery::React(reaction) => {
+            react(api, reaction).await?;
+            let thread = dispatch.thread.as_deref().unwrap_or(reaction.event);
+            Ok(Posted::one(thread, reaction.event))
         }
-        // The earlier post is our reaction on the person's message, which cannot be edited.
-        (_, OutboundKind::Note { .. }, Some(_), _) => post(session, dispatch, true).await,
-        (_, OutboundKind::Settled { .. }, about, Some(edited)) => {
-            // React first: once the edit is recorded as posted, nothing of it is retried.
-            if let Some(about) = about {
-                react(api, &about.event, "white_check_mark").await?;
+        Delivery::Edit {
+            reference,
+            react: before,
+        } => {
+            if let Some(reaction) = before {
+                react(api, reaction).await?;
             }
-            edit(api, dispatch, edited).await
+            edit(api, dispatch, reference).await
         }
-        (_, _, _, Some(edited)) => edit(api, dispatch, edited).await,
-        _ => post(session, dispatch, dispatch.again).await,
+        Delivery::Post { careful } => post(session, dispatch, careful).await,
     }
 }
 
-async fn note(
-    api: &WebApi,
-    dispatch: &OutboxItem,
-    about: &SourceMessage,
-) -> Result<Posted, ChatError> {
-    react(
-        api,
-        &about.event,
-        if about.fate == Disposition::Kept {
-            "memo"
-        } else {
-            "eyes"
-        },
-    )
-    .await?;
-    Ok(Posted::one(
-        dispatch.thread.as_ref().unwrap_or(&about.event),
-        &about.event,
-    ))
-}
-
-async fn react(api: &WebApi, to: &str, name: &str) -> Result<(), ChatError> {
+async fn react(api: &WebApi, to: ReactionTo<'_>) -> Result<(), ChatError> {
+    let name = match to.sign {
+        ReactionSign::Kept => "memo",
+        ReactionSign::Read => "eyes",
+        ReactionSign::Accepted => "white_check_mark",
+    };
     // Commands and modals are not messages, so there is nothing to react to.
-    let Some((channel, ts)) = to.split_once(':') else {
+    let Some((channel, ts)) = to.event.split_once(':') else {
         return Ok(());
     };
     match api
@@ -207,11 +187,11 @@ fn message(
         &[]
     };
     // Buttons go with the first part, which is the one that edits replace: settling removes them.
-    let asks = matches!(dispatch.message.kind, OutboundKind::Question { .. }) && part == 0;
-    let blocks = if asks {
-        card::question(text, &dispatch.message.buttons)
-    } else {
-        card::words(text)
+    let buttons = &dispatch.message.buttons;
+    let blocks = match dispatch.message.kind {
+        OutboundKind::Question { .. } if part == 0 => card::question(text, buttons),
+        _ if part == 0 => card::choices(text, buttons),
+        _ => card::words(text),
     };
     let calls: Vec<_> = mentions
         .iter()

@@ -133,7 +133,7 @@ pub async fn run(
 /// Keeps one connection open.
 async fn keep(line: &SocketState<'_>) -> String {
     let mut old: Option<SocketConnection> = None;
-    let mut pause: _ = SOON;
+    let mut pause = SOON;
     loop {
         match open(line).await {
             Ok((connection, mut signs)) => {

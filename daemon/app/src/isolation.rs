@@ -84,7 +84,7 @@ impl IsolationCache {
     }
 
     /// What a card shows: `preset test · wall bubblewrap`; `None` while nothing is known.
-    pub fn said(&self, repo: &Slug, worker: Option<WorkerId>) -> Option<String> {
+    pub fn on_card(&self, repo: &Slug, worker: Option<WorkerId>) -> Option<String> {
         let seen = self.seen();
         let guard = seen.guards.get(repo).cloned().unwrap_or_default();
         let stands = worker.and_then(|worker| seen.walls.get(&worker)).copied();
@@ -120,6 +120,8 @@ pub(crate) struct Isolation {
     clock: Arc<dyn Clock>,
     /// As last read.
     pub known: IsolationCache,
+    /// One reads; others use what is known meanwhile.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Isolation {
@@ -129,6 +131,7 @@ impl Isolation {
             store,
             clock,
             known: IsolationCache::default(),
+            reading: tokio::sync::Mutex::default(),
         }
     }
 
@@ -139,7 +142,7 @@ impl Isolation {
         let workers = self.store.workers().await?;
         let named = |(worker, ..): &&(Worker, usize, usize)| Some(worker.name.as_str()) == on;
         let worker = workers.iter().find(named).map(|(worker, ..)| worker.id);
-        Ok(self.known.said(repo, worker))
+        Ok(self.known.on_card(repo, worker))
     }
 
     /// Reads what other daemons changed, if the last time is a while ago.
@@ -149,6 +152,9 @@ impl Isolation {
         if self.known.seen().read.is_some_and(is_fresh) {
             return Ok(());
         }
+        let Ok(_reading) = self.reading.try_lock() else {
+            return Ok(());
+        };
         let repos = self.store.repos().await?;
         let workers = self.store.workers().await?;
         let mut seen = self.known.seen();
@@ -179,7 +185,11 @@ mod tests {
         let around = IsolationCache::default();
         let repo = Slug::from_text("site");
         let worker = WorkerId(System.uuid());
-        assert_eq!(around.said(&repo, Some(worker)), None, "nobody knows yet");
+        assert_eq!(
+            around.on_card(&repo, Some(worker)),
+            None,
+            "nobody knows yet"
+        );
         let standing = |wall, login| WorkerIsolation {
             wall,
             why: String::new(),
@@ -196,7 +206,7 @@ mod tests {
             (Wall::Plain, false, "asks about everything · no wall"),
         ] {
             around.stands(worker, Some(&standing(wall, login)));
-            assert_eq!(around.said(&repo, Some(worker)).as_deref(), Some(words));
+            assert_eq!(around.on_card(&repo, Some(worker)).as_deref(), Some(words));
         }
         let guard = Guard {
             preset: Some(Preset::Auto),
@@ -204,7 +214,7 @@ mod tests {
             ..Guard::default()
         };
         around.seen().guards.insert(repo.clone(), guard);
-        let said = around.said(&repo, None).expect("known");
+        let said = around.on_card(&repo, None).expect("known");
         assert_eq!(
             said,
             "preset `auto` (Anthropic's classifier decides) · wall `container` or better"

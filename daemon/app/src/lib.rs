@@ -1,6 +1,6 @@
 //! Use cases and loops of the daemon. Knows ports only: no axum, no SQL, no chat SDK.
 //!
-//! A flow owns the few handles that it needs and knows the flows below it, never one above:
+//! A flow owns the few handles that it needs and uses only flows earlier in this list:
 //!
 //! 1. [`people`]: who calls, what they may do, the audit
 //! 2. [`tasks`]: how any change is decided and stored; lists of tasks and repositories
@@ -10,6 +10,7 @@
 //! 6. [`reporting`] and [`cluster`]: numbers, and what daemons agree on
 //! 7. [`App`]: all of them together, for [`commands`], loops, the API and the page
 //! 8. [`inbox`]: what people write, read as a command, an answer or a note
+//! 9. [`adapters`]: what serves one chat platform
 //!
 //! To follow one question: `questions/ask.rs` (stored), `tasks/transition.rs` (how any change is
 //! decided and stored), `rooms/outbox.rs` (posted), `inbox/hear.rs` and `inbox/read.rs` (the reply

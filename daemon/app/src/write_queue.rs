@@ -28,6 +28,22 @@ pub(crate) struct DecidedChange {
     pub commit: Commit,
 }
 
+/// While it lives, no other change of this task is decided in this daemon.
+pub(crate) struct TaskTurn {
+    task: TaskId,
+    _held: OwnedMutexGuard<()>,
+}
+
+impl TaskTurn {
+    /// Whose turn it is.
+    pub fn task(&self) -> TaskId {
+        self.task
+    }
+}
+
+/// With this many tasks, those that nobody changes are forgotten.
+const TURNS: usize = 1000;
+
 /// Gathers what goes into the store, and tells who must know when it was stored.
 pub(crate) struct WriteQueue {
     writer: Writer,
@@ -54,13 +70,18 @@ impl WriteQueue {
 
     /// Waits until no other change of this task is being decided here. Other daemons may change it
     /// meanwhile; the store finds that out.
-    pub async fn turn(&self, task: TaskId) -> OwnedMutexGuard<()> {
+    pub async fn turn(&self, task: TaskId) -> TaskTurn {
         let turn = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            if turns.len() >= TURNS {
+                turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            }
             Arc::clone(turns.entry(task).or_default())
         };
-        turn.lock_owned().await
+        TaskTurn {
+            task,
+            _held: turn.lock_owned().await,
+        }
     }
 
     /// A task with its questions and waiting notes.
@@ -72,7 +93,10 @@ impl WriteQueue {
 
     /// Stores a decided change. Returns the task before it; [`StoreError::Conflict`] if another
     /// change was stored first.
-    pub async fn commit(&self, change: DecidedChange) -> AppResult<TaskSnapshot> {
+    ///
+    /// One batch must not hold two changes of a task. The turn sees to that: it ends after the reply,
+    /// and a caller that hangs up takes a change that no batch has taken yet along.
+    pub async fn commit(&self, _of: &TaskTurn, change: DecidedChange) -> AppResult<TaskSnapshot> {
         let writer = self.writer.clone();
         let commit = |calls| async move { writer.commit(calls).await };
         self.changes.call(change, commit).await

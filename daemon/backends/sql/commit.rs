@@ -13,11 +13,11 @@ use vine_domain::{
 };
 
 use super::{
+    claim::DROP_ORDERS,
     messages::{self, ThreadLine},
-    queue::DROP_ORDERS,
     rows::{StateColumns, int, json, millis, plain},
+    run::Fetch as _,
     script::{StatementBatch, part},
-    unavailable,
     users::audit,
 };
 use crate::{Connection, engine};
@@ -119,7 +119,7 @@ async fn save_tasks(
         now.0,
         json(&rows)
     );
-    let kept = kept.fetch_all(tx).await.map_err(unavailable)?;
+    let kept = kept.all(tx).await?;
     Ok(kept
         .into_iter()
         .map(|id| TaskId(id.unsigned_abs()))
@@ -347,7 +347,7 @@ pub async fn holds(tx: &mut Connection, worker: &str, attempt: Attempt) -> Store
         int(attempt.epoch.0),
         worker
     );
-    match held.fetch_one(tx).await.map_err(unavailable)? {
+    match held.one(tx).await? {
         0 => Err(StoreError::Conflict),
         _ => Ok(()),
     }

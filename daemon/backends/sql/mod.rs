@@ -9,14 +9,21 @@
 //! Lists are passed as one JSON text and read by `json_each`, so that a statement costs the same
 //! for one row and for a hundred.
 
+mod attempts;
+mod claim;
+mod clock;
 mod commit;
+mod inbox;
 mod messages;
 mod migrations;
+mod outbox;
+mod posts;
 mod questions;
 mod queue;
 mod repos;
 mod retention;
 mod rows;
+pub mod run;
 mod script;
 mod sessions;
 mod stats;

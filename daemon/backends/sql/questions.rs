@@ -12,7 +12,7 @@ use vine_domain::{
 
 use super::{
     rows::{NoteRow, all, int, json, parsed, questions},
-    unavailable,
+    run::{Fetch as _, Run as _},
 };
 use crate::Database;
 
@@ -24,14 +24,13 @@ impl Questions for Database {
 
     async fn questions_of(&self, task: TaskId) -> StoreResult<Vec<Question>> {
         let rows = questions!("WHERE q.task = $1 ORDER BY q.id", int(task.0));
-        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+        all(rows.all(self.reader()).await?)
     }
 
     async fn question(&self, id: QuestionId) -> StoreResult<Option<Question>> {
         let row = questions!("WHERE q.id = $1", int(id.0))
-            .fetch_optional(self.reader())
-            .await
-            .map_err(unavailable)?;
+            .maybe(self.reader())
+            .await?;
         row.map(Question::try_from).transpose()
     }
 
@@ -45,7 +44,7 @@ impl Questions for Database {
             within.map(Slug::as_str),
             i64::from(limit)
         );
-        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+        all(rows.all(self.reader()).await?)
     }
 
     async fn closed_questions(
@@ -58,7 +57,7 @@ impl Questions for Database {
             within.map(Slug::as_str),
             i64::from(limit)
         );
-        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+        all(rows.all(self.reader()).await?)
     }
 
     async fn alarms(&self, limit: u32) -> StoreResult<Vec<(Slug, Question)>> {
@@ -67,7 +66,7 @@ impl Questions for Database {
             self.now().0,
             i64::from(limit)
         );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let rows = rows.all(self.reader()).await?;
         rows.into_iter()
             .map(|row| Ok((parsed(&row.repo)?, row.try_into()?)))
             .collect()
@@ -81,10 +80,7 @@ impl Questions for Database {
              WHERE questions.id = c.id AND questions.state = 'open'",
             json(&rows)
         );
-        set.execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        set.run(self.writer()).await.map(drop)
     }
 
     async fn mark_seen(&self, questions: &[QuestionId]) -> StoreResult<()> {
@@ -94,7 +90,7 @@ impl Questions for Database {
             json(&ids)
         );
         // Repeated views write nothing.
-        if !unseen.fetch_one(self.reader()).await.map_err(unavailable)? {
+        if !unseen.one(self.reader()).await? {
             return Ok(());
         }
         let marked = query!(
@@ -102,11 +98,7 @@ impl Questions for Database {
             self.now().0,
             json(&ids)
         );
-        marked
-            .execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        marked.run(self.writer()).await.map(drop)
     }
 
     async fn milestones(
@@ -129,7 +121,7 @@ impl Questions for Database {
                FROM questions q LEFT JOIN answers a ON a.question = q.id WHERE q.id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))"#,
             list
         );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let rows = rows.all(self.reader()).await?;
         let stations = rows.into_iter().map(|row| {
             // Without a room, only the console shows it, straight from the store.
             let posted = row
@@ -152,6 +144,6 @@ impl Questions for Database {
             "SELECT key, task, author, text, at, state, delivered FROM notes WHERE task = $1 ORDER BY seq",
             int(task.0)
         );
-        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+        all(rows.all(self.reader()).await?)
     }
 }

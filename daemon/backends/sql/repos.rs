@@ -11,6 +11,7 @@ use vine_domain::{
 
 use super::{
     rows::{from_json, json, parsed},
+    run::{Fetch as _, Run as _},
     unavailable,
 };
 use crate::{Connection, Database, engine};
@@ -20,7 +21,7 @@ pub async fn repos(at: &mut Connection) -> StoreResult<Vec<Repo>> {
     let rows = query!(
         r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard FROM repos WHERE NOT removed ORDER BY name"#
     );
-    let rows = rows.fetch_all(at).await.map_err(unavailable)?;
+    let rows = rows.all(at).await?;
     rows.into_iter()
         .map(|row| {
             let source = Source::try_from(row.source)
@@ -56,7 +57,7 @@ async fn move_in(
         platform,
         repo.as_str()
     );
-    former.execute(&mut *tx).await.map_err(unavailable)?;
+    former.run(&mut *tx).await?;
     // Posts in the former room do not matter in the new one.
     let there = query!(
         "DELETE FROM posts WHERE platform = $1
@@ -64,7 +65,7 @@ async fn move_in(
         platform,
         repo.as_str()
     );
-    there.execute(&mut *tx).await.map_err(unavailable)?;
+    there.run(&mut *tx).await?;
     let shown = query!(
         "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
          SELECT m.id, $1, $2, CASE WHEN m.kind = 'card' THEN 0 ELSE m.seq END, m.task, false, 0, $4
@@ -77,7 +78,7 @@ async fn move_in(
         repo.as_str(),
         now.0
     );
-    shown.execute(tx).await.map(|_| ()).map_err(unavailable)
+    shown.run(tx).await.map(drop)
 }
 
 #[async_trait]
@@ -96,11 +97,7 @@ impl Repos for Database {
             repo.push.as_str(),
             json(&repo.guard)
         );
-        saved
-            .execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        saved.run(self.writer()).await.map(drop)
     }
 
     async fn remove_repo(&self, repo: &Slug) -> StoreResult<u64> {
@@ -110,7 +107,7 @@ impl Repos for Database {
             r#"SELECT count(*) AS "count!: i64" FROM tasks WHERE repo = $1 AND state IN ('queued', 'running', 'waiting')"#,
             name
         );
-        let open = open.fetch_one(&mut *tx).await.map_err(unavailable)?;
+        let open = open.one(&mut *tx).await?;
         if open > 0 {
             return Ok(open.unsigned_abs());
         }
@@ -121,7 +118,7 @@ impl Repos for Database {
                 name
             ),
         ] {
-            statement.execute(&mut *tx).await.map_err(unavailable)?;
+            statement.run(&mut *tx).await?;
         }
         tx.commit().await.map_err(unavailable)?;
         Ok(0)
@@ -140,7 +137,7 @@ impl Repos for Database {
             repo.as_str(),
             room
         );
-        match bound.fetch_optional(&mut *tx).await.map_err(unavailable)? {
+        match bound.maybe(&mut *tx).await? {
             Some(bound) if bound.repo != repo.as_str() => {
                 return Err(StoreError::Taken(format!("a room for {}", bound.repo)));
             }
@@ -153,14 +150,14 @@ impl Repos for Database {
             room,
             repo.as_str()
         );
-        binding.execute(&mut *tx).await.map_err(unavailable)?;
+        binding.run(&mut *tx).await?;
         move_in(&mut tx, platform, room, repo, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
 
     async fn rooms(&self) -> StoreResult<Vec<RoomBinding>> {
         let rows = query!("SELECT repo, platform, room FROM rooms ORDER BY repo, platform");
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let rows = rows.all(self.reader()).await?;
         rows.into_iter()
             .map(|row| {
                 Ok(RoomBinding {
@@ -177,7 +174,7 @@ impl Repos for Database {
             "SELECT room FROM rooms WHERE platform = $1 AND repo IN (SELECT repo FROM tasks WHERE state = 'running') ORDER BY room",
             platform
         );
-        rooms.fetch_all(self.reader()).await.map_err(unavailable)
+        rooms.all(self.reader()).await
     }
 
     async fn room_of(&self, platform: &str, room: &str) -> StoreResult<Option<Slug>> {
@@ -186,9 +183,8 @@ impl Repos for Database {
             platform,
             room
         );
-        repo.fetch_optional(self.reader())
-            .await
-            .map_err(unavailable)?
+        repo.maybe(self.reader())
+            .await?
             .as_deref()
             .map(parsed)
             .transpose()

@@ -10,7 +10,11 @@ use vine_domain::{
     retention::Retention,
 };
 
-use super::{rows::json, unavailable};
+use super::{
+    rows::json,
+    run::{Fetch as _, Run as _},
+    unavailable,
+};
 use crate::{Connection, Database, engine};
 
 /// Rows of one kind that are removed or sealed in one step: few, so that nothing waits for it.
@@ -24,7 +28,7 @@ const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 macro_rules! removed {
     ($tx:expr, $($statement:expr),+ $(,)?) => {{
         let mut rows = 0;
-        $(rows += $statement.execute(&mut *$tx).await.map_err(unavailable)?.rows_affected();)+
+        $(rows += $statement.run(&mut *$tx).await?;)+
         rows
     }};
 }
@@ -73,14 +77,14 @@ impl RetentionStore for Database {
         let waits = query_scalar!(
             r#"SELECT EXISTS (SELECT 1 FROM audit WHERE NOT sealed) OR EXISTS (SELECT 1 FROM answers WHERE NOT sealed) AS "waits!: bool""#
         );
-        if !waits.fetch_one(self.reader()).await.map_err(unavailable)? {
+        if !waits.one(self.reader()).await? {
             return Ok(0);
         }
         let mut tx = self.begin().await?;
         // Locks out other sealers.
         removed!(tx, query!("UPDATE settings SET era = era"));
         let last = query!("SELECT link, chain FROM ledger ORDER BY link DESC LIMIT 1");
-        let last = last.fetch_optional(&mut *tx).await.map_err(unavailable)?;
+        let last = last.maybe(&mut *tx).await?;
         let (mut link, mut hash) =
             last.map_or((0, BEGIN.to_owned()), |last| (last.link, last.chain));
         let unsealed = unsealed(&mut tx).await?;
@@ -131,7 +135,7 @@ impl RetentionStore for Database {
             r#"SELECT min(link) AS "link?: i64" FROM ledger WHERE at >= $1"#,
             since.0
         );
-        let first = first.fetch_one(self.reader()).await.map_err(unavailable)?;
+        let first = first.one(self.reader()).await?;
         let Some(first) = first else {
             return Ok((BEGIN.into(), Vec::new()));
         };
@@ -149,7 +153,7 @@ impl RetentionStore for Database {
             after,
             i64::from(limit)
         );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let rows = rows.all(self.reader()).await?;
         // A missing row counts as changed: the empty values have another hash.
         let text = Option::unwrap_or_default;
         let records = rows.into_iter().map(|row| {
@@ -187,13 +191,13 @@ async fn unsealed(tx: &mut Connection) -> StoreResult<Vec<(i64, Timestamp, Seale
         r#"SELECT seq, at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit WHERE NOT sealed ORDER BY seq LIMIT $1"#,
         PORTION
     );
-    let decisions = decisions.fetch_all(&mut *tx).await.map_err(unavailable)?;
+    let decisions = decisions.all(&mut *tx).await?;
     let answers = query!(
         "SELECT a.question, a.at, a.name, a.via, a.decision, q.task FROM answers a JOIN questions q ON q.id = a.question
          WHERE NOT a.sealed ORDER BY a.question LIMIT $1",
         PORTION
     );
-    let answers = answers.fetch_all(tx).await.map_err(unavailable)?;
+    let answers = answers.all(tx).await?;
     let decisions = decisions.into_iter().map(|row| {
         let entry = AuditEntry {
             actor: row.actor,
@@ -245,7 +249,7 @@ async fn outside(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
         PORTION,
         until.0
     );
-    let ids = json(&ids.fetch_all(&mut *tx).await.map_err(unavailable)?);
+    let ids = json(&ids.all(&mut *tx).await?);
     Ok(rows
         + removed!(
             tx,
@@ -280,7 +284,7 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<
         old,
         TASKS
     );
-    let ids = ids.fetch_all(&mut *tx).await.map_err(unavailable)?;
+    let ids = ids.all(&mut *tx).await?;
     // A task may have been started again meanwhile; after this it cannot be.
     let pruned = query_scalar!(
         r#"UPDATE tasks SET pruned = true, prompt = 'It was removed, since the task was over long ago.'
@@ -288,7 +292,7 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<
            RETURNING id AS "id!""#,
         json(&ids)
     );
-    let ids = pruned.fetch_all(&mut *tx).await.map_err(unavailable)?;
+    let ids = pruned.all(&mut *tx).await?;
     if ids.is_empty() {
         return Ok(0);
     }
@@ -335,7 +339,7 @@ async fn decisions(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
         PORTION,
         until.0
     );
-    let links = json(&links.fetch_all(&mut *tx).await.map_err(unavailable)?);
+    let links = json(&links.all(&mut *tx).await?);
     Ok(removed!(
         tx,
         query!(

@@ -14,6 +14,7 @@ use vine_domain::{
 use super::{
     commit,
     rows::{int, one_row, parsed, uuid},
+    run::{Fetch as _, Run as _},
     unavailable,
 };
 use crate::{Connection, Database};
@@ -110,20 +111,14 @@ impl Sessions for Database {
             session.agent,
             session.active.0
         );
-        one_row(
-            mapped
-                .execute(&mut *tx)
-                .await
-                .map_err(unavailable)?
-                .rows_affected(),
-        )?;
+        one_row(mapped.run(&mut *tx).await?)?;
         let of_attempt = query!(
             "UPDATE executions SET session = $1 WHERE task = $2 AND epoch = $3",
             id,
             int(attempt.task.0),
             int(attempt.epoch.0)
         );
-        of_attempt.execute(&mut *tx).await.map_err(unavailable)?;
+        of_attempt.run(&mut *tx).await?;
         end_others(&mut tx, attempt, session.id, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
@@ -144,13 +139,7 @@ impl Sessions for Database {
             id.to_string(),
             int(attempt.task.0)
         );
-        one_row(
-            touched
-                .execute(&mut *tx)
-                .await
-                .map_err(unavailable)?
-                .rows_affected(),
-        )?;
+        one_row(touched.run(&mut *tx).await?)?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -173,13 +162,7 @@ impl Sessions for Database {
             id.to_string(),
             worker
         );
-        if corrected
-            .execute(&mut *tx)
-            .await
-            .map_err(unavailable)?
-            .rows_affected()
-            == 0
-        {
+        if corrected.run(&mut *tx).await? == 0 {
             return Ok(false);
         }
         end_others(&mut tx, attempt, id, self.now()).await?;
@@ -203,11 +186,7 @@ impl Sessions for Database {
             i64::from(policy.max_context),
             self.now().minus(policy.max_idle).0
         );
-        Ok(ended
-            .execute(self.writer())
-            .await
-            .map_err(unavailable)?
-            .rows_affected())
+        Ok(ended.run(self.writer()).await?)
     }
 
     async fn session_stats(&self) -> StoreResult<SessionStats> {
@@ -217,7 +196,7 @@ impl Sessions for Database {
                FROM sessions GROUP BY 1 ORDER BY 1"#
         );
         let mut figures = SessionStats::default();
-        for row in rows.fetch_all(self.reader()).await.map_err(unavailable)? {
+        for row in rows.all(self.reader()).await? {
             let count = row.count.unsigned_abs();
             match row.word.as_str() {
                 "active" => figures.active = count,
@@ -235,10 +214,7 @@ impl Sessions for Database {
             "UPDATE sessions SET kept = true WHERE id = $1 AND state <> 'ended'",
             id.to_string()
         );
-        kept.execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        kept.run(self.writer()).await.map(drop)
     }
 
     async fn end_session(&self, id: SessionId, reason: &str) -> StoreResult<()> {
@@ -248,18 +224,13 @@ impl Sessions for Database {
             reason,
             id.to_string()
         );
-        ended
-            .execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        ended.run(self.writer()).await.map(drop)
     }
 
     async fn session(&self, id: SessionId) -> StoreResult<Option<Session>> {
         let row = sessions!("WHERE s.id = $1", id.to_string())
-            .fetch_optional(self.reader())
-            .await
-            .map_err(unavailable)?;
+            .maybe(self.reader())
+            .await?;
         row.map(Session::try_from).transpose()
     }
 
@@ -292,9 +263,8 @@ impl Sessions for Database {
             "WHERE s.task = $1 AND s.state <> 'ended' ORDER BY s.active DESC, s.id LIMIT 1",
             int(task.0)
         );
-        row.fetch_optional(self.reader())
-            .await
-            .map_err(unavailable)?
+        row.maybe(self.reader())
+            .await?
             .map(Session::try_from)
             .transpose()
     }
@@ -314,5 +284,5 @@ async fn end_others(
         int(attempt.task.0),
         id.to_string()
     );
-    others.execute(tx).await.map(|_| ()).map_err(unavailable)
+    others.run(tx).await.map(drop)
 }

@@ -10,7 +10,11 @@ use vine_domain::{
     ports::{DayStats, EndedAttempts, OldestPending, Spending, Stats, StoreResult},
 };
 
-use super::{rows::millis, unavailable};
+use super::{
+    rows::millis,
+    run::{Fetch as _, Run as _},
+    unavailable,
+};
 use crate::{Database, engine};
 
 #[async_trait]
@@ -26,7 +30,7 @@ impl Stats for Database {
                       (SELECT count(*) FROM inbox WHERE read IS NULL) AS "inbox_depth!: i64""#,
             self.now().0
         );
-        let row = row.fetch_one(self.reader()).await.map_err(unavailable)?;
+        let row = row.one(self.reader()).await?;
         let [queued, question, lease, outbox, inbox] =
             [row.queued, row.question, row.lease, row.outbox, row.inbox]
                 .map(|at| at.map(Timestamp));
@@ -46,7 +50,7 @@ impl Stats for Database {
             self.now().0
         );
         let mut tx = self.begin().await?;
-        beat.execute(&mut *tx).await.map_err(unavailable)?;
+        beat.run(&mut *tx).await?;
         tx.commit().await.map_err(unavailable)?;
         let read = query!("SELECT at FROM pulse WHERE id = 1");
         read.fetch_one(self.reader())
@@ -67,11 +71,7 @@ impl Stats for Database {
             since.0,
             millis(span)
         );
-        let rows = rows
-            .fetch_all(self.reader())
-            .await
-            .map_err(unavailable)?
-            .into_iter();
+        let rows = rows.all(self.reader()).await?.into_iter();
         let ended = rows.map(|row| EndedAttempts {
             span: usize::try_from(row.span).unwrap_or(0),
             done: row.done.unsigned_abs(),
@@ -94,7 +94,7 @@ impl Stats for Database {
                FROM executions e JOIN tasks t ON t.id = e.task WHERE e.ended >= $1"#,
             since.0
         );
-        let row = row.fetch_one(self.reader()).await.map_err(unavailable)?;
+        let row = row.one(self.reader()).await?;
         let span = |millis: i64| Duration::from_millis(millis.unsigned_abs());
         Ok(DayStats {
             done: row.done.unsigned_abs(),
@@ -119,7 +119,7 @@ impl Stats for Database {
                WHERE e.ended >= $1 GROUP BY 1, 2, 3"#,
             since.0
         );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let rows = rows.all(self.reader()).await?;
         let spending = rows.into_iter().map(|row| Spending {
             repo: row.repo,
             requester: row.requester,
@@ -144,11 +144,7 @@ impl Stats for Database {
             since.0,
             i64::from(limit)
         );
-        let rows = rows
-            .fetch_all(self.reader())
-            .await
-            .map_err(unavailable)?
-            .into_iter();
+        let rows = rows.all(self.reader()).await?.into_iter();
         Ok(rows
             .map(|row| {
                 (

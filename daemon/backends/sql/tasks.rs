@@ -2,22 +2,19 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use sqlx::{query, query_scalar};
+use sqlx::query_scalar;
 use vine_domain::{
-    Epoch, SessionId, Task, TaskId, TaskState, Timestamp, WorkerId,
-    attempt::{Attempt, Execution, LogLine, Usage},
+    Epoch, Task, TaskId, TaskState, Timestamp,
+    attempt::Attempt,
     lifecycle::TaskSnapshot,
-    ports::{Commit, KeptWork, NewTask, StoreError, StoreResult, TaskFilter, Tasks},
-    retention::LogCap,
+    ports::{Commit, NewTask, StoreResult, TaskFilter, Tasks},
 };
 
 use super::{
     commit,
     messages::{self, ThreadLine},
-    rows::{
-        NoteRow, StateColumns, all, from_json, int, json, listed, one_row, plain, questions, tasks,
-        uuid,
-    },
+    rows::{NoteRow, StateColumns, all, int, json, listed, plain, questions, tasks},
+    run::Fetch as _,
     script::{StatementBatch, part},
     unavailable,
     users::audit,
@@ -78,9 +75,8 @@ impl Tasks for Database {
 
     async fn task(&self, id: TaskId) -> StoreResult<Option<Task>> {
         let row = tasks!("WHERE id = $1", int(id.0))
-            .fetch_optional(self.reader())
-            .await
-            .map_err(unavailable)?;
+            .maybe(self.reader())
+            .await?;
         row.map(Task::try_from).transpose()
     }
 
@@ -105,9 +101,7 @@ impl Tasks for Database {
             "WHERE q.task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY q.id",
             list
         );
-        for question in
-            all::<_, vine_domain::Question>(rows.fetch_all(&mut *at).await.map_err(unavailable)?)?
-        {
+        for question in all::<_, vine_domain::Question>(rows.all(&mut *at).await?)? {
             situations
                 .iter_mut()
                 .filter(|one| one.task.id == question.task())
@@ -119,9 +113,7 @@ impl Tasks for Database {
              WHERE state = 'waiting' AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY seq",
             list
         );
-        for note in
-            all::<_, vine_domain::Note>(rows.fetch_all(&mut *at).await.map_err(unavailable)?)?
-        {
+        for note in all::<_, vine_domain::Note>(rows.all(&mut *at).await?)? {
             situations
                 .iter_mut()
                 .filter(|one| one.task.id == note.task)
@@ -188,200 +180,6 @@ impl Tasks for Database {
         tx.commit().await.map_err(unavailable)?;
         Ok(stored)
     }
-
-    async fn log(
-        &self,
-        by: WorkerId,
-        attempt: Attempt,
-        lines: &[String],
-        cap: &LogCap,
-    ) -> StoreResult<()> {
-        let mut tx = self.begin().await?;
-        commit::holds(&mut tx, &by.to_string(), attempt).await?;
-        let count = lines.len() as u64;
-        let bytes = lines.iter().map(|line| line.len() as u64).sum::<u64>();
-        let written = query!(
-            r#"UPDATE executions SET log_lines = log_lines + $1, log_bytes = log_bytes + $2 WHERE task = $3 AND epoch = $4
-               RETURNING log_lines AS "lines!", log_bytes AS "bytes!""#,
-            int(count),
-            int(bytes),
-            int(attempt.task.0),
-            int(attempt.epoch.0)
-        );
-        let written = written.fetch_one(&mut *tx).await.map_err(unavailable)?;
-        let before = (
-            written.lines.unsigned_abs() - count,
-            written.bytes.unsigned_abs() - bytes,
-        );
-        let kept = cap.of(before, lines);
-        let lines: Vec<_> = kept.iter().map(|line| (attempt, &**line)).collect();
-        let mut script = StatementBatch::default();
-        commit::log(&mut script, &lines);
-        script.run(&mut tx, self.now()).await?;
-        tx.commit().await.map_err(unavailable)
-    }
-
-    async fn log_of(&self, task: TaskId, limit: u32) -> StoreResult<Vec<LogLine>> {
-        let rows = query!(
-            "SELECT at, epoch, line FROM (SELECT seq, at, epoch, line FROM task_log WHERE task = $1 ORDER BY seq DESC LIMIT $2) latest
-             ORDER BY seq",
-            int(task.0),
-            i64::from(limit)
-        );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
-        let lines = rows.into_iter();
-        Ok(lines
-            .map(|row| LogLine {
-                at: Timestamp(row.at),
-                epoch: Epoch(row.epoch.unsigned_abs()),
-                text: row.line,
-            })
-            .collect())
-    }
-
-    async fn executions(&self, task: TaskId) -> StoreResult<Vec<Execution>> {
-        let rows = query!(
-            r#"SELECT e.epoch, coalesce(w.name, e.worker) AS "worker!", e.session, e.started, e.ended, e.outcome, e.usage
-               FROM executions e LEFT JOIN workers w ON w.id = e.worker WHERE e.task = $1 ORDER BY e.epoch"#,
-            int(task.0)
-        );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Execution {
-                    epoch: Epoch(row.epoch.unsigned_abs()),
-                    worker: row.worker,
-                    session: row.session.as_deref().map(uuid).transpose()?.map(SessionId),
-                    started: Timestamp(row.started),
-                    ended: row.ended.map(Timestamp),
-                    outcome: row.outcome,
-                    usage: from_json(&row.usage)?,
-                })
-            })
-            .collect()
-    }
-
-    async fn keep_work(&self, by: WorkerId, attempt: Attempt, kept: &KeptWork) -> StoreResult<()> {
-        let kept = query!(
-            "UPDATE executions SET kept = CASE WHEN epoch = $5 THEN coalesce($1, kept) ELSE kept END,
-                 pushed = CASE WHEN epoch = $5 THEN $2 ELSE pushed END,
-                 held = CASE WHEN epoch = $5 THEN $3 ELSE NULL END, wanted = NULL
-             WHERE task = $4 AND epoch <= $5 AND worker = $6",
-            kept.commit,
-            kept.pushed,
-            kept.held,
-            int(attempt.task.0),
-            int(attempt.epoch.0),
-            by.to_string()
-        );
-        match kept
-            .execute(self.writer())
-            .await
-            .map_err(unavailable)?
-            .rows_affected()
-        {
-            0 => Err(StoreError::Conflict),
-            _ => Ok(()),
-        }
-    }
-
-    async fn want_push(&self, task: TaskId, by: &str) -> StoreResult<Option<(WorkerId, Attempt)>> {
-        let wanted = query!(
-            r#"UPDATE executions SET wanted = $1 WHERE task = $2 AND kept IS NOT NULL AND pushed IS NULL
-                 AND worker IN (SELECT id FROM workers) AND epoch = (SELECT max(epoch) FROM executions WHERE task = $2 AND kept IS NOT NULL)
-               RETURNING epoch AS "epoch!", worker AS "worker!""#,
-            by,
-            int(task.0)
-        );
-        let row = wanted
-            .fetch_optional(self.writer())
-            .await
-            .map_err(unavailable)?;
-        row.map(|row| {
-            let epoch = Epoch(row.epoch.unsigned_abs());
-            Ok((WorkerId(uuid(&row.worker)?), Attempt { task, epoch }))
-        })
-        .transpose()
-    }
-
-    async fn leave(&self, task: TaskId) -> StoreResult<()> {
-        let left = query!(
-            "UPDATE executions SET held = NULL, wanted = NULL WHERE task = $1",
-            int(task.0)
-        );
-        left.execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
-    }
-
-    async fn held_pushes(&self) -> StoreResult<Vec<(TaskId, String)>> {
-        let held = query!(
-            r#"SELECT task AS "task!", held AS "held!" FROM executions e WHERE held IS NOT NULL AND pushed IS NULL
-                 AND epoch = (SELECT max(epoch) FROM executions l WHERE l.task = e.task AND l.kept IS NOT NULL)
-               ORDER BY task"#
-        );
-        let rows = held.fetch_all(self.reader()).await.map_err(unavailable)?;
-        let held = rows.into_iter();
-        Ok(held
-            .map(|row| (TaskId(row.task.unsigned_abs()), row.held))
-            .collect())
-    }
-
-    async fn record_usage(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()> {
-        let spent = query!(
-            "UPDATE executions SET usage = $1 WHERE task = $2 AND epoch = $3 AND worker = $4 AND coalesce(outcome, '') <> 'done'",
-            json(usage),
-            int(attempt.task.0),
-            int(attempt.epoch.0),
-            by.to_string()
-        );
-        let spent = spent.execute(self.writer()).await.map_err(unavailable)?;
-        if spent.rows_affected() > 0 {
-            return Ok(());
-        }
-        // The usage of a completed attempt comes from its report.
-        let known = query_scalar!(
-            r#"SELECT 1 AS "known!: i64" FROM executions WHERE task = $1 AND epoch = $2 AND worker = $3"#,
-            int(attempt.task.0),
-            int(attempt.epoch.0),
-            by.to_string()
-        );
-        let known = known
-            .fetch_optional(self.reader())
-            .await
-            .map_err(unavailable)?;
-        known.map(|_| ()).ok_or(StoreError::Conflict)
-    }
-
-    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> StoreResult<()> {
-        let mut tx = self.begin().await?;
-        commit::holds(&mut tx, &by.to_string(), attempt).await?;
-        let kept = query!(
-            "UPDATE executions SET patch = $1 WHERE task = $2 AND epoch = $3",
-            &*plain(patch),
-            int(attempt.task.0),
-            int(attempt.epoch.0)
-        );
-        one_row(
-            kept.execute(&mut *tx)
-                .await
-                .map_err(unavailable)?
-                .rows_affected(),
-        )?;
-        tx.commit().await.map_err(unavailable)
-    }
-
-    async fn patch_of(&self, task: TaskId) -> StoreResult<Option<String>> {
-        let patch = query_scalar!(
-            r#"SELECT patch AS "patch!" FROM executions WHERE task = $1 AND patch IS NOT NULL ORDER BY epoch DESC LIMIT 1"#,
-            int(task.0)
-        );
-        patch
-            .fetch_optional(self.reader())
-            .await
-            .map_err(unavailable)
-    }
 }
 
 /// Returns the IDs of the tasks whose key was new.
@@ -407,7 +205,7 @@ async fn insert(tx: &mut Connection, news: &[NewTask], now: Timestamp) -> StoreR
         state.detail,
         json(&rows)
     );
-    let made = made.fetch_all(tx).await.map_err(unavailable)?;
+    let made = made.all(tx).await?;
     Ok(made
         .into_iter()
         .map(|id| TaskId(id.unsigned_abs()))
@@ -432,7 +230,7 @@ async fn with_key(tx: &mut Connection, key: Option<&str>) -> StoreResult<Option<
         r#"SELECT id AS "id!" FROM tasks WHERE key = $1"#,
         key.map(|key| plain(key).into_owned())
     );
-    let known = known.fetch_optional(tx).await.map_err(unavailable)?;
+    let known = known.maybe(tx).await?;
     Ok(known.map(|id| TaskId(id.unsigned_abs())))
 }
 

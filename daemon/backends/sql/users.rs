@@ -16,6 +16,7 @@ use vine_domain::{
 
 use super::{
     rows::{from_json, json, plain, uuid},
+    run::{Fetch as _, Run as _},
     script::{StatementBatch, part},
     unavailable,
 };
@@ -31,7 +32,7 @@ async fn save(tx: &mut Connection, user: &User, configured: bool) -> StoreResult
         json(&user.repos),
         configured
     );
-    saved.execute(tx).await.map(|_| ()).map_err(unavailable)
+    saved.run(tx).await.map(drop)
 }
 
 /// How long a worker's previous token stays valid, for requests that are still in flight.
@@ -44,7 +45,7 @@ async fn log_out(tx: &mut Connection, user: &str, but: &str) -> StoreResult<()> 
         user,
         but
     );
-    ended.execute(tx).await.map(|_| ()).map_err(unavailable)
+    ended.run(tx).await.map(drop)
 }
 
 async fn identify(
@@ -58,11 +59,7 @@ async fn identify(
         user.id.to_string(),
         json(identities)
     );
-    identified
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(unavailable)
+    identified.run(tx).await.map(drop)
 }
 
 part!(
@@ -93,10 +90,7 @@ impl People for Database {
             platform,
             &*plain(subject)
         );
-        let row = row
-            .fetch_optional(self.reader())
-            .await
-            .map_err(unavailable)?;
+        let row = row.maybe(self.reader()).await?;
         row.map(|row| {
             let role = row.role.as_deref().and_then(Role::from_word);
             Ok(User {
@@ -121,11 +115,11 @@ impl People for Database {
         let unnamed = query!(
             "DELETE FROM identities WHERE user_id IN (SELECT id FROM users WHERE configured)"
         );
-        unnamed.execute(&mut *tx).await.map_err(unavailable)?;
+        unnamed.run(&mut *tx).await?;
         let powerless = query!(
             "UPDATE users SET role = NULL, repos = '{}', configured = false WHERE configured"
         );
-        powerless.execute(&mut *tx).await.map_err(unavailable)?;
+        powerless.run(&mut *tx).await?;
         for ConfiguredPerson { user, identities } in grants {
             save(&mut tx, user, true).await?;
             identify(&mut tx, user, identities).await?;
@@ -151,7 +145,7 @@ impl People for Database {
                 "UPDATE tokens SET spent = true WHERE kind = 'enrolment' AND owner IN (SELECT id FROM users WHERE configured AND coalesce(role, '') <> 'admin')"
             ),
         ] {
-            gone.execute(&mut *tx).await.map_err(unavailable)?;
+            gone.run(&mut *tx).await?;
         }
         tx.commit().await.map_err(unavailable)
     }
@@ -173,11 +167,7 @@ impl People for Database {
             self.now().plus(life).0,
             self.now().0
         );
-        added
-            .execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        added.run(self.writer()).await.map(drop)
     }
 
     async fn token_owner(&self, hash: &str, kind: TokenKind) -> StoreResult<Option<Uuid>> {
@@ -188,9 +178,8 @@ impl People for Database {
             self.now().0
         );
         owner
-            .fetch_optional(self.reader())
-            .await
-            .map_err(unavailable)?
+            .maybe(self.reader())
+            .await?
             .as_deref()
             .map(uuid)
             .transpose()
@@ -204,9 +193,8 @@ impl People for Database {
             self.now().0
         );
         owner
-            .fetch_optional(self.writer())
-            .await
-            .map_err(unavailable)?
+            .maybe(self.writer())
+            .await?
             .as_deref()
             .map(uuid)
             .transpose()
@@ -218,7 +206,7 @@ impl People for Database {
              JOIN identities i ON i.user_id = u.id AND i.platform = 'vine' WHERE u.name = $1",
             &*plain(name)
         );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let rows = rows.all(self.reader()).await?;
         rows.into_iter()
             .map(|row| Ok((UserId(uuid(&row.id)?), row.hash)))
             .collect()
@@ -229,9 +217,7 @@ impl People for Database {
             "SELECT hash FROM passwords WHERE user_id = $1",
             user.to_string()
         );
-        hash.fetch_optional(self.reader())
-            .await
-            .map_err(unavailable)
+        hash.maybe(self.reader()).await
     }
 
     async fn set_password(&self, user: UserId, hash: &str, session: &str) -> StoreResult<()> {
@@ -244,7 +230,7 @@ impl People for Database {
             hash,
             self.now().0
         );
-        set.execute(&mut *tx).await.map_err(unavailable)?;
+        set.run(&mut *tx).await?;
         log_out(&mut tx, &id, session).await?;
         tx.commit().await.map_err(unavailable)
     }
@@ -253,9 +239,8 @@ impl People for Database {
         let mut tx = self.begin().await?;
         let id = user.to_string();
         query!("DELETE FROM passwords WHERE user_id = $1", id)
-            .execute(&mut *tx)
-            .await
-            .map_err(unavailable)?;
+            .run(&mut *tx)
+            .await?;
         log_out(&mut tx, &id, "").await?;
         tx.commit().await.map_err(unavailable)
     }
@@ -268,7 +253,7 @@ impl People for Database {
             self.now().0,
             owner.map(|owner| owner.to_string())
         );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let rows = rows.all(self.reader()).await?;
         let granted = rows.into_iter().filter_map(|row| {
             Some(TokenInfo {
                 id: row.hash.get(..TokenInfo::ID)?.to_owned(),
@@ -302,7 +287,7 @@ impl People for Database {
             now,
             list
         );
-        used.execute(&mut *tx).await.map_err(unavailable)?;
+        used.run(&mut *tx).await?;
         let replaced = query!(
             "UPDATE tokens SET expires = $1 WHERE kind = 'worker' AND expires > $1 AND EXISTS (
                  SELECT 1 FROM tokens n WHERE n.hash IN (SELECT atom FROM json_each($2))
@@ -310,7 +295,7 @@ impl People for Database {
             self.now().plus(ON_THE_WAY).0,
             list
         );
-        replaced.execute(&mut *tx).await.map_err(unavailable)?;
+        replaced.run(&mut *tx).await?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -330,11 +315,7 @@ impl People for Database {
             r#"SELECT at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit ORDER BY seq DESC LIMIT $1"#,
             i64::from(limit)
         );
-        let rows = rows
-            .fetch_all(self.reader())
-            .await
-            .map_err(unavailable)?
-            .into_iter();
+        let rows = rows.all(self.reader()).await?.into_iter();
         let entries = rows.map(|row| {
             let entry = AuditEntry {
                 actor: row.actor,
@@ -353,7 +334,7 @@ impl People for Database {
             "SELECT id FROM users WHERE role = $1 AND NOT configured",
             role.as_str()
         );
-        let ids = ids.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let ids = ids.all(self.reader()).await?;
         ids.iter().map(|id| Ok(UserId(uuid(id)?))).collect()
     }
 }

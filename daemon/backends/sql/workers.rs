@@ -10,6 +10,7 @@ use vine_domain::{
 
 use super::{
     rows::{all, from_json, int, json, plain, uuid},
+    run::{Fetch as _, Run as _},
     unavailable,
 };
 use crate::Database;
@@ -74,7 +75,7 @@ impl Fleet for Database {
             worker.boot.map(|boot| boot.to_string()),
             worker.seen.0
         );
-        match added.execute(self.writer()).await.map_err(unavailable) {
+        match added.run(self.writer()).await {
             Err(StoreError::Taken(_)) => Err(StoreError::Taken(worker.name.clone())),
             other => other.map(|_| ()),
         }
@@ -100,11 +101,7 @@ impl Fleet for Database {
                 .map(|standing| plain(&json(standing)).into_owned()),
             worker.id.to_string()
         );
-        saved
-            .execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        saved.run(self.writer()).await.map(drop)
     }
 
     async fn set_draining(&self, id: WorkerId, draining: bool) -> StoreResult<()> {
@@ -113,10 +110,7 @@ impl Fleet for Database {
             draining,
             id.to_string()
         );
-        set.execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        set.run(self.writer()).await.map(drop)
     }
 
     async fn set_limits(&self, id: WorkerId, limits: &WorkerLimits) -> StoreResult<()> {
@@ -126,10 +120,7 @@ impl Fleet for Database {
             limits.repos.as_ref().map(json),
             id.to_string()
         );
-        set.execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        set.run(self.writer()).await.map(drop)
     }
 
     async fn set_gone(&self, id: WorkerId) -> StoreResult<()> {
@@ -138,23 +129,18 @@ impl Fleet for Database {
             self.now().0,
             id.to_string()
         );
-        set.execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        set.run(self.writer()).await.map(drop)
     }
 
     async fn remove_worker(&self, id: WorkerId) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         let id = id.to_string();
         query!("DELETE FROM tokens WHERE owner = $1", id)
-            .execute(&mut *tx)
-            .await
-            .map_err(unavailable)?;
+            .run(&mut *tx)
+            .await?;
         query!("DELETE FROM workers WHERE id = $1", id)
-            .execute(&mut *tx)
-            .await
-            .map_err(unavailable)?;
+            .run(&mut *tx)
+            .await?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -172,7 +158,7 @@ impl Fleet for Database {
             &*plain(name),
             i64::from(limit)
         );
-        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+        all(rows.all(self.reader()).await?)
     }
 
     async fn at_work(&self, workers: &[WorkerId]) -> StoreResult<Vec<(WorkerId, TaskId, String)>> {
@@ -182,7 +168,7 @@ impl Fleet for Database {
                WHERE lease_worker IN (SELECT atom FROM json_each($1)) ORDER BY id"#,
             json(&ids)
         );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let rows = rows.all(self.reader()).await?;
         rows.into_iter()
             .map(|row| {
                 Ok((
@@ -202,10 +188,7 @@ impl Fleet for Database {
                FROM workers WHERE id = $1"#,
             id.to_string()
         );
-        let row = row
-            .fetch_optional(self.reader())
-            .await
-            .map_err(unavailable)?;
+        let row = row.maybe(self.reader()).await?;
         Ok(row
             .map(<(Worker, usize, usize)>::try_from)
             .transpose()?

@@ -101,7 +101,7 @@ impl RunningAdapters {
                 self.door.set(vine_http::Router::new());
             }
             adapter.end().await;
-            self.app.rooms.health.forget(platform);
+            self.app.rooms.platforms.forget(platform);
             changed.push(platform);
         }
         for (platform, set) in wanted {

@@ -119,6 +119,7 @@ impl ConfigReload {
         let wanted = Config::load(Some(file))?;
         let before = self.app.settings();
         let settings = settings(&wanted, &before.link, before.batches)?;
+        wanted.chat.check_built_in()?;
         wanted.chat.wanted()?;
         Ok((wanted, settings))
     }

@@ -104,13 +104,7 @@ async fn what_looks_like_a_secret_is_masked_in_rooms_and_allowed_on_the_page_alo
             via: "matrix".into(),
             ..ann.clone()
         };
-        let seen = async |by: &Caller| {
-            app.questions
-                .look_at_question(by, id)
-                .await
-                .expect("seen")
-                .ask
-        };
+        let seen = async |by: &Caller| app.questions.look_at(by, id).await.expect("seen").ask;
         assert_eq!(seen(&ann).await, ask, "who may approve sees all of it");
         assert_eq!(seen(&vic).await, ask.masked());
         assert_eq!(seen(&in_room).await, ask.masked());
@@ -118,8 +112,20 @@ async fn what_looks_like_a_secret_is_masked_in_rooms_and_allowed_on_the_page_alo
             .answer(&ann, id, "yes", System.uuid())
             .await
             .expect("allowed");
-        let thread = talk.team.bed.store.thread(attempt.task, 0, 100).await.expect("read");
-        let log = talk.team.bed.store.log_of(attempt.task, 100).await.expect("read");
+        let thread = talk
+            .team
+            .bed
+            .store
+            .thread(attempt.task, 0, 100)
+            .await
+            .expect("read");
+        let log = talk
+            .team
+            .bed
+            .store
+            .log_of(attempt.task, 100)
+            .await
+            .expect("read");
         let all = format!("{thread:?} {log:?}");
         assert!(!all.contains(secret.as_str()), "{all}");
     }

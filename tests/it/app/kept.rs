@@ -53,7 +53,7 @@ fn permission() -> Ask {
 }
 
 async fn trouble(app: &App) -> Option<String> {
-    app.rooms.health.health().get("matrix")?.trouble.clone()
+    app.rooms.platforms.health().get("matrix")?.trouble.clone()
 }
 
 async fn in_trouble(app: &App, words: &str) -> String {
@@ -62,7 +62,7 @@ async fn in_trouble(app: &App, words: &str) -> String {
         "the platform is in trouble",
         || {
             app.rooms
-                .health
+                .platforms
                 .health()
                 .get("matrix")
                 .and_then(|health| health.trouble.clone())
@@ -403,7 +403,7 @@ async fn what_is_refused_for_what_it_holds_goes_out_plainer_at_once_and_blocks_n
     let third = talk.team.asks(attempt, colour()).await;
     until(Duration::from_secs(10), "it is given up aloud", || {
         app.rooms
-            .health
+            .platforms
             .refusal("matrix", "!site")
             .filter(|note| note.contains(&format!("{third} could not be posted")))
     })
@@ -415,7 +415,7 @@ async fn what_is_refused_for_what_it_holds_goes_out_plainer_at_once_and_blocks_n
             .chat
             .shows(|dispatch| dispatch.message.kind == OutboundKind::Question { question: third })
     );
-    assert_eq!(app.rooms.health.trouble("matrix", &site), None);
+    assert_eq!(app.rooms.platforms.trouble("matrix", &site), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -477,7 +477,7 @@ async fn ok_means_that_a_question_could_be_posted_now() {
     talk.asked().await;
     talk.nothing_due().await;
     assert_eq!(trouble(app).await, None);
-    let checked = || app.rooms.health.health()["matrix"].checked;
+    let checked = || app.rooms.platforms.health()["matrix"].checked;
     assert!(checked().is_some_and(|at| at <= app.now()));
 
     talk.chat
@@ -501,7 +501,7 @@ async fn ok_means_that_a_question_could_be_posted_now() {
     talk.chat.shut.lock().expect("whole").clear();
     talk.ear.rooms_changed();
     until(Duration::from_secs(10), "it is well again", || {
-        app.rooms.health.health()["matrix"]
+        app.rooms.platforms.health()["matrix"]
             .trouble
             .is_none()
             .then_some(())

@@ -815,7 +815,7 @@ async fn what_cannot_be_posted_is_named_at_its_room_until_something_can_be() {
         .expect("stored");
     app.wakeups().outbox();
     let named = until(Duration::from_secs(10), "the trouble is named", || {
-        app.rooms.health.unposted("matrix", "!shop")
+        app.rooms.platforms.unposted("matrix", "!shop")
     })
     .await;
     assert_eq!(named, "we are muted there");
@@ -825,7 +825,7 @@ async fn what_cannot_be_posted_is_named_at_its_room_until_something_can_be() {
         .await;
     until(Duration::from_secs(10), "the trouble is over", || {
         app.rooms
-            .health
+            .platforms
             .unposted("matrix", "!shop")
             .is_none()
             .then_some(())
@@ -945,7 +945,9 @@ async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_b
         ["site", "shop"].iter().find_map(|repo| {
             Some((
                 Slug::from_text(repo),
-                app.rooms.health.trouble("matrix", &Slug::from_text(repo))?,
+                app.rooms
+                    .platforms
+                    .trouble("matrix", &Slug::from_text(repo))?,
             ))
         })
     });
@@ -978,7 +980,7 @@ async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_b
     );
     until(Duration::from_secs(10), "the trouble is over", || {
         app.rooms
-            .health
+            .platforms
             .trouble("matrix", &repo)
             .is_none()
             .then_some(())

@@ -31,7 +31,10 @@ def read(path, size=4096):
 
 def worker():
     for path in glob.glob("/proc/[0-9]*/cmdline"):
-        words = read(path).split(b"\0")
+        try:
+            words = read(path).split(b"\0")
+        except OSError:
+            continue  # it ended meanwhile
         if b"worker" in words and (place + "/" + known["worker"]).encode() in words:
             return int(path.split("/")[2])
     raise LookupError("no worker is seen")

@@ -71,7 +71,7 @@ impl Day {
         for _ in 0..1500 {
             let rooms = self.team.bed.store.rooms().await.expect("read");
             let ours = rooms.iter().filter(|one| one.platform == self.platform);
-            let health = self.app().rooms.health.health();
+            let health = self.app().rooms.platforms.health();
             let is_well = health
                 .get(self.platform)
                 .is_some_and(|one| one.trouble.is_none());

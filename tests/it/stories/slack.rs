@@ -527,7 +527,7 @@ async fn slack_a_hundred_questions_in_ten_channels_come_in_order_although_channe
         .wait("all hundred are asked", |state| asked(state) == 100)
         .await;
     // Twenty posts in each channel, one in 500 ms. That a slow room holds up no other is shown in
-    // `app_platforms.rs`.
+    // `tests/it/app/platforms.rs`.
     let took = started.elapsed();
     assert!(took < Duration::from_secs(40), "{took:?}");
     for question in of_bot(&state).filter(|message| {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use vine_domain::{Failure, FailureKind};
 
-use super::{AgentRun, FinishedRun, RunOutcome, last_words};
+use super::run::{AgentRun, FinishedRun, RunOutcome, last_words};
 use crate::{agent_host::AgentHost, config::AgentConfig, process, supervise::is_not_started};
 
 /// Checks whether the script exists.

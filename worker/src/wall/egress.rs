@@ -15,12 +15,11 @@ use tokio::{
 use vine_domain::{Guard, Slug, guard::Egress};
 
 use super::{
-    WallConfig,
     address::may_reach,
     client_hello::{self, ClientHello},
     connection_limit::{LimitedListener, LimitedStream},
 };
-use crate::agent_host::AgentHost;
+use crate::{agent_host::AgentHost, config::WallConfig};
 
 /// One connection.
 type EgressStream = LimitedStream<UnixStream>;

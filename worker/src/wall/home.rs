@@ -12,7 +12,11 @@ use std::{
 
 use vine_domain::{SessionId, Slug, secrets};
 
-use crate::{agent_folder::AgentFolder, config::CommitConfig, disk::size_of};
+use crate::{
+    agent_folder::AgentFolder,
+    config::CommitConfig,
+    disk::{remove_all, size_of},
+};
 
 /// Files in which tools configure registries.
 const SETTINGS: [&str; 8] = [
@@ -110,7 +114,7 @@ impl SessionHome {
 
     /// Removes the folder.
     pub fn remove(&self) {
-        if let Err(error) = crate::workspace::remove_all(&self.0) {
+        if let Err(error) = remove_all(&self.0) {
             tracing::warn!(
                 "could not remove the session folder {}: {error}",
                 self.0.display()
@@ -126,7 +130,7 @@ impl SessionHome {
             .mode(0o700)
             .create(&self.0)?;
         let ours = AgentFolder::ours(&self.0)?;
-        let _left_by_an_attempt = crate::workspace::remove_all(&self.temp());
+        let _left_by_an_attempt = remove_all(&self.temp());
         ours.make(OsStr::new("tmp"))?;
         if !self.home().is_dir() {
             self.furnish(from)?;
@@ -137,7 +141,7 @@ impl SessionHome {
         // An agent must not set its own permissions, and logins are provided again each time.
         for name in ["settings.json", "settings.local.json", ".credentials.json"] {
             claude.clear(OsStr::new(name));
-            let _mostly_not_there = crate::workspace::remove_all(&self.claude().join(name));
+            let _mostly_not_there = remove_all(&self.claude().join(name));
         }
         Ok(())
     }
@@ -145,7 +149,7 @@ impl SessionHome {
     /// Creates a new home atomically.
     fn furnish(&self, from: &HomeSource<'_>) -> io::Result<()> {
         let draft = self.0.join("home.new");
-        let _left_by_a_crash = crate::workspace::remove_all(&draft);
+        let _left_by_a_crash = remove_all(&draft);
         fs::DirBuilder::new().mode(0o700).create(&draft)?;
         for name in SETTINGS {
             let person = from.person.map(|home| home.join(name));

@@ -35,10 +35,11 @@ use super::{
     users::{self, SandboxUser},
 };
 use crate::{
-    agent::AgentKind,
     agent_folder::AgentFolder,
     agent_host::AgentHost,
+    config::AgentKind,
     config::WorkerConfig,
+    disk::remove_all,
     process::{self, ProcessMark},
     supervise,
 };
@@ -371,7 +372,7 @@ impl Sandbox {
             }
             // An earlier agent may have left something there.
             claude.clear(std::ffi::OsStr::new(name));
-            let _mostly_not_there = crate::workspace::remove_all(&to);
+            let _mostly_not_there = remove_all(&to);
             match self.holds_network() {
                 true => self.own.push((from, to)),
                 false => copy_all(&from, &to)?,

@@ -11,7 +11,6 @@ use vine_domain::{
 };
 
 use super::{
-    WallConfig,
     bubblewrap::{self, MachineSigns},
     container,
     limits::{AgentLimits, can_group},
@@ -19,7 +18,10 @@ use super::{
     mounts::VisibleMounts,
     users,
 };
-use crate::{agent::AgentKind, config::WorkerConfig, process::find_program};
+use crate::{
+    config::{AgentKind, WallConfig, WorkerConfig},
+    process::find_program,
+};
 
 /// The walls around a worker's agents.
 pub struct Walls {

@@ -103,11 +103,11 @@ impl EventSink for AdapterEvents {
     }
 
     fn health(&self, health: Result<String, String>) {
-        let back = health.is_ok() && self.app.rooms.health.is_away(self.platform);
+        let back = health.is_ok() && self.app.rooms.platforms.is_away(self.platform);
         if self
             .app
             .rooms
-            .health
+            .platforms
             .note(self.platform, health, self.app.core.clock.now())
         {
             self.app.core.wakeups.page();
@@ -120,7 +120,7 @@ impl EventSink for AdapterEvents {
     }
 
     fn remark(&self, remark: Option<String>) {
-        if self.app.rooms.health.remark(self.platform, remark) {
+        if self.app.rooms.platforms.remark(self.platform, remark) {
             self.app.core.wakeups.page();
         }
     }

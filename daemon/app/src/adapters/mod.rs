@@ -59,11 +59,11 @@ struct Adapter<'a> {
 
 impl StatusGossip for Adapter<'_> {
     fn tell(&self) -> String {
-        self.rooms.health.tell(self.platform)
+        self.rooms.platforms.tell(self.platform)
     }
 
     fn hear(&self, told: &str) {
-        if self.rooms.health.learn(self.platform, told) {
+        if self.rooms.platforms.learn(self.platform, told) {
             self.rooms.changed();
         }
     }

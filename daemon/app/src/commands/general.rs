@@ -44,7 +44,7 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     let mut lines = vec![format!("{waiting}, {tasks}, {crew}")];
     lines.extend(questions.iter().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));
-    let adapters = app.rooms.health.health();
+    let adapters = app.rooms.platforms.health();
     lines.extend(adapters.iter().filter_map(|(platform, health)| {
         Some(format!(
             "{platform} is failing: {}",

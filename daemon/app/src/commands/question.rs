@@ -23,7 +23,7 @@ pub async fn run(
             ))
         }
         QuestionVerb::Show { question } => {
-            let question = app.questions.look_at_question(caller, question).await?;
+            let question = app.questions.look_at(caller, question).await?;
             let stations = app.questions.milestones(question.id).await?;
             let body = texts::body(&question.ask);
             let way = texts::timeline(&question, &stations);

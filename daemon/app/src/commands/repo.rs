@@ -114,7 +114,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
 
 /// The platform that a command is about.
 fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> AppResult<String> {
-    let mut known: Vec<String> = app.rooms.health.health().into_keys().collect();
+    let mut known: Vec<String> = app.rooms.platforms.health().into_keys().collect();
     match named.or_else(|| {
         known
             .iter()
@@ -140,7 +140,7 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> AppResult<CommandOutp
     let bound = app.rooms.bound().await?;
     let mut platforms = app
         .rooms
-        .health
+        .platforms
         .health()
         .into_keys()
         .collect::<std::collections::BTreeSet<_>>();
@@ -150,11 +150,15 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> AppResult<CommandOutp
             .iter()
             .find(|room| room.repo == *name && room.platform == platform)
             .map(|room| room.room.clone());
-        let unposted = || app.rooms.health.unposted(&platform, room.as_deref()?);
-        let trouble = app.rooms.health.trouble(&platform, name).or_else(unposted);
+        let unposted = || app.rooms.platforms.unposted(&platform, room.as_deref()?);
+        let trouble = app
+            .rooms
+            .platforms
+            .trouble(&platform, name)
+            .or_else(unposted);
         let refusal = room
             .as_deref()
-            .and_then(|room| app.rooms.health.refusal(&platform, room));
+            .and_then(|room| app.rooms.platforms.refusal(&platform, room));
         ShownRoom {
             platform,
             room,

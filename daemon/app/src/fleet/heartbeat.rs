@@ -6,7 +6,7 @@
 //!
 //! 1. the call is dropped: the worker's connection is marked as cut
 //! 2. a new heartbeat of the same boot clears the mark
-//! 3. after [`GONE`] without one, the sweep ends the worker's leases early
+//! 3. after `GONE` (`presence.rs`) without one, the sweep ends the worker's leases early
 //!
 //! Another daemon may receive the worker's heartbeats meanwhile: then the store shows that it is
 //! not gone.

@@ -47,7 +47,7 @@ impl Fleet {
         self.presence.is_lenient()
     }
 
-    /// Workers that are gone, by [`Presence::gone`], and have sent no heartbeat to another daemon
+    /// Workers that are gone, by `Presence::gone`, and have sent no heartbeat to another daemon
     /// since.
     pub(crate) async fn gone(&self) -> AppResult<Vec<WorkerId>> {
         let mut gone = Vec::new();

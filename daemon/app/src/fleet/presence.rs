@@ -15,18 +15,18 @@ pub const GONE: Duration = Duration::from_secs(2);
 /// Leases are written at most this often; a lease lasts four times as long.
 pub(super) const COARSE: Duration = Duration::from_secs(15);
 /// If a worker does not name a lease for this long, it never received it.
-pub(super) const UNKNOWN: Duration = Duration::from_secs(15);
+const UNKNOWN: Duration = Duration::from_secs(15);
 /// At most this many boots are remembered.
 const BOOTS: usize = 4;
 /// How long it is reported that two processes acted as one worker.
-pub(super) const TWICE: Duration = Duration::from_secs(60);
+const TWICE: Duration = Duration::from_secs(60);
 
 /// What is known of the workers' connections. In memory: after a restart every worker is new.
 #[derive(Default)]
 pub struct Presence {
     lines: Mutex<HashMap<WorkerId, WorkerConnection>>,
     /// Until then no lease counts as expired.
-    pub(super) lenient: Mutex<Option<Instant>>,
+    lenient: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]

@@ -187,12 +187,12 @@ impl Fleet {
     }
 
     /// A session, if it is known.
-    pub async fn find_session(&self, id: SessionId) -> AppResult<Option<Session>> {
+    pub(crate) async fn find_session(&self, id: SessionId) -> AppResult<Option<Session>> {
         Ok(self.store.session(id).await?)
     }
 
     /// The worker that holds the session of a task.
-    pub async fn session_holder(&self, task: TaskId) -> AppResult<Option<Worker>> {
+    pub(crate) async fn session_holder(&self, task: TaskId) -> AppResult<Option<Worker>> {
         match self.store.session_of(task).await? {
             Some(session) => Ok(self.store.worker(session.worker).await?),
             None => Ok(None),

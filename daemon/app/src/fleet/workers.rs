@@ -1,9 +1,6 @@
 //! Workers, as people manage them.
 
-use vine_domain::TaskId;
-use vine_domain::WorkerId;
-
-use vine_domain::{Verb, Worker, WorkerState, worker::WorkerLimits};
+use vine_domain::{TaskId, Verb, Worker, WorkerId, WorkerState, worker::WorkerLimits};
 
 use crate::{AppResult, Caller, Missing, fleet::Fleet};
 

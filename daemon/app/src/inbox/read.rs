@@ -97,21 +97,17 @@ impl Inbox {
                 self.changed(&caller, event, of, turn).await
             }
             InboundKind::Unreadable => Ok(self.hint(event, &found, &event.text)),
-            InboundKind::Awaited => Ok(event
-                .left_out
-                .as_ref()
-                .and_then(|left_out| self.hint(event, &found, left_out))),
+            InboundKind::Awaited => {
+                let left_out = event.left_out.as_deref();
+                return Ok(left_out.and_then(|left_out| self.hint(event, &found, left_out)));
+            }
         };
         match (done, &event.left_out) {
             (Ok(Some(reply)), Some(left_out)) => Ok(Some(CommandOutput {
                 text: format!("{}\n{left_out}", reply.text),
                 ..reply
             })),
-            (Ok(None), Some(left_out))
-                if event.act != InboundKind::Awaited || !event.text.is_empty() =>
-            {
-                Ok(self.hint(event, &thread, left_out))
-            }
+            (Ok(None), Some(left_out)) => Ok(self.hint(event, &thread, left_out)),
             (done, _) => done,
         }
     }

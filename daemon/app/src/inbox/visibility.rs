@@ -90,7 +90,7 @@ impl Inbox {
     ) -> AppResult<Vec<Question>> {
         // In this order, so that what changes in between is in both.
         let mut showings = self.app.rooms.in_flight.on(&event.platform);
-        let begun = self.app.rooms.health.served_since(&event.platform);
+        let begun = self.app.rooms.platforms.served_since(&event.platform);
         showings.extend(
             self.store
                 .post_statuses(&event.platform, task, begun)

@@ -16,7 +16,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const LONGEST_DAYS: u32 = 365;
 
 /// How long each kind of token is valid. A worker gets a new one each day, see
-/// [`App::renew_worker`]: its time is for workers that were switched off.
+/// [`People::renew_worker`](super::People::renew_worker): its time is for workers that were switched off.
 pub fn life(kind: TokenKind) -> Duration {
     match kind {
         TokenKind::Enrolment | TokenKind::Login => Duration::from_secs(10 * 60),

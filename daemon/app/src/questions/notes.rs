@@ -47,11 +47,6 @@ impl Questions {
         key: Uuid,
     ) -> AppResult<()> {
         let task = known.task.id;
-        let subject = format!("note to {task}");
-        let audit = self
-            .people
-            .permit(caller, Verb::Answer, Some(&known.task.repo), &subject)
-            .await?;
         if read.len() > LONGEST {
             let what = format!("it has {} characters", read.len());
             return Err(vine_domain::Invalid::new(
@@ -61,6 +56,11 @@ impl Questions {
             )
             .into());
         }
+        let subject = format!("note to {task}");
+        let audit = self
+            .people
+            .permit(caller, Verb::Answer, Some(&known.task.repo), &subject)
+            .await?;
         let author = caller.name().to_owned();
         let reply = (author.clone(), said.trim().to_owned());
         let note = Note {

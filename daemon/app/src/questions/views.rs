@@ -40,7 +40,7 @@ impl Questions {
 
     /// The same for a person who may view its task, and notes that they saw it. It is masked except
     /// for those who may approve it, and always in a room.
-    pub async fn look_at_question(&self, caller: &Caller, id: QuestionId) -> AppResult<Question> {
+    pub async fn look_at(&self, caller: &Caller, id: QuestionId) -> AppResult<Question> {
         let mut question = self.get(id).await?;
         let repo = self.tasks.get(question.task()).await?.repo;
         self.people

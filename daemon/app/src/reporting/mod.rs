@@ -50,7 +50,7 @@ impl Reporting {
             store: Arc::clone(&core.store),
             clock: Arc::clone(&core.clock),
             metrics: Arc::clone(&core.metrics),
-            health: Arc::clone(&rooms.health),
+            health: Arc::clone(&rooms.platforms),
             people: Arc::clone(people),
             trends: Arc::default(),
             spending: Arc::default(),

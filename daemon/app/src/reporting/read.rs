@@ -18,8 +18,7 @@ impl Reporting {
     /// Recent activity, a few seconds old at most while somebody is looking.
     pub async fn trends(&self) -> StoreResult<Arc<Trends>> {
         let now = self.clock.now();
-        let store = Arc::clone(&self.store);
-        let read = async move { trends::read(&*store, now).await };
+        let read = trends::read(Arc::clone(&self.store), now);
         self.trends.of(now, "recent activity", read).await
     }
 
@@ -35,8 +34,12 @@ impl Reporting {
     pub async fn numbers(&self) -> StoreResult<Arc<Vec<NumberGroup>>> {
         let now = self.clock.now();
         let store = Arc::clone(&self.store);
-        let trends = self.trends().await?;
-        let read = async move { numbers::read(&*store, now, &trends).await };
+        let trends = Arc::clone(&self.trends);
+        let read = async move {
+            let latest = trends::read(Arc::clone(&store), now);
+            let trends = trends.of(now, "recent activity", latest).await?;
+            numbers::read(&*store, now, &trends).await
+        };
         self.numbers.of(now, "the numbers of the day", read).await
     }
 

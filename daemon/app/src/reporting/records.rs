@@ -1,4 +1,4 @@
-//! The audit, for those who inspect it.
+//! The audit, the depths of queues, and whether the database is too large.
 
 use vine_domain::{AuditEntry, Timestamp, Verb, ledger::LedgerEntry, queue::QueueDepths};
 

@@ -1,6 +1,6 @@
 //! Recent activity: what was finished, and how soon people answered.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use vine_domain::{
     Timestamp,
@@ -91,7 +91,7 @@ fn share(spans: &[Duration], percent: usize) -> Option<Duration> {
 }
 
 /// Reads the activity until now.
-pub(super) async fn read(store: &dyn Store, now: Timestamp) -> StoreResult<Trends> {
+pub(super) async fn read(store: Arc<dyn Store>, now: Timestamp) -> StoreResult<Trends> {
     let answers = store
         .answers_since(now.minus(28 * 6 * HOUR), ANSWERS)
         .await?;

@@ -44,7 +44,7 @@ pub(crate) async fn run(rooms: &Rooms, stop: &CancellationToken, chat: &dyn Chat
         if let Some(answer) = answer {
             let failed = answer.err().map(|error| error.to_string());
             if rooms
-                .health
+                .platforms
                 .called(chat.platform(), failed, rooms.clock.now())
             {
                 rooms.wakeups.page();

@@ -36,7 +36,7 @@ pub struct Rooms {
     people: Arc<People>,
     tasks: Arc<Tasks>,
     /// Adapters, and the health of them and their rooms.
-    pub health: Arc<Platforms>,
+    pub platforms: Arc<Platforms>,
     /// Questions that are being posted.
     pub(crate) in_flight: InFlightPosts,
 }
@@ -52,7 +52,7 @@ impl Rooms {
             stop: core.stop.clone(),
             people: Arc::clone(people),
             tasks: Arc::clone(tasks),
-            health: Arc::default(),
+            platforms: Arc::default(),
             in_flight: InFlightPosts::default(),
         }
     }

@@ -23,9 +23,9 @@ const ROUND: Duration = Duration::from_millis(20);
 const ONE_PART: usize = 1_000;
 /// How long to wait for a platform to report when a question was posted.
 const DATED: Duration = Duration::from_secs(5);
-/// After at most this many failures the trouble may be temporary, and is not reported to people.
+/// The trouble is reported to people after more failures than this: before, it may be temporary.
 const PASSES: u32 = 3;
-/// A private reply is given up after this many failures, about ten minutes: nobody waits for it any
+/// A private reply is given up after this many failures, about nine minutes: nobody waits for it any
 /// more.
 const ASIDES: u32 = 9;
 
@@ -109,7 +109,9 @@ async fn round(
         };
         match done {
             Ok(place) => {
-                rooms.health.posting(chat.platform(), &dispatch.room, None);
+                rooms
+                    .platforms
+                    .posting(chat.platform(), &dispatch.room, None);
                 unsettled.insert(dispatch.message.id);
                 posted.push((dispatch, dated(rooms, chat, dispatch, place).await));
             }
@@ -229,7 +231,9 @@ async fn plainer(
             Err(ChatError::Unfit(again)) => why = again,
             Ok(posted) => {
                 let note = format!("{named} was posted in a plainer form: {why}");
-                rooms.health.refused(chat.platform(), &dispatch.room, note);
+                rooms
+                    .platforms
+                    .refused(chat.platform(), &dispatch.room, note);
                 return Ok(posted);
             }
             failed => return failed,
@@ -257,7 +261,7 @@ async fn postpone(
 ) -> StoreResult<()> {
     let platform = chat.platform();
     let id = dispatch.message.id;
-    tracing::warn!(platform, message = %id, room = %dispatch.room, "could not post, trying again: {error}");
+    tracing::warn!(platform, message = %id, room = %dispatch.room, "could not post: {error}");
     let after = match error {
         ChatError::Retry { after, .. }
         | ChatError::NotNow { after, .. }
@@ -268,7 +272,7 @@ async fn postpone(
         // It would be refused again, and the messages after it must not wait for it.
         (ChatError::Unfit(why), _) => {
             let note = format!("{} could not be posted: {why}", named(dispatch));
-            rooms.health.refused(platform, &dispatch.room, note);
+            rooms.platforms.refused(platform, &dispatch.room, note);
             return rooms.store.give_up(id, platform).await;
         }
         (ChatError::ThreadGone(_), MessagePlace::Thread(task)) => {
@@ -284,7 +288,7 @@ async fn postpone(
     let lasts = matches!(error, ChatError::Gone(_)) || dispatch.attempts >= PASSES;
     if lasts && !aside {
         let why = Some(error.to_string());
-        if rooms.health.posting(platform, &dispatch.room, why) {
+        if rooms.platforms.posting(platform, &dispatch.room, why) {
             rooms.wakeups.page();
         }
     }
@@ -308,5 +312,5 @@ fn tried(rooms: &Rooms, platform: &'static str, kind: OutboundKind, how: TryOutc
 
 /// 1 s doubled for each failure, at most 5 min.
 fn pause(attempts: u32) -> Duration {
-    Duration::from_secs(1 << attempts.min(8)).min(Duration::from_secs(300))
+    Duration::from_secs(1 << attempts.min(9)).min(Duration::from_secs(300))
 }

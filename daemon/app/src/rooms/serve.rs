@@ -14,7 +14,7 @@ pub(crate) struct ServedHere<'a> {
 
 impl Drop for ServedHere<'_> {
     fn drop(&mut self) {
-        self.rooms.health.leave(self.platform);
+        self.rooms.platforms.leave(self.platform);
         self.rooms.metrics.canary(self.platform, None);
     }
 }
@@ -23,7 +23,7 @@ impl Rooms {
     /// Notes that this daemon serves a platform, since this moment and while the result lives.
     pub(crate) fn serve(&self, chat: Arc<dyn Chat>, since: Timestamp) -> ServedHere<'_> {
         let platform = chat.platform();
-        self.health.serve(chat, since);
+        self.platforms.serve(chat, since);
         ServedHere {
             rooms: self,
             platform,

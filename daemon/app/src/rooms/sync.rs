@@ -55,7 +55,7 @@ pub(crate) async fn run(rooms: &Rooms, stop: &CancellationToken, chat: &dyn Chat
 impl Rooms {
     /// Makes sure that each repository has its room on a platform. Returns when to try again, if
     /// something could not be done.
-    pub async fn sync_all_rooms(&self, chat: &dyn Chat) -> AppResult<Option<Duration>> {
+    async fn sync_all_rooms(&self, chat: &dyn Chat) -> AppResult<Option<Duration>> {
         let mut again: Option<Duration> = None;
         let rooms = self.store.rooms().await?;
         for repo in self.store.repos().await? {
@@ -117,14 +117,18 @@ impl Rooms {
                 })?;
                 if let Some(former) = former {
                     tracing::info!(platform = chat.platform(), repo = %repo.name, "room {former} was replaced by {next}");
-                    self.health.left(chat.platform(), &former);
+                    self.platforms.left(chat.platform(), &former);
                 }
                 next
             }
             (None, None) => return Ok(()),
         };
         chat.sync_room(&room, &wish).await?;
-        if self.health.trouble(chat.platform(), &repo.name).is_some() {
+        if self
+            .platforms
+            .trouble(chat.platform(), &repo.name)
+            .is_some()
+        {
             let hurried = self.store.retry_room_now(chat.platform(), &room).await;
             hurried.map_err(|error| ChatError::Retry {
                 why: error.to_string(),
@@ -146,7 +150,7 @@ impl Rooms {
         let passes = matches!(trouble, None | Some(ChatError::NotNow { .. }));
         let why = trouble.map(|trouble| trouble.to_string());
         let news = self
-            .health
+            .platforms
             .room(platform, repo, why.clone().map(|why| (why, asks)));
         if let (true, false, Some(why)) = (news, passes, why) {
             tracing::warn!(platform, %repo, "room of {repo} on {platform}: {why}");
@@ -178,7 +182,7 @@ impl Rooms {
         let rooms: Vec<String> = bound.iter().map(|one| one.room.clone()).collect();
         match chat.closed_rooms(&rooms).await {
             Ok(closed) => {
-                if self.health.closed(platform, &bound, closed) {
+                if self.platforms.closed(platform, &bound, closed) {
                     self.wakeups.page();
                 }
             }
@@ -230,7 +234,7 @@ impl Rooms {
             )
             .await?;
         let chat = self
-            .health
+            .platforms
             .chat(platform)
             .ok_or_else(|| self.not_here(platform))?;
         let known = self.tasks.repo(repo).await?;
@@ -253,7 +257,7 @@ impl Rooms {
             other => {
                 other?;
                 if let Some(former) = former {
-                    self.health.left(platform, &former);
+                    self.platforms.left(platform, &former);
                 }
                 self.wakeups.rooms();
                 Ok(entered)
@@ -262,7 +266,7 @@ impl Rooms {
     }
 
     fn not_here(&self, platform: &str) -> AppError {
-        match self.health.health().contains_key(platform) {
+        match self.platforms.health().contains_key(platform) {
             true => AppError::Unreadable(format!(
                 "another daemon serves {platform} at the moment; send this in a room there"
             )),

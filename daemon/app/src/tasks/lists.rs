@@ -83,7 +83,7 @@ impl Tasks {
     }
 
     /// The same, if it exists.
-    pub async fn find_repo(&self, name: &Slug) -> AppResult<Option<Repo>> {
+    pub(crate) async fn find_repo(&self, name: &Slug) -> AppResult<Option<Repo>> {
         let mut repos = self.store.repos().await?.into_iter();
         Ok(repos.find(|repo| repo.name == *name))
     }

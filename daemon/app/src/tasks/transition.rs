@@ -11,7 +11,7 @@ use crate::{
     AppError, AppResult,
     tasks::Tasks,
     texts::{self, TextContext},
-    write_queue::DecidedChange,
+    write_queue::{DecidedChange, TaskTurn},
 };
 
 /// Races are short: each retry means that another change of the same task was stored.
@@ -34,9 +34,8 @@ impl Tasks {
         event: Event,
         reply: Option<(String, String)>,
     ) -> AppResult<TaskSnapshot> {
-        let _turn = self.writes.turn(id).await;
-        let known = self.snapshot(id).await?;
-        let applied = self.apply(known, &event, reply, None).await?;
+        let turn = self.writes.turn(id).await;
+        let applied = self.apply(&turn, None, &event, reply, None).await?;
         Ok(applied.before)
     }
 
@@ -49,8 +48,10 @@ impl Tasks {
         reply: Option<(String, String)>,
         audit: AuditEntry,
     ) -> AppResult<TaskSnapshot> {
-        let _turn = self.writes.turn(known.task.id).await;
-        let applied = self.apply(known, &event, reply, Some(&audit)).await;
+        let turn = self.writes.turn(known.task.id).await;
+        let applied = self
+            .apply(&turn, Some(known), &event, reply, Some(&audit))
+            .await;
         // A change stores its audit entry; without one, it is stored here.
         if let Ok(Applied { changed: false, .. }) | Err(_) = &applied {
             self.people.audit(audit).await?;
@@ -63,34 +64,39 @@ impl Tasks {
         self.writes.snapshot(id).await
     }
 
-    /// Decides on the task as it is known, and stores the change; reloads it if another daemon stored
-    /// a change meanwhile.
-    #[tracing::instrument(level = "debug", name = "transition", skip_all, fields(task.id = %known.task.id))]
+    /// Decides and stores; starts over if another change was stored first. `known` was loaded before
+    /// this turn: what it permits is tried, what it refuses is decided again on the task as it is.
+    #[tracing::instrument(level = "debug", name = "transition", skip_all, fields(task.id = %turn.task()))]
     async fn apply(
         &self,
-        known: TaskSnapshot,
+        turn: &TaskTurn,
+        mut known: Option<TaskSnapshot>,
         event: &Event,
         reply: Option<(String, String)>,
         audit: Option<&AuditEntry>,
     ) -> AppResult<Applied> {
-        let id = known.task.id;
-        let mut known = Some(known);
         for _ in 0..TRIES {
+            let is_latest = known.is_none();
             let before = match known.take() {
                 Some(known) => known,
-                None => self.snapshot(id).await?,
+                None => self.snapshot(turn.task()).await?,
             };
-            let change = self.decide(&before, event)?;
-            if change.is_empty() {
-                return Ok(Applied {
-                    before,
-                    changed: false,
-                });
-            }
+            let change = match lifecycle::decide(&before, event.clone(), self.clock.now()) {
+                Ok(change) if !change.is_empty() => change,
+                _ if !is_latest => continue,
+                Ok(_) => {
+                    return Ok(Applied {
+                        before,
+                        changed: false,
+                    });
+                }
+                Err(refusal) => return Err(self.refused(event, refusal)),
+            };
             let commit = self
                 .commit_of(&before, change, reply.clone(), audit.cloned())
                 .await;
-            match self.writes.commit(DecidedChange { before, commit }).await {
+            let change = DecidedChange { before, commit };
+            match self.writes.commit(turn, change).await {
                 Ok(before) => {
                     return Ok(Applied {
                         before,
@@ -104,14 +110,12 @@ impl Tasks {
         Err(StoreError::Conflict.into())
     }
 
-    fn decide(&self, before: &TaskSnapshot, event: &Event) -> AppResult<Change> {
-        let decided = lifecycle::decide(before, event.clone(), self.clock.now());
+    fn refused(&self, event: &Event, refusal: Refusal) -> AppError {
         // Ending a lease that has just ended is not a worker's stale write.
-        let ours = matches!(event, Event::LeaseLost { .. });
-        if matches!(decided, Err(Refusal::Stale(_))) && !ours {
+        if matches!(refusal, Refusal::Stale(_)) && !matches!(event, Event::LeaseLost { .. }) {
             self.metrics.stale();
         }
-        Ok(decided?)
+        refusal.into()
     }
 
     /// A change with its messages.
@@ -130,7 +134,7 @@ impl Tasks {
         let isolation = self
             .isolation
             .known
-            .said(&change.task.repo, lease.map(|lease| lease.worker));
+            .on_card(&change.task.repo, lease.map(|lease| lease.worker));
         let context = TextContext {
             settings: &settings,
             now: self.clock.now(),

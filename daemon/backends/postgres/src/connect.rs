@@ -9,57 +9,10 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use crate::OpenError;
+use crate::errors::{ConnectError, OpenError};
 
 /// A healthy server answers sooner.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// No PostgreSQL server answers there.
-    #[error("PostgreSQL does not answer at {at} ({why}); start it, or correct database.url")]
-    Silent {
-        /// The server's address.
-        at: String,
-        /// The system's error message.
-        why: String,
-    },
-    /// The user or the password is wrong.
-    #[error(
-        "PostgreSQL at {at} rejected the login of {user} ({why}); correct the user or the password \
-         in database.url"
-    )]
-    Stranger {
-        /// The server's address.
-        at: String,
-        /// The user name.
-        user: String,
-        /// The server's error message.
-        why: String,
-    },
-    /// The server has no such database.
-    #[error(
-        "PostgreSQL at {at} has no database `{name}`; create it with `createdb {name}`, AgentVine \
-         then creates its tables"
-    )]
-    NoDatabase {
-        /// The server's address.
-        at: String,
-        /// The database's name.
-        name: String,
-    },
-    /// A pooler assigns connections per transaction.
-    #[error(
-        "{at} is PgBouncer, or another pooler, in transaction mode: each transaction may use a different connection, \
-         so prepared statements, locks and notifications are lost; set \
-         `pool_mode = session` for this database there, or use PostgreSQL itself in database.url"
-    )]
-    Pooled {
-        /// The server's address.
-        at: String,
-    },
-}
 
 /// Parses the URL, which is never part of an error since it may contain a password.
 pub fn options(url: &str) -> Result<PgConnectOptions, OpenError> {

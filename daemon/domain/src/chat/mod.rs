@@ -7,6 +7,7 @@
 pub const PLATFORMS: [&str; 3] = ["slack", "discord", "matrix"];
 
 pub mod attachment;
+mod delivery;
 mod inbound;
 mod outbound;
 mod outbox;
@@ -16,6 +17,7 @@ mod room;
 mod visibility;
 
 pub use self::{
+    delivery::{Delivery, ReactionSign, ReactionTo},
     inbound::{Inbound, InboundBatch, InboundKind, Location, OurPost},
     outbound::{Button, Message, MessagePlace, Outbound, OutboundKind, PrivateReply},
     outbox::{Disposition, MarkupLevel, Mention, OutboxItem, Posted, SourceMessage},

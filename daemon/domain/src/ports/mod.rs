@@ -1,11 +1,15 @@
-//! What the rules need from outside: the [`Store`] in eleven parts, one for each kind of data,
+//! What the rules need from outside: the [`Store`] in fourteen parts, one for each kind of data,
 //! [`Chat`] with its [`EventSink`], and [`WakeupBus`]. All are object-safe.
 
+mod attempts;
 mod chat;
 mod error;
 mod fleet;
+mod inbox;
 mod leases;
+mod messages;
 mod orders;
+mod outbox;
 mod people;
 mod questions;
 mod repos;
@@ -14,15 +18,18 @@ mod sessions;
 mod stats;
 mod store;
 mod tasks;
-mod threads;
 mod wakeups;
 
 pub use self::{
+    attempts::{Attempts, KeptWork},
     chat::{Chat, ChatError, EventSink, WORKING},
     error::{StoreError, StoreResult},
     fleet::Fleet,
+    inbox::{Inbox, UnprocessedEvent},
     leases::{LeaseOutcome, Leases},
+    messages::Messages,
     orders::{ClaimedTask, DueOrders, Orders, WorkerDuties},
+    outbox::{Outbox, PostedMessage},
     people::People,
     questions::Questions,
     repos::Repos,
@@ -30,7 +37,6 @@ pub use self::{
     sessions::Sessions,
     stats::{DayStats, EndedAttempts, OldestPending, Spending, Stats},
     store::{Store, TransactionCount},
-    tasks::{Commit, KeptWork, NewTask, TaskFilter, Tasks},
-    threads::{PostedMessage, Threads, UnprocessedEvent},
+    tasks::{Commit, NewTask, TaskFilter, Tasks},
     wakeups::{Wakeup, WakeupBus},
 };

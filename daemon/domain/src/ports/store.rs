@@ -1,9 +1,9 @@
 //! The database, as one port.
 
 use super::{
-    fleet::Fleet, leases::Leases, orders::Orders, people::People, questions::Questions,
-    repos::Repos, retention::RetentionStore, sessions::Sessions, stats::Stats, tasks::Tasks,
-    threads::Threads,
+    attempts::Attempts, fleet::Fleet, inbox::Inbox, leases::Leases, messages::Messages,
+    orders::Orders, outbox::Outbox, people::People, questions::Questions, repos::Repos,
+    retention::RetentionStore, sessions::Sessions, stats::Stats, tasks::Tasks,
 };
 
 /// The load that a store puts on its database.
@@ -16,12 +16,15 @@ pub trait TransactionCount: Send + Sync {
 /// Its clock decides about leases and due times; every method is one transaction.
 pub trait Store:
     Tasks
+    + Attempts
     + Questions
     + Orders
     + Fleet
     + Sessions
     + Repos
-    + Threads
+    + Inbox
+    + Messages
+    + Outbox
     + People
     + Leases
     + Stats
@@ -32,12 +35,15 @@ pub trait Store:
 
 impl<
     T: Tasks
+        + Attempts
         + Questions
         + Orders
         + Fleet
         + Sessions
         + Repos
-        + Threads
+        + Inbox
+        + Messages
+        + Outbox
         + People
         + Leases
         + Stats

@@ -4,28 +4,15 @@ use async_trait::async_trait;
 
 use crate::{
     access::AuditEntry,
-    attempt::{Attempt, Execution, LogLine, Usage},
     chat::Outbound,
-    ids::{TaskId, WorkerId},
+    ids::TaskId,
     input::{Branch, Prompt, Slug, Title},
     lifecycle::{Change, TaskSnapshot},
     ports::error::StoreResult,
     queue::Lane,
-    retention::LogCap,
     session::SessionPolicy,
     task::Task,
 };
-
-/// The work that a worker keeps of an attempt that did not finish or was not pushed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeptWork {
-    /// The commit that holds it; `None` if the worker reports nothing new.
-    pub commit: Option<String>,
-    /// The ref at the source that it was pushed to.
-    pub pushed: Option<String>,
-    /// What looks like a secret in it, if it is held back for that reason.
-    pub held: Option<String>,
-}
 
 /// Tasks, their attempts and logs.
 #[async_trait]
@@ -44,38 +31,6 @@ pub trait Tasks: Send + Sync {
     /// Stores decided changes of different tasks together. Each is stored completely or refused on
     /// its own: [`super::StoreError::Conflict`] if its task has changed since the decision.
     async fn commit(&self, commits: &[Commit]) -> StoreResult<Vec<StoreResult<()>>>;
-    /// Adds an agent's lines to the log, up to the cap; [`super::StoreError::Conflict`] unless `by`
-    /// holds the attempt.
-    async fn log(
-        &self,
-        by: WorkerId,
-        attempt: Attempt,
-        lines: &[String],
-        cap: &LogCap,
-    ) -> StoreResult<()>;
-    /// A task's log, oldest first, at most `limit` of the latest lines.
-    async fn log_of(&self, task: TaskId, limit: u32) -> StoreResult<Vec<LogLine>>;
-    /// A task's attempts, oldest first.
-    async fn executions(&self, task: TaskId) -> StoreResult<Vec<Execution>>;
-    /// Records what the worker keeps of an attempt, whether it is still running or not: the commit,
-    /// and the ref at the source that it was pushed to. A conflict if that worker had no such
-    /// attempt.
-    async fn keep_work(&self, by: WorkerId, attempt: Attempt, kept: &KeptWork) -> StoreResult<()>;
-    /// Records that someone wants a task's latest kept, unpushed work to be pushed. Returns the
-    /// worker and the attempt; `None` if there is no such work.
-    async fn want_push(&self, task: TaskId, by: &str) -> StoreResult<Option<(WorkerId, Attempt)>>;
-    /// Leaves a task's held-back work with its worker; no decision about it is needed any more.
-    async fn leave(&self, task: TaskId) -> StoreResult<()>;
-    /// Tasks whose work waits for a decision to push it, each with what looks like a secret in it.
-    async fn held_pushes(&self) -> StoreResult<Vec<(TaskId, String)>>;
-    /// Records an attempt's usage so far, whether it is still running or not; a conflict if that
-    /// worker had no such attempt.
-    async fn record_usage(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()>;
-    /// Stores the patch of an attempt, for `task diff`; [`super::StoreError::Conflict`] unless `by`
-    /// holds it.
-    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> StoreResult<()>;
-    /// The patch of the latest attempt that has one.
-    async fn patch_of(&self, task: TaskId) -> StoreResult<Option<String>>;
 }
 
 /// A task to be created.

@@ -57,7 +57,7 @@ pub async fn list(
         None => {
             app.people
                 .allow(&caller, Verb::See, None, "messages")
-                .await?
+                .await?;
         }
     }
     let messages = app
@@ -76,7 +76,7 @@ pub async fn list(
         None => {
             app.people
                 .allow(&caller, Verb::See, None, "messages")
-                .await?
+                .await?;
         }
     }
     let next = messages.last().map_or(listing.after, |message| message.seq);

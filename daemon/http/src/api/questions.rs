@@ -80,7 +80,7 @@ pub async fn show(
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<QuestionId>,
 ) -> Result<Json<QuestionView>, ErrorResponse> {
-    let question = shared.app.questions.look_at_question(&caller, id).await?;
+    let question = shared.app.questions.look_at(&caller, id).await?;
     let stations = shared.app.questions.milestones(id).await?;
     Ok(Json(QuestionView::whole(&question, &stations)))
 }

@@ -203,7 +203,7 @@ pub async fn log(
                 .app
                 .fleet
                 .log(worker, log.attempt, &log.lines)
-                .await?
+                .await?;
         }
     }
     Ok(StatusCode::NO_CONTENT)
@@ -225,11 +225,6 @@ pub async fn status(
         .people
         .allow(&caller, Verb::See, None, "queues")
         .await?;
-    let depths = shared
-        .app
-        .reporting
-        .depths()
-        .await
-        .map_err(AppError::from)?;
+    let depths = shared.app.reporting.depths().await?;
     Ok(Json(QueueView::of(&depths)))
 }

@@ -81,7 +81,7 @@ pub async fn list(
         .allow(&caller, Verb::See, None, "workers")
         .await?;
     let now = shared.app.now();
-    let workers = shared.app.fleet.workers().await.map_err(AppError::from)?;
+    let workers = shared.app.fleet.workers().await?;
     Ok(Json(WorkerList {
         items: workers.iter().map(|row| WorkerView::of(row, now)).collect(),
     }))
@@ -105,7 +105,7 @@ pub async fn show(
         .people
         .allow(&caller, Verb::See, None, "workers")
         .await?;
-    let workers = shared.app.fleet.workers().await.map_err(AppError::from)?;
+    let workers = shared.app.fleet.workers().await?;
     let found = workers
         .iter()
         .find(|(worker, ..)| worker.id == id)

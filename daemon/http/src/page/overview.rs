@@ -137,7 +137,7 @@ async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> 
     let few = app.fleet.workers_after("", FEW).await?;
     let at_work = workers::at_work(app, &few).await?;
     let sessions = app.fleet.live_sessions(FEW).await?;
-    let adapters = app.rooms.health.health();
+    let adapters = app.rooms.platforms.health();
     Ok(html! {
         section.pair {
             div {

@@ -37,7 +37,7 @@ use self::{
     lines::OutputLines,
     talk::{Conversation, EXIT, TalkEnd},
 };
-use super::{AgentRun, RunOutcome, last_words};
+use crate::agent::run::{AgentRun, RunOutcome, last_words};
 use crate::{
     agent_host::AgentHost,
     config::AgentConfig,

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use sqlx::{query, query_scalar};
 use vine_domain::ports::{LeaseOutcome, Leases, StoreResult};
 
-use crate::{Database, sql::unavailable};
+use crate::{
+    Database,
+    sql::run::{Fetch as _, Run as _},
+};
 
 #[async_trait]
 impl Leases for Database {
@@ -29,20 +32,12 @@ impl Leases for Database {
             note,
             now.0
         );
-        if held
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(unavailable)?
-            .is_some()
-        {
+        if held.maybe(&self.pool).await?.is_some() {
             return Ok(LeaseOutcome::Ours);
         }
         let note = query_scalar!("SELECT note FROM leases WHERE name = $1", name);
         Ok(LeaseOutcome::Theirs(
-            note.fetch_optional(&self.pool)
-                .await
-                .map_err(unavailable)?
-                .unwrap_or_default(),
+            note.maybe(&self.pool).await?.unwrap_or_default(),
         ))
     }
 
@@ -52,11 +47,7 @@ impl Leases for Database {
             name,
             holder
         );
-        released
-            .execute(&self.pool)
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        released.run(&self.pool).await.map(drop)
     }
 
     async fn held(&self, prefix: &str) -> StoreResult<Vec<(String, String)>> {
@@ -66,7 +57,7 @@ impl Leases for Database {
             prefix,
             self.now().0
         );
-        let rows = rows.fetch_all(&self.pool).await.map_err(unavailable)?;
+        let rows = rows.all(&self.pool).await?;
         Ok(rows.into_iter().map(|row| (row.name, row.note)).collect())
     }
 }

@@ -1,0 +1,195 @@
+//! Attempts: their logs, what they cost, and the work that is kept of them.
+
+use async_trait::async_trait;
+
+use sqlx::{query, query_scalar};
+use vine_domain::{
+    Epoch, SessionId, TaskId, Timestamp, WorkerId,
+    attempt::{Attempt, Execution, LogLine, Usage},
+    ports::{Attempts, KeptWork, StoreError, StoreResult},
+    retention::LogCap,
+};
+
+use super::{
+    commit,
+    rows::{from_json, int, json, one_row, plain, uuid},
+    run::{Fetch as _, Run as _},
+    script::StatementBatch,
+    unavailable,
+};
+use crate::Database;
+
+#[async_trait]
+impl Attempts for Database {
+    async fn log(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        lines: &[String],
+        cap: &LogCap,
+    ) -> StoreResult<()> {
+        let mut tx = self.begin().await?;
+        commit::holds(&mut tx, &by.to_string(), attempt).await?;
+        let count = lines.len() as u64;
+        let bytes = lines.iter().map(|line| line.len() as u64).sum::<u64>();
+        let written = query!(
+            r#"UPDATE executions SET log_lines = log_lines + $1, log_bytes = log_bytes + $2 WHERE task = $3 AND epoch = $4
+               RETURNING log_lines AS "lines!", log_bytes AS "bytes!""#,
+            int(count),
+            int(bytes),
+            int(attempt.task.0),
+            int(attempt.epoch.0)
+        );
+        let written = written.one(&mut *tx).await?;
+        let before = (
+            written.lines.unsigned_abs() - count,
+            written.bytes.unsigned_abs() - bytes,
+        );
+        let kept = cap.of(before, lines);
+        let lines: Vec<_> = kept.iter().map(|line| (attempt, &**line)).collect();
+        let mut script = StatementBatch::default();
+        commit::log(&mut script, &lines);
+        script.run(&mut tx, self.now()).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn log_of(&self, task: TaskId, limit: u32) -> StoreResult<Vec<LogLine>> {
+        let rows = query!(
+            "SELECT at, epoch, line FROM (SELECT seq, at, epoch, line FROM task_log WHERE task = $1 ORDER BY seq DESC LIMIT $2) latest
+             ORDER BY seq",
+            int(task.0),
+            i64::from(limit)
+        );
+        let rows = rows.all(self.reader()).await?;
+        let lines = rows.into_iter();
+        Ok(lines
+            .map(|row| LogLine {
+                at: Timestamp(row.at),
+                epoch: Epoch(row.epoch.unsigned_abs()),
+                text: row.line,
+            })
+            .collect())
+    }
+
+    async fn executions(&self, task: TaskId) -> StoreResult<Vec<Execution>> {
+        let rows = query!(
+            r#"SELECT e.epoch, coalesce(w.name, e.worker) AS "worker!", e.session, e.started, e.ended, e.outcome, e.usage
+               FROM executions e LEFT JOIN workers w ON w.id = e.worker WHERE e.task = $1 ORDER BY e.epoch"#,
+            int(task.0)
+        );
+        let rows = rows.all(self.reader()).await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Execution {
+                    epoch: Epoch(row.epoch.unsigned_abs()),
+                    worker: row.worker,
+                    session: row.session.as_deref().map(uuid).transpose()?.map(SessionId),
+                    started: Timestamp(row.started),
+                    ended: row.ended.map(Timestamp),
+                    outcome: row.outcome,
+                    usage: from_json(&row.usage)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn keep_work(&self, by: WorkerId, attempt: Attempt, kept: &KeptWork) -> StoreResult<()> {
+        let kept = query!(
+            "UPDATE executions SET kept = CASE WHEN epoch = $5 THEN coalesce($1, kept) ELSE kept END,
+                 pushed = CASE WHEN epoch = $5 THEN $2 ELSE pushed END,
+                 held = CASE WHEN epoch = $5 THEN $3 ELSE NULL END, wanted = NULL
+             WHERE task = $4 AND epoch <= $5 AND worker = $6",
+            kept.commit,
+            kept.pushed,
+            kept.held,
+            int(attempt.task.0),
+            int(attempt.epoch.0),
+            by.to_string()
+        );
+        match kept.run(self.writer()).await? {
+            0 => Err(StoreError::Conflict),
+            _ => Ok(()),
+        }
+    }
+
+    async fn want_push(&self, task: TaskId, by: &str) -> StoreResult<Option<(WorkerId, Attempt)>> {
+        let wanted = query!(
+            r#"UPDATE executions SET wanted = $1 WHERE task = $2 AND kept IS NOT NULL AND pushed IS NULL
+                 AND worker IN (SELECT id FROM workers) AND epoch = (SELECT max(epoch) FROM executions WHERE task = $2 AND kept IS NOT NULL)
+               RETURNING epoch AS "epoch!", worker AS "worker!""#,
+            by,
+            int(task.0)
+        );
+        let row = wanted.maybe(self.writer()).await?;
+        row.map(|row| {
+            let epoch = Epoch(row.epoch.unsigned_abs());
+            Ok((WorkerId(uuid(&row.worker)?), Attempt { task, epoch }))
+        })
+        .transpose()
+    }
+
+    async fn leave(&self, task: TaskId) -> StoreResult<()> {
+        let left = query!(
+            "UPDATE executions SET held = NULL, wanted = NULL WHERE task = $1",
+            int(task.0)
+        );
+        left.run(self.writer()).await.map(drop)
+    }
+
+    async fn held_pushes(&self) -> StoreResult<Vec<(TaskId, String)>> {
+        let held = query!(
+            r#"SELECT task AS "task!", held AS "held!" FROM executions e WHERE held IS NOT NULL AND pushed IS NULL
+                 AND epoch = (SELECT max(epoch) FROM executions l WHERE l.task = e.task AND l.kept IS NOT NULL)
+               ORDER BY task"#
+        );
+        let rows = held.all(self.reader()).await?;
+        let held = rows.into_iter();
+        Ok(held
+            .map(|row| (TaskId(row.task.unsigned_abs()), row.held))
+            .collect())
+    }
+
+    async fn record_usage(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()> {
+        let spent = query!(
+            "UPDATE executions SET usage = $1 WHERE task = $2 AND epoch = $3 AND worker = $4 AND coalesce(outcome, '') <> 'done'",
+            json(usage),
+            int(attempt.task.0),
+            int(attempt.epoch.0),
+            by.to_string()
+        );
+        let spent = spent.run(self.writer()).await?;
+        if spent > 0 {
+            return Ok(());
+        }
+        // The usage of a completed attempt comes from its report.
+        let known = query_scalar!(
+            r#"SELECT 1 AS "known!: i64" FROM executions WHERE task = $1 AND epoch = $2 AND worker = $3"#,
+            int(attempt.task.0),
+            int(attempt.epoch.0),
+            by.to_string()
+        );
+        let known = known.maybe(self.reader()).await?;
+        known.map(|_| ()).ok_or(StoreError::Conflict)
+    }
+
+    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> StoreResult<()> {
+        let mut tx = self.begin().await?;
+        commit::holds(&mut tx, &by.to_string(), attempt).await?;
+        let kept = query!(
+            "UPDATE executions SET patch = $1 WHERE task = $2 AND epoch = $3",
+            &*plain(patch),
+            int(attempt.task.0),
+            int(attempt.epoch.0)
+        );
+        one_row(kept.run(&mut *tx).await?)?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn patch_of(&self, task: TaskId) -> StoreResult<Option<String>> {
+        let patch = query_scalar!(
+            r#"SELECT patch AS "patch!" FROM executions WHERE task = $1 AND patch IS NOT NULL ORDER BY epoch DESC LIMIT 1"#,
+            int(task.0)
+        );
+        patch.maybe(self.reader()).await
+    }
+}

@@ -1,0 +1,358 @@
+//! The outbox: what is to be posted on which platform, and where it was posted.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sqlx::{query, query_scalar};
+use vine_domain::{
+    MessageId, QuestionId, TaskId, Timestamp,
+    chat::{
+        Disposition, MarkupLevel, MessagePlace, Outbound, OutboundKind, OutboxItem, PostStatus,
+        Posted, SourceMessage,
+    },
+    ports::{Outbox, PostedMessage, StoreError, StoreResult},
+};
+
+use super::{
+    posts::{noticed, parts},
+    rows::{from_json, int, json, parsed, uuid},
+    run::{Fetch as _, Run as _},
+    unavailable,
+};
+use crate::Database;
+
+struct DispatchRow {
+    message: String,
+    platform: String,
+    room: String,
+    attempts: i64,
+    at: i64,
+    task: Option<i64>,
+    repo: Option<String>,
+    question: Option<i64>,
+    note: Option<String>,
+    kind: String,
+    text: String,
+    buttons: String,
+    aside: Option<String>,
+    calls: String,
+    thread: Option<String>,
+    latest: Option<String>,
+    edits: Option<String>,
+    already: Option<String>,
+    about: Option<String>,
+    fate: Option<String>,
+    within: Option<String>,
+    encrypted: bool,
+}
+
+impl DispatchRow {
+    fn place(&self) -> StoreResult<MessagePlace> {
+        match (self.task, &self.repo, &self.aside) {
+            (Some(task), ..) => Ok(MessagePlace::Thread(TaskId(task.unsigned_abs()))),
+            (None, Some(repo), _) => Ok(MessagePlace::Room(parsed(repo)?)),
+            (None, None, Some(aside)) => Ok(MessagePlace::Aside(from_json(aside)?)),
+            (None, None, None) => Err(StoreError::Corrupt(format!(
+                "message {} has no place",
+                self.message
+            ))),
+        }
+    }
+
+    fn about(&self) -> Option<SourceMessage> {
+        let fate = match self.fate.as_deref() {
+            Some("waiting") => Disposition::Kept,
+            Some("missed") => Disposition::Missed,
+            _ => Disposition::Taken,
+        };
+        self.about
+            .clone()
+            .map(|event| SourceMessage { event, fate })
+    }
+}
+
+impl TryFrom<DispatchRow> for OutboxItem {
+    type Error = StoreError;
+
+    fn try_from(row: DispatchRow) -> StoreResult<Self> {
+        let question = row.question.map(|number| QuestionId(number.unsigned_abs()));
+        let note = row.note.as_deref().map(uuid).transpose()?;
+        let kind = match (row.kind.as_str(), question, note) {
+            ("card", ..) => OutboundKind::Card,
+            ("question", Some(question), _) => OutboundKind::Question { question },
+            ("settled", Some(question), _) => OutboundKind::Settled { question },
+            ("note", _, Some(note)) => OutboundKind::Note { note },
+            _ => OutboundKind::Notice,
+        };
+        let place = row.place()?;
+        let about = row.about();
+        let thread = match &place {
+            MessagePlace::Aside(aside) => aside.thread.clone(),
+            MessagePlace::Thread(_) | MessagePlace::Room(_) => row.thread,
+        };
+        let buttons = from_json(&row.buttons)?;
+        let calls = from_json(&row.calls)?;
+        let message = Outbound {
+            id: MessageId(uuid(&row.message)?),
+            place,
+            kind,
+            text: row.text,
+            buttons,
+            calls,
+        };
+        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+        let platform = row.platform;
+        let room = row.room;
+        let encrypted = row.encrypted;
+        let repo = row.within.as_deref().map(parsed).transpose()?;
+        let latest = row.latest;
+        let edits = row.edits;
+        let already = row.already;
+        Ok(Self {
+            message,
+            platform,
+            room,
+            repo,
+            thread,
+            latest,
+            edits,
+            about,
+            mentions: vec![],
+            already,
+            encrypted,
+            form: MarkupLevel::Whole,
+            again: attempts > 0,
+            at: Timestamp(row.at),
+            attempts,
+        })
+    }
+}
+
+#[async_trait]
+impl Outbox for Database {
+    async fn due(&self, platform: &str, limit: u32) -> StoreResult<Vec<OutboxItem>> {
+        // A message waits for the earlier ones in its thread, so that a delay never reorders them.
+        // Only edits can be overtaken; they wait for one another.
+        let rows = sqlx::query_as!(
+            DispatchRow,
+            r#"SELECT o.message, o.platform, o.room, o.attempts, m.at, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons,
+                   m.calls, coalesce(n.state, a.key) AS "fate?",
+                   coalesce(m.repo, t.repo) AS "within?", coalesce(r.encrypted, false) AS "encrypted!: bool",
+                   (SELECT i.about FROM inbox i WHERE i.key = coalesce(m.note, a.key) AND i.platform = o.platform) AS "about?",
+                   (SELECT p.ref FROM posts p WHERE p.message = o.message AND p.platform = o.platform AND p.part = 0
+                      AND EXISTS (SELECT 1 FROM posts l WHERE l.message = p.message AND l.platform = p.platform AND l.last)) AS "already?",
+                   (SELECT ref FROM outbox p WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL AND NOT p.edit
+                    ORDER BY p.seq DESC LIMIT 1) AS "latest?",
+                   (SELECT thread FROM outbox p WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL
+                    ORDER BY p.seq LIMIT 1) AS "thread?",
+                   (SELECT p.ref FROM outbox p JOIN chat_messages c ON c.id = p.message
+                    WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL
+                      AND ((m.kind = 'card' AND c.kind = 'card') OR (m.kind = 'note' AND c.note = m.note)
+                        OR (m.kind = 'settled' AND c.kind = 'question' AND c.question = m.question))
+                    ORDER BY p.seq LIMIT 1) AS "edits?"
+               FROM outbox o JOIN chat_messages m ON m.id = o.message
+                   LEFT JOIN tasks t ON t.id = o.task
+                   LEFT JOIN repos r ON r.name = coalesce(m.repo, t.repo)
+                   LEFT JOIN notes n ON n.key = m.note
+                   LEFT JOIN answers a ON a.question = m.question AND m.kind = 'settled'
+               WHERE o.posted IS NULL AND o.platform = $1 AND o.due <= $2
+                 AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.task = o.task AND b.platform = o.platform AND b.posted IS NULL
+                     AND b.seq < o.seq AND (NOT b.edit OR (o.edit AND b.rank <= o.rank)))
+               ORDER BY o.rank, o.due, o.seq LIMIT $3"#,
+            platform,
+            self.now().0,
+            i64::from(limit)
+        );
+        rows.all(self.reader())
+            .await?
+            .into_iter()
+            .map(OutboxItem::try_from)
+            .collect()
+    }
+
+    async fn post_statuses(
+        &self,
+        platform: &str,
+        task: TaskId,
+        begun: Option<Timestamp>,
+    ) -> StoreResult<Vec<(QuestionId, PostStatus)>> {
+        // The platform may have echoed a message before we recorded it as posted.
+        let rows = query!(
+            r#"SELECT m.question AS "question!", o.posted, m.at FROM outbox o JOIN chat_messages m ON m.id = o.message
+               WHERE o.platform = $1 AND o.task = $2 AND m.kind = 'question'
+                 AND (o.posted IS NOT NULL OR m.at < $3 OR EXISTS (SELECT 1 FROM posts p WHERE p.message = m.id AND p.platform = $1))"#,
+            platform,
+            int(task.0),
+            begun.map_or(i64::MAX, |begun| begun.0)
+        );
+        let showing = |posted: Option<i64>, at| {
+            posted.map_or(PostStatus::Perhaps(Timestamp(at)), |posted| {
+                PostStatus::Stands(Timestamp(posted))
+            })
+        };
+        let rows = rows.all(self.reader()).await?.into_iter();
+        Ok(rows
+            .map(|row| {
+                (
+                    QuestionId(row.question.unsigned_abs()),
+                    showing(row.posted, row.at),
+                )
+            })
+            .collect())
+    }
+
+    async fn next_due_in(&self, platform: &str) -> StoreResult<Option<Duration>> {
+        let now = self.now();
+        let next = query_scalar!(
+            r#"SELECT min(due) AS "due?: i64" FROM outbox WHERE posted IS NULL AND platform = $1 AND due > $2"#,
+            platform,
+            now.0
+        );
+        let next = next.one(self.reader()).await?;
+        Ok(next.map(|due| Timestamp(due).since(now)))
+    }
+
+    async fn mark_posted(&self, posted: &[(&OutboxItem, Posted)]) -> StoreResult<()> {
+        let now = self.now();
+        let row = |(dispatch, posted): &(&OutboxItem, Posted)| {
+            json!({
+                "at": dispatch.stands_since(posted, now).0, "message": dispatch.message.id.to_string(), "platform": dispatch.platform, "room": dispatch.room, "thread": posted.thread,
+                "ref": posted.parts.first(),
+            })
+        };
+        let rows: Vec<Value> = posted.iter().map(row).collect();
+        let mut tx = self.begin().await?;
+        let settled = query!(
+            "UPDATE outbox SET posted = c.at, thread = c.thread, ref = c.ref
+             FROM (SELECT CAST(value ->> 'at' AS BIGINT) AS at, value ->> 'message' AS message, value ->> 'platform' AS platform,
+                       value ->> 'room' AS room, value ->> 'thread' AS thread, value ->> 'ref' AS ref FROM json_each($1)) c
+             WHERE outbox.message = c.message AND outbox.platform = c.platform AND outbox.room = c.room",
+            json(&rows)
+        );
+        settled.run(&mut *tx).await?;
+        for (dispatch, posted) in posted
+            .iter()
+            .filter(|(dispatch, _)| dispatch.edits.is_none())
+        {
+            noticed(
+                &mut tx,
+                &dispatch.platform,
+                &parts(dispatch.message.id, posted),
+            )
+            .await?;
+        }
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn find_posted(
+        &self,
+        platform: &str,
+        reference: &str,
+    ) -> StoreResult<Option<PostedMessage>> {
+        let row = query!(
+            "SELECT m.task, m.question, m.buttons, m.aside FROM posts p JOIN chat_messages m ON m.id = p.message WHERE p.platform = $1 AND p.ref = $2",
+            platform,
+            reference
+        );
+        let row = row.maybe(self.reader()).await?;
+        row.map(|row| {
+            let task = row.task.map(|id| TaskId(id.unsigned_abs()));
+            let question = row.question.map(|id| QuestionId(id.unsigned_abs()));
+            Ok(PostedMessage {
+                task,
+                question,
+                buttons: from_json(&row.buttons)?,
+                aside: row.aside.as_deref().map(from_json).transpose()?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn retry_room_now(&self, platform: &str, room: &str) -> StoreResult<()> {
+        let hurried = query!(
+            "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due > $1 AND attempts > 0
+               AND NOT EXISTS (SELECT 1 FROM chat_messages m WHERE m.id = outbox.message AND m.aside IS NOT NULL)",
+            self.now().0,
+            platform,
+            room
+        );
+        hurried.run(self.writer()).await.map(drop)
+    }
+
+    async fn defer_room(&self, platform: &str, room: &str, pause: Duration) -> StoreResult<()> {
+        let held = query!(
+            "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due < $1",
+            self.now().plus(pause).0,
+            platform,
+            room
+        );
+        held.run(self.writer()).await.map(drop)
+    }
+
+    async fn restart_thread(&self, platform: &str, room: &str, task: TaskId) -> StoreResult<()> {
+        let mut tx = self.begin().await?;
+        let task = int(task.0);
+        let now = self.now().0;
+        let former = query!(
+            "DELETE FROM outbox WHERE platform = $1 AND task = $2 AND posted IS NOT NULL",
+            platform,
+            task
+        );
+        former.run(&mut *tx).await?;
+        let there = query!(
+            "DELETE FROM posts WHERE platform = $1 AND message IN (SELECT id FROM chat_messages WHERE task = $2)",
+            platform,
+            task
+        );
+        there.run(&mut *tx).await?;
+        let waiting = query!(
+            "UPDATE outbox SET due = $1, attempts = 0 WHERE platform = $2 AND task = $3",
+            now,
+            platform,
+            task
+        );
+        waiting.run(&mut *tx).await?;
+        let shown = query!(
+            "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
+             SELECT m.id, $1, $2, CASE WHEN m.kind = 'card' THEN 0 ELSE m.seq END, m.task, false, 0, $4
+             FROM chat_messages m LEFT JOIN questions q ON q.id = m.question
+             WHERE m.task = $3
+               AND ((m.kind = 'card' AND m.seq = (SELECT max(seq) FROM chat_messages c WHERE c.task = $3 AND c.kind = 'card'))
+                 OR (m.kind = 'question' AND q.state = 'open'))
+             ON CONFLICT (message, platform) DO UPDATE SET seq = excluded.seq, edit = false, rank = 0",
+            platform,
+            room,
+            task,
+            now
+        );
+        shown.run(&mut *tx).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn give_up(&self, message: MessageId, platform: &str) -> StoreResult<()> {
+        let row = query!(
+            "DELETE FROM outbox WHERE message = $1 AND platform = $2",
+            message.to_string(),
+            platform
+        );
+        row.run(self.writer()).await.map(drop)
+    }
+
+    async fn postpone(
+        &self,
+        message: MessageId,
+        platform: &str,
+        pause: Duration,
+        failed: bool,
+    ) -> StoreResult<()> {
+        let later = query!(
+            "UPDATE outbox SET attempts = attempts + $1, due = $2 WHERE message = $3 AND platform = $4",
+            i64::from(failed),
+            self.now().plus(pause).0,
+            message.to_string(),
+            platform
+        );
+        later.run(self.writer()).await.map(drop)
+    }
+}
