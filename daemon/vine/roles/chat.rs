@@ -3,17 +3,14 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
 use anyhow::Result;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use vine_app::{
-    App,
-    adapters::{self, AdapterEvents},
-};
+use vine_app::App;
 
 use crate::config::Config;
 
@@ -22,6 +19,10 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// The routes of platforms that send requests. The router behind them can be replaced.
 #[derive(Clone, Default)]
+#[cfg_attr(
+    not(feature = "slack"),
+    expect(dead_code, reason = "only Slack sends requests")
+)]
 pub struct ChatListener(Arc<RwLock<vine_http::Router>>);
 
 impl ChatListener {
@@ -33,7 +34,7 @@ impl ChatListener {
             vine_http::forward(vine_slack::PATH, move || {
                 door.0
                     .read()
-                    .unwrap_or_else(PoisonError::into_inner)
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
                     .clone()
             })
         }
@@ -43,7 +44,10 @@ impl ChatListener {
 
     #[cfg(feature = "slack")]
     fn set(&self, routes: vine_http::Router) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = routes;
+        *self
+            .0
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = routes;
     }
 }
 
@@ -110,7 +114,15 @@ impl RunningAdapters {
             }
             let stop = self.app.stop().child_token();
             let mut loops = JoinSet::new();
-            self.start(platform, &stop, config, &mut loops)?;
+            let mut start = AdapterStart {
+                app: &self.app,
+                config,
+                state: &self.state,
+                door: &self.door,
+                stop: &stop,
+                loops: &mut loops,
+            };
+            Self::start(platform, &mut start)?;
             let adapter = RunningAdapter {
                 platform,
                 set,
@@ -125,24 +137,15 @@ impl RunningAdapters {
         Ok(changed)
     }
 
-    fn start(
-        &self,
-        platform: &'static str,
-        stop: &CancellationToken,
-        config: &Config,
-        loops: &mut JoinSet<()>,
-    ) -> Result<()> {
-        let app = &self.app;
+    fn start(platform: &'static str, start: &mut AdapterStart<'_>) -> Result<()> {
         match platform {
             #[cfg(feature = "matrix")]
-            vine_matrix::PLATFORM => matrix(app, stop, config, &self.state, loops),
+            vine_matrix::PLATFORM => matrix(start),
             #[cfg(feature = "slack")]
-            vine_slack::PLATFORM => {
-                slack(app, stop, config, loops).map(|routes| self.door.set(routes))
-            }
+            vine_slack::PLATFORM => slack(start),
             #[cfg(feature = "discord")]
-            vine_discord::PLATFORM => discord(app, stop, config, loops),
-            _ => Ok(()),
+            vine_discord::PLATFORM => discord(start),
+            _ => start.config.chat.check_built_in(),
         }
     }
 
@@ -155,54 +158,72 @@ impl RunningAdapters {
     }
 }
 
+/// What an adapter is started with.
+#[cfg_attr(
+    not(all(feature = "matrix", feature = "slack", feature = "discord")),
+    expect(dead_code, reason = "each platform needs some of it")
+)]
+struct AdapterStart<'a> {
+    app: &'a App,
+    config: &'a Config,
+    /// The daemon's folder.
+    state: &'a Path,
+    /// Where a platform's routes go.
+    door: &'a ChatListener,
+    stop: &'a CancellationToken,
+    loops: &'a mut JoinSet<()>,
+}
+
+/// Serves a platform until `stop`.
+#[cfg(any(feature = "matrix", feature = "slack", feature = "discord"))]
+impl AdapterStart<'_> {
+    fn events(&self, platform: &'static str) -> Arc<vine_app::adapters::AdapterEvents> {
+        vine_app::adapters::AdapterEvents::new(self.app.clone(), platform)
+    }
+
+    fn serve<L: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        chat: Arc<dyn vine_domain::ports::Chat>,
+        listen: impl Fn() -> L + Send + Sync + 'static,
+    ) {
+        let serve = vine_app::adapters::run(self.app.clone(), self.stop.clone(), chat, listen);
+        self.loops.spawn(serve);
+    }
+}
+
 /// Starts Matrix.
 #[cfg(feature = "matrix")]
-fn matrix(
-    app: &App,
-    stop: &CancellationToken,
-    config: &Config,
-    state: &Path,
-    loops: &mut JoinSet<()>,
-) -> Result<()> {
+fn matrix(start: &mut AdapterStart<'_>) -> Result<()> {
     use vine_matrix::{Matrix, MatrixSettings, PLATFORM};
-    let matrix = &config.chat.matrix;
+    let matrix = &start.config.chat.matrix;
     let Some(homeserver) = matrix.homeserver_url.clone() else {
         return Ok(());
     };
-    let settings = MatrixSettings {
+    let recovery_key = matrix.recovery_key_file.clone();
+    let chat = Matrix::new(MatrixSettings {
         homeserver,
         user: matrix.user.clone(),
         password: matrix.secret()?,
         alias_prefix: matrix.alias_prefix.clone(),
-        state: state.join(PLATFORM),
-        recovery_key: matrix
-            .recovery_key_file
-            .clone()
-            .unwrap_or_else(|| state.join("matrix-recovery.key")),
-    };
-    let chat = Matrix::new(settings);
-    let ear = AdapterEvents::new(app.clone(), PLATFORM);
+        state: start.state.join(PLATFORM),
+        recovery_key: recovery_key.unwrap_or_else(|| start.state.join("matrix-recovery.key")),
+    });
+    let events = start.events(PLATFORM);
     let listens = chat.clone();
-    let listen = move || {
-        listens
-            .clone()
-            .run(ear.clone(), Arc::new(vine_domain::clock::System))
-    };
-    loops.spawn(adapters::run(app.clone(), stop.clone(), chat, listen));
+    start.serve(chat, move || {
+        let clock = Arc::new(vine_domain::clock::System);
+        listens.clone().run(events.clone(), clock)
+    });
     Ok(())
 }
 
-/// Starts Slack, and returns its routes.
+/// Starts Slack, with the routes that it sends requests to.
 #[cfg(feature = "slack")]
-fn slack(
-    app: &App,
-    stop: &CancellationToken,
-    config: &Config,
-    loops: &mut JoinSet<()>,
-) -> Result<vine_http::Router> {
+fn slack(start: &mut AdapterStart<'_>) -> Result<()> {
     use vine_slack::{PLATFORM, Slack, SlackSettings, Transport};
-    let slack = &config.chat.slack;
-    let way = match slack.by_requests() {
+    let slack = &start.config.chat.slack;
+    let by_requests = slack.by_requests();
+    let way = match by_requests {
         true => Transport::Http {
             signing_secret: slack.signing_secret()?,
         },
@@ -210,40 +231,32 @@ fn slack(
             app_token: slack.app_token()?,
         },
     };
-    let api_url = slack.api_url.clone();
-    let channel_prefix = slack.channel_prefix.clone();
-    let team = slack.team_id.clone();
-    let settings = SlackSettings {
-        api_url,
+    let chat = Slack::new(SlackSettings {
+        api_url: slack.api_url.clone(),
         bot_token: slack.bot_token()?,
         way,
-        channel_prefix,
-        team,
-    };
-    let chat = Slack::new(settings);
-    let ear = AdapterEvents::new(app.clone(), PLATFORM);
-    let routes = vine_slack::routes(chat.clone(), ear.clone());
-    if slack.by_requests() {
+        channel_prefix: slack.channel_prefix.clone(),
+        team: slack.team_id.clone(),
+    });
+    let events = start.events(PLATFORM);
+    start
+        .door
+        .set(vine_slack::routes(chat.clone(), events.clone()));
+    let listens = chat.clone();
+    if by_requests {
         // Requests may reach any daemon.
-        let listens = stop
+        let listens = start
+            .stop
             .clone()
-            .run_until_cancelled_owned(chat.clone().run(ear));
-        loops.spawn(async move { listens.await.unwrap_or_default() });
-        loops.spawn(adapters::run(
-            app.clone(),
-            stop.clone(),
-            chat,
-            std::future::pending,
-        ));
+            .run_until_cancelled_owned(listens.run(events));
+        start
+            .loops
+            .spawn(async move { listens.await.unwrap_or_default() });
+        start.serve(chat, std::future::pending);
     } else {
-        loops.spawn(adapters::run(
-            app.clone(),
-            stop.clone(),
-            chat.clone(),
-            move || chat.clone().run(ear.clone()),
-        ));
+        start.serve(chat, move || listens.clone().run(events.clone()));
     }
-    Ok(routes)
+    Ok(())
 }
 
 /// The manifest of the app for this configuration.
@@ -265,31 +278,18 @@ pub fn manifest(config: &Config) -> serde_json::Value {
 
 /// Starts Discord.
 #[cfg(feature = "discord")]
-fn discord(
-    app: &App,
-    stop: &CancellationToken,
-    config: &Config,
-    loops: &mut JoinSet<()>,
-) -> Result<()> {
+fn discord(start: &mut AdapterStart<'_>) -> Result<()> {
     use vine_discord::{Discord, DiscordSettings, PLATFORM};
-    let discord = &config.chat.discord;
-    let api_url = discord.api_url.clone();
-    let channel_prefix = discord.channel_prefix.clone();
-    let message_content = discord.message_content;
-    let settings = DiscordSettings {
-        api_url,
+    let discord = &start.config.chat.discord;
+    let chat = Discord::new(DiscordSettings {
+        api_url: discord.api_url.clone(),
         token: discord.secret()?,
         guild: discord.server()?,
-        channel_prefix,
-        message_content,
-    };
-    let chat = Discord::new(settings);
-    let ear = AdapterEvents::new(app.clone(), PLATFORM);
-    loops.spawn(adapters::run(
-        app.clone(),
-        stop.clone(),
-        chat.clone(),
-        move || chat.clone().run(ear.clone()),
-    ));
+        channel_prefix: discord.channel_prefix.clone(),
+        message_content: discord.message_content,
+    });
+    let events = start.events(PLATFORM);
+    let listens = chat.clone();
+    start.serve(chat, move || listens.clone().run(events.clone()));
     Ok(())
 }
