@@ -444,6 +444,11 @@ async fn whisper(
 
 #[cfg(test)]
 mod tests {
+    use vine_domain::{
+        MessageId, TaskId, Timestamp,
+        chat::{Button, MessagePlace, Outbound},
+    };
+
     use super::*;
 
     #[test]
@@ -452,6 +457,44 @@ mod tests {
         assert_eq!(
             (title("").as_str(), title(&"x".repeat(300)).len()),
             ("AgentVine", 100)
+        );
+    }
+
+    #[test]
+    fn buttons_of_a_notice_are_shown_without_the_one_to_write() {
+        let id = MessageId(
+            "00000000-0000-7000-8000-000000000001"
+                .parse()
+                .expect("a uuid"),
+        );
+        let place = MessagePlace::Thread(TaskId(1));
+        let mut message = Outbound::new(id, place, OutboundKind::Notice, "Network access denied.");
+        message.buttons = vec![Button {
+            label: "Allow example.org".into(),
+            says: "/vine repo set site --allow example.org".into(),
+            dangerous: true,
+        }];
+        let item = OutboxItem {
+            message,
+            platform: "discord".into(),
+            room: "1".into(),
+            repo: None,
+            thread: None,
+            latest: None,
+            edits: None,
+            about: None,
+            mentions: Vec::new(),
+            already: None,
+            encrypted: false,
+            again: false,
+            form: MarkupLevel::Whole,
+            at: Timestamp(0),
+            attempts: 0,
+        };
+        let shown = content(&item, "Network access denied.", true).to_string();
+        assert!(
+            shown.contains("Allow example.org") && !shown.contains("Answer…"),
+            "{shown}"
         );
     }
 }

@@ -299,3 +299,51 @@ async fn respond(
             after: Duration::from_secs(1),
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use vine_domain::{
+        MessageId, TaskId, Timestamp,
+        chat::{Button, MessagePlace, Outbound},
+    };
+
+    use super::*;
+
+    #[test]
+    fn buttons_of_a_notice_are_shown_without_the_one_to_write() {
+        let id = MessageId(
+            "00000000-0000-7000-8000-000000000001"
+                .parse()
+                .expect("a uuid"),
+        );
+        let place = MessagePlace::Thread(TaskId(1));
+        let mut message = Outbound::new(id, place, OutboundKind::Notice, "Network access denied.");
+        message.buttons = vec![Button {
+            label: "Allow example.org".into(),
+            says: "/vine repo set site --allow example.org".into(),
+            dangerous: true,
+        }];
+        let item = OutboxItem {
+            message,
+            platform: "slack".into(),
+            room: "1".into(),
+            repo: None,
+            thread: None,
+            latest: None,
+            edits: None,
+            about: None,
+            mentions: Vec::new(),
+            already: None,
+            encrypted: false,
+            again: false,
+            form: MarkupLevel::Whole,
+            at: Timestamp(0),
+            attempts: 0,
+        };
+        let shown = super::message(&item, "Network access denied.", 0, true, None).to_string();
+        assert!(
+            shown.contains("Allow example.org") && !shown.contains("Write an answer"),
+            "{shown}"
+        );
+    }
+}

@@ -27,15 +27,15 @@ pub const BUILT_IN: &[&str] = &[
 ];
 
 impl ChatConfig {
-    /// Refuses a platform that is enabled and missing in this build; reads no secret.
-    pub fn check_built_in(&self) -> Result<()> {
+    /// Refuses a platform that is enabled and not built in; reads no secret.
+    pub fn check_built_in(&self, built_in: &[&str]) -> Result<()> {
         let enabled = [
             ("matrix", self.matrix.homeserver_url.is_some()),
             ("slack", self.slack.is_wanted()),
             ("discord", self.discord.is_wanted()),
         ];
         for (platform, _) in enabled.iter().filter(|(_, enabled)| *enabled) {
-            if !BUILT_IN.contains(platform) {
+            if !built_in.contains(platform) {
                 bail!(
                     "chat.{platform} is set, but this `vine` was built without {platform}; build it with \
                      `cargo install --path . --features chat`"

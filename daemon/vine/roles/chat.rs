@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use vine_app::App;
 
-use crate::config::Config;
+use crate::config::{BUILT_IN, Config};
 
 /// How long an adapter may take to finish what is under way.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -92,7 +92,7 @@ impl RunningAdapters {
     /// Starts the enabled adapters that do not run with these settings, and stops those whose
     /// settings have changed or are gone. Nothing changes if a secret cannot be read.
     pub async fn adjust(&mut self, config: &Config) -> Result<Vec<&'static str>> {
-        config.chat.check_built_in()?;
+        config.chat.check_built_in(BUILT_IN)?;
         let wanted = config.chat.wanted()?;
         let is_wanted = |one: &RunningAdapter| wanted.contains(&(one.platform, one.set.clone()));
         let (stay, go): (Vec<_>, Vec<_>) = self.running.drain(..).partition(is_wanted);
@@ -145,7 +145,7 @@ impl RunningAdapters {
             vine_slack::PLATFORM => slack(start),
             #[cfg(feature = "discord")]
             vine_discord::PLATFORM => discord(start),
-            _ => start.config.chat.check_built_in(),
+            _ => start.config.chat.check_built_in(BUILT_IN),
         }
     }
 

@@ -6,14 +6,14 @@ use anyhow::Result;
 
 use crate::{
     cli::ConfigVerb,
-    config::{Config, EXAMPLE},
+    config::{BUILT_IN, Config, EXAMPLE},
 };
 
 pub fn run(file: Option<&Path>, verb: &ConfigVerb) -> Result<()> {
     match verb {
         ConfigVerb::Example => print!("{EXAMPLE}"),
         ConfigVerb::Check => {
-            Config::load(file)?.chat.check_built_in()?;
+            Config::load(file)?.chat.check_built_in(BUILT_IN)?;
             println!("The configuration is valid.");
         }
         ConfigVerb::Show => print!("{}", Config::load(file)?.shown()?),

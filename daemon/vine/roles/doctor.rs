@@ -46,7 +46,7 @@ impl Check {
 
 pub async fn run(config: &Config) -> Result<ExitCode> {
     let mut checks = vec![git(), claude(config), state()];
-    checks.push(platforms(config));
+    checks.push(platforms(config, BUILT_IN));
     checks.extend(wall(config));
     checks.extend(database(config).await);
     checks.extend(redis(config).await);
@@ -113,8 +113,8 @@ fn state() -> Check {
 }
 
 /// The chat platforms of this build.
-fn platforms(config: &Config) -> Check {
-    let found = match (config.chat.check_built_in(), BUILT_IN) {
+fn platforms(config: &Config, built_in: &[&str]) -> Check {
+    let found = match (config.chat.check_built_in(built_in), built_in) {
         (Err(missing), _) => CheckResult::Problem(missing.to_string()),
         (Ok(()), []) => CheckResult::Advice(
             "this `vine` was built without chat platforms; questions are on the page. \
@@ -297,4 +297,23 @@ fn limits(homeserver: &str, account: &str) -> String {
          limit:\n         curl -X POST -H \"Authorization: \
          Bearer $ADMIN_TOKEN\" -d '{{\"messages_per_second\": 0, \"burst_count\": 0}}' '{call}'"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_platforms_says_how_to_get_them() {
+        let mut config = Config::default();
+        let advice = platforms(&config, &[]).found;
+        assert!(matches!(advice, CheckResult::Advice(said) if said.contains("--features chat")));
+        let fine = platforms(&config, &["matrix"]).found;
+        assert!(matches!(fine, CheckResult::Fine(said) if said == "matrix"));
+        config.chat.discord.token = Some("x".into());
+        let problem = platforms(&config, &["matrix"]).found;
+        assert!(
+            matches!(problem, CheckResult::Problem(said) if said.contains("built without discord"))
+        );
+    }
 }

@@ -12,7 +12,7 @@ use tokio::signal::unix::Signal;
 use vine_app::{App, Settings};
 
 use super::chat::RunningAdapters;
-use crate::config::{Config, grants};
+use crate::config::{BUILT_IN, Config, grants};
 
 /// How often the files are checked. A person who is removed from one is refused at most two seconds
 /// later: one check sees the change, the next one that it is complete.
@@ -119,7 +119,7 @@ impl ConfigReload {
         let wanted = Config::load(Some(file))?;
         let before = self.app.settings();
         let settings = settings(&wanted, &before.link, before.batches)?;
-        wanted.chat.check_built_in()?;
+        wanted.chat.check_built_in(BUILT_IN)?;
         wanted.chat.wanted()?;
         Ok((wanted, settings))
     }

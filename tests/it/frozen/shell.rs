@@ -370,6 +370,7 @@ async fn frozen_doctor() {
     ok       git          git version …
     problem  claude       Claude Code was not found; install it with `npm install -g @anthropic-ai/claude-code`. Until then, tasks wait in the queue
     ok       state        FOLDER/.local/state/agentvine
+    ok       platforms    matrix, slack, discord
     ok       wall         agents run behind bubblewrap
     ok       daemon       http://LOOPBACK: You are root (admin), via shell.
     ok       store        accepts writes
@@ -384,6 +385,7 @@ async fn frozen_doctor() {
     ok       git          git version …
     problem  claude       Claude Code was not found; install it with `npm install -g @anthropic-ai/claude-code`. Until then, tasks wait in the queue
     ok       state        FOLDER/.local/state/agentvine
+    ok       platforms    matrix, slack, discord
     ok       wall         agents run behind bubblewrap
     problem  database     PostgreSQL does not answer at LOOPBACK (Connection refused (os error 111)); start it, or correct database.url
     problem  redis        Redis cannot be used (Connection refused (os error 111)); start it, or correct redis.url. Until then, PostgreSQL carries wake-ups
