@@ -1,75 +1,28 @@
 //! One attempt, from worktree to report.
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::Arc;
 
-use tokio::sync::Mutex as AsyncMutex;
-use vine_api::{
-    AttemptFailure, Client, ClientError, Complete, EndedReply, Fail, Orphans, ReportKeptWork,
-};
+use vine_api::AttemptFailure;
 use vine_domain::{
-    Failure, FailureKind, SessionId, TaskId, Timestamp,
+    SessionId,
     assignment::Assignment,
     attempt::Usage,
     clock::{Ids, System},
-    failure::FailureOwner,
 };
 
 use crate::{
-    active::{ActiveAttempts, AttemptHandle, StopReason},
+    active::{AttemptHandle, StopReason},
     agent::{self, AgentRun, FinishedRun, RunOutcome},
-    agent_host::{AgentHost, AttemptOver, insist},
-    config::WorkerConfig,
-    disk::has_room,
-    health::WorkerHealth,
+    agent_host::{AgentHost, AttemptOver},
+    context::WorkerContext,
     process::ProcessMark,
+    report::{close, give_up, is_over, keep, report},
     wall::{
-        Sandbox, Walls,
+        Sandbox,
         sandbox::{SandboxFor, refusal},
     },
-    workspace::{GitChanges, UnfinishedPolicy, Workspace},
+    workspace::{UnfinishedPolicy, Workspace},
 };
-
-/// What an attempt needs besides its task.
-#[derive(Clone)]
-pub struct WorkerContext {
-    pub config: Arc<WorkerConfig>,
-    pub client: Client,
-    pub desk: Arc<ActiveAttempts>,
-    /// Agent and version, as recorded for sessions.
-    pub agent: Arc<str>,
-    /// The worker's id; marks all its agents.
-    pub worker: Arc<str>,
-    /// An attempt of a task starts only when the previous one has cleaned up.
-    pub turns: Arc<TaskLocks>,
-    /// Which parts of this worker are unhealthy.
-    pub place: Arc<WorkerHealth>,
-    /// The walls around agents.
-    pub walls: Arc<Walls>,
-}
-
-/// Serializes the attempts of each task, so that none works in a folder that another one removes.
-#[derive(Default)]
-pub struct TaskLocks(Mutex<HashMap<TaskId, Arc<AsyncMutex<()>>>>);
-
-impl TaskLocks {
-    /// The lock that an attempt of the task holds while it runs.
-    pub fn of(&self, task: TaskId) -> Arc<AsyncMutex<()>> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        Arc::clone(turns.entry(task).or_default())
-    }
-}
-
-impl WorkerContext {
-    fn temp(&self) -> PathBuf {
-        self.config.state.join("tmp")
-    }
-}
 
 /// Runs one task to completion and reports.
 pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assignment) {
@@ -117,58 +70,6 @@ pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assign
         close(task.attempt.task, &mut workspace).await;
     }
 }
-
-/// Removes the folder of a task that is over; logs what could not be removed.
-pub async fn close(task: TaskId, workspace: &mut Workspace) {
-    let folder = workspace.folder().display().to_string();
-    let stays = match workspace.close().await {
-        Ok(notes) => notes.join(" "),
-        Err(failure) => failure.what,
-    };
-    if !stays.is_empty() {
-        tracing::warn!(task.id = %task, "folder {folder} of {task}: {stays}");
-    }
-}
-
-/// Keeps the work of an unfinished attempt.
-pub async fn keep(
-    bench: &WorkerContext,
-    task: TaskId,
-    workspace: &mut Workspace,
-    keeping: UnfinishedPolicy,
-) {
-    match workspace.keep(keeping, &bench.config.agent.known).await {
-        Ok(Some(_)) if keeping == UnfinishedPolicy::Silently => {}
-        Ok(None) => {}
-        Ok(Some(kept)) => {
-            if tell_kept(bench, &kept).await {
-                workspace.told();
-            }
-        }
-        Err(failure) => {
-            tracing::warn!(task.id = %task, "could not keep the work of {task}; it stays in {}: {}", workspace.folder().display(), failure.what);
-        }
-    }
-}
-
-/// Reports kept work to the daemon, which posts it in the thread. Returns whether that succeeded.
-pub async fn tell_kept(bench: &WorkerContext, kept: &ReportKeptWork) -> bool {
-    let path = format!("/workers/{}/kept", bench.worker);
-    let told = tokio::time::timeout(
-        TELLING,
-        insist(std::future::pending(), || {
-            bench.client.post::<_, ()>(&path, kept)
-        }),
-    )
-    .await;
-    if let Ok(Some(Err(error))) = &told {
-        tracing::warn!(task.id = %kept.task, "the daemon refused the report of kept work of {}: {error}", kept.task);
-    }
-    matches!(told, Ok(Some(Ok(()))))
-}
-
-/// The daemon may be away; kept work is reported again when the worker starts.
-const TELLING: Duration = Duration::from_secs(20);
 
 /// Shown in the thread when a task continues without the session that asked.
 const ELSEWHERE: &str = "The session that asked is gone or belongs to another worker that is away. \
@@ -298,207 +199,4 @@ async fn converse(
 
 fn session_uuid() -> uuid::Uuid {
     System.uuid()
-}
-
-/// Commits and reports; confirms the lease before writing to the repository. Returns whether the
-/// task is over.
-async fn report(
-    bench: &WorkerContext,
-    held: &AttemptHandle,
-    host: &AgentHost,
-    task: &Assignment,
-    workspace: Option<&mut Workspace>,
-    finished: FinishedRun,
-) -> bool {
-    let Some(workspace) = workspace else {
-        return false;
-    };
-    if host
-        .confirm("the agent has finished; committing")
-        .await
-        .is_err()
-    {
-        return give_up(bench, held, task, AttemptFailure::Released, true).await;
-    }
-    let mut changes = match bring(bench, held, host, task, workspace, &finished).await {
-        Ok(changes) => changes,
-        Err(how) => return give_up(bench, held, task, how, true).await,
-    };
-    for note in std::mem::take(&mut changes.notes) {
-        if host.tell(note).await.is_err() {
-            break;
-        }
-    }
-    let is_unpushed = changes.unpushed.is_some();
-    let (report, patch) = changes.report(finished);
-    let known = &bench.config.agent.known;
-    let complete = Complete {
-        attempt: task.attempt,
-        report: known.named_in(report),
-        patch: known.named_in(patch),
-        next: 0,
-    };
-    let done = insist(std::future::pending(), || {
-        bench
-            .client
-            .post::<_, vine_api::Claimed>("/queue/complete", &complete)
-    })
-    .await;
-    match done {
-        Some(Ok(_)) => {
-            if is_unpushed && tell_kept(bench, &workspace.kept(Vec::new())).await {
-                workspace.told();
-            }
-            true
-        }
-        Some(Err(error)) if error.code() == Some("stale") => stale(task, &error),
-        Some(Err(error)) => {
-            let failure = Failure::new(
-                FailureKind::Git,
-                format!("The daemon refused the report: {error}"),
-            );
-            give_up(bench, held, task, AttemptFailure::Failed(failure), true).await
-        }
-        None => false,
-    }
-}
-
-/// Takes the finished work and pushes it to the source. Git gets a few tries; an unreachable source
-/// gets unlimited time, with the agent's slot lent meanwhile.
-async fn bring(
-    bench: &WorkerContext,
-    held: &AttemptHandle,
-    host: &AgentHost,
-    task: &Assignment,
-    workspace: &mut Workspace,
-    finished: &FinishedRun,
-) -> Result<GitChanges, AttemptFailure> {
-    let mut tries = 0;
-    let mut lent = false;
-    let mut pause = bench.config.probe;
-    loop {
-        let brought = match workspace.finish(finished).await {
-            Ok(notes) => workspace
-                .publish(tries + 1 == GIT_TRIES, &bench.config.agent.known)
-                .await
-                .map(|mut changes| {
-                    changes.notes.splice(0..0, notes);
-                    changes
-                }),
-            Err(failure) => Err(failure),
-        };
-        let failure = match brought {
-            Ok(changes) => return Ok(changes),
-            Err(failure) => failure,
-        };
-        host.log(format!("git failed, trying again: {}", failure.what));
-        if failure.kind.owner() == FailureOwner::Repository {
-            bench.place.take_note(&failure, &task.repo);
-            if !std::mem::replace(&mut lent, true) {
-                held.slot.lend();
-                let told = format!(
-                    "The work is finished and kept, but not pushed yet; AgentVine retries until it is. {}",
-                    failure.what
-                );
-                let _over = host.tell(told).await;
-            }
-        } else {
-            tries += 1;
-            if tries == GIT_TRIES {
-                return Err(AttemptFailure::Failed(failure));
-            }
-        }
-        tokio::select! {
-            () = host.stopped() => return Err(AttemptFailure::Released),
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
-        }
-    }
-}
-
-/// Longest pause between two tries to reach the source.
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-
-/// How often git may refuse finished work before the attempt fails; the next attempt continues
-/// here.
-const GIT_TRIES: u32 = 3;
-
-/// Ends the attempt without a result. If it was stopped, whatever stopped it decides what is
-/// reported. `began`: the agent was started.
-async fn give_up(
-    bench: &WorkerContext,
-    held: &AttemptHandle,
-    task: &Assignment,
-    how: AttemptFailure,
-    began: bool,
-) -> bool {
-    if let Some(StopReason::LeaseOver { why, over }) = held.stopped() {
-        tracing::info!(task.id = %task.attempt.task, "{}: stopped, {why}", task.attempt.task);
-        return *over;
-    }
-    let how = match how {
-        AttemptFailure::Failed(failure) if held.stopped().is_none() => {
-            let failure = of_place(bench, failure, began);
-            bench.place.take_note(&failure, &task.repo);
-            AttemptFailure::Failed(failure)
-        }
-        other => other,
-    };
-    let how = match (how, held.stopped(), held.refused()) {
-        // We stopped it, so its failure is not the task's.
-        (AttemptFailure::Failed(_), Some(_), _) => AttemptFailure::Released,
-        (AttemptFailure::Released, None, Some(what)) => {
-            AttemptFailure::Failed(Failure::new(FailureKind::StoppedEarly, what))
-        }
-        (how, ..) => how,
-    };
-    let fail = Fail {
-        attempt: task.attempt,
-        how: bench.config.agent.known.named_in(how),
-    };
-    match insist(std::future::pending(), || {
-        bench.client.post::<_, EndedReply>("/queue/fail", &fail)
-    })
-    .await
-    {
-        Some(Ok(ended)) => ended.over,
-        Some(Err(error)) => stale(task, &error),
-        None => false,
-    }
-}
-
-/// A failure on a full disk is blamed on the disk; if the disk had room when the agent started, the
-/// task may have filled it.
-fn of_place(bench: &WorkerContext, failure: Failure, began: bool) -> Failure {
-    let during = began
-        && bench.desk.all().len() <= 1
-        && matches!(
-            failure.kind,
-            FailureKind::DiskFull | FailureKind::RepositoryMissing
-        );
-    // With several attempts, it is unknown whose files they are.
-    let alone = bench.desk.all().len() <= 1;
-    match has_room(&bench.config) {
-        Err(full) if failure.kind.owner() == FailureOwner::Task => Failure {
-            what: format!("{} {}", full.what, failure.what),
-            during: began && alone,
-            ..full
-        },
-        _ => Failure { during, ..failure },
-    }
-}
-
-fn stale(task: &Assignment, error: &ClientError) -> bool {
-    tracing::warn!(task.id = %task.attempt.task, "{}: the daemon refused the report: {error}", task.attempt.task);
-    false
-}
-
-/// Whether a task is over; `false` if the daemon does not answer.
-pub async fn is_over(bench: &WorkerContext, task: TaskId, created: Timestamp) -> bool {
-    let asked = Orphans {
-        tasks: vec![(task, created)],
-        ..Orphans::default()
-    };
-    let path = format!("/workers/{}/orphans", bench.worker);
-    let answer = bench.client.post::<_, Orphans>(&path, &asked).await;
-    answer.is_ok_and(|over| over == asked)
 }

@@ -7,9 +7,7 @@ use vine_api::ReportKeptWork;
 use vine_domain::{Repo, Timestamp, attempt::Attempt};
 
 use crate::{
-    attempt::{WorkerContext, tell_kept},
-    keeper::record::FolderRecord,
-    workspace::Workspace,
+    context::WorkerContext, keeper::record::FolderRecord, report::tell_kept, workspace::Workspace,
 };
 
 /// Pause between attempts to report the outcome.

@@ -11,9 +11,10 @@ use vine_api::Orphans;
 use vine_domain::SessionId;
 
 use crate::{
-    attempt::{WorkerContext, close, is_over, keep, tell_kept},
+    context::WorkerContext,
     disk::remove_all,
     keeper::record::FolderRecord,
+    report::{close, is_over, keep, tell_kept},
     wall::home::SessionHome,
     workspace::{UnfinishedPolicy, Workspace},
 };

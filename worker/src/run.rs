@@ -15,9 +15,9 @@ use vine_domain::{
 
 use crate::{
     active::{ActiveAttempts, AttemptHandle, StopReason},
-    agent,
-    attempt::{self, WorkerContext},
+    agent, attempt,
     config::WorkerConfig,
+    context::WorkerContext,
     disk::{WorktreeSize, has_room},
     health::{HealthPart, WorkerHealth},
     identity::{WorkerIdentity, renew},
@@ -26,7 +26,7 @@ use crate::{
     push::{self, PushRequest},
     reaper,
     slots::Slots,
-    wall::{Walls, sandbox::remove_left_behind},
+    wall::{Walls, sandbox::run_folder::remove_left_behind},
 };
 
 const CLAIM_WAIT: f64 = 30.0;

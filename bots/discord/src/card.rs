@@ -5,6 +5,8 @@ use vine_domain::{chat::Button, visible_text};
 
 /// Maximum characters of a label (reference, "Button").
 const LABEL: usize = 80;
+/// Suppresses link previews.
+pub const PLAIN: u64 = 4;
 /// Buttons in a row, and the most choices shown as buttons; more become a list.
 const ROW: usize = 5;
 const BUTTONS: usize = 20;

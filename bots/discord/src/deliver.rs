@@ -2,14 +2,15 @@
 //! nonce made from its ID, by which Discord recognizes duplicates for some minutes. After that we
 //! search the channel for the message before posting it again.
 
+use crate::{card::PLAIN, whisper::whisper};
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use serenity::all::{LightMethod, Route};
 use vine_domain::{
     chat::{
-        Delivery, MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted, PrivateReply,
-        ReactionTo,
+        Delivery, MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted, ReactionTo,
         pieces::{Piece, edited as shortened, in_form},
     },
     ports::ChatError,
@@ -18,18 +19,14 @@ use vine_domain::{
 use crate::{
     card,
     ids::{channel, message},
-    interactions::ReplyRoute,
     markup::{marked, parts},
     nonce,
     rest::DiscordCallError,
     rooms,
     session::DiscordSession,
-    translate::{REACTION, moment},
+    translate::moment,
 };
 
-/// Suppresses link previews.
-const PLAIN: u64 = 4;
-const EPHEMERAL: u64 = 64;
 /// Minutes: threads are archived after a day without messages; a message reopens them.
 const ARCHIVE: u64 = 1440;
 
@@ -38,7 +35,7 @@ const CLOCKS: Duration = Duration::from_secs(120);
 
 /// Posts or edits one message.
 pub async fn deliver(session: &DiscordSession, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
-    match dispatch.delivery() {
+    match Delivery::of(dispatch) {
         Delivery::Reply(aside) => whisper(session, dispatch, aside).await,
         Delivery::React(reaction) => {
             react(session, reaction).await?;
@@ -359,87 +356,6 @@ async fn edit(
         Err(error) if !matches!(error.code(), Some(10003 | 10008)) => Err(error.into()),
         _ => Ok(Posted::one(thread, edited)),
     }
-}
-
-/// A private reply: to the pending interaction if there is one, else as a reply to the message.
-async fn whisper(
-    session: &DiscordSession,
-    dispatch: &OutboxItem,
-    aside: &PrivateReply,
-) -> Result<Posted, ChatError> {
-    let text = match dispatch.form {
-        MarkupLevel::Whole | MarkupLevel::Words => {
-            marked(&shortened(parts(&dispatch.message.text)), &[])
-        }
-        MarkupLevel::File => "This reply could not be shown here; the page shows it.".into(),
-    };
-    let rows = match dispatch.form {
-        MarkupLevel::Whole => card::choices(&dispatch.message.buttons),
-        MarkupLevel::Words | MarkupLevel::File => Vec::new(),
-    };
-    let only = json!({ "content": text, "flags": EPHEMERAL | PLAIN, "components": rows, "allowed_mentions": { "parse": [] } });
-    let told = match (session.waiting.way(&aside.to), aside.to.split_once(':')) {
-        (Some(ReplyRoute::Amend(token)), _) => {
-            let route = Route::WebhookOriginalInteractionResponse {
-                application_id: session.app(),
-                token: &token,
-            };
-            session
-                .rest
-                .call("answering", LightMethod::Patch, route, &only)
-                .await?
-        }
-        (Some(ReplyRoute::Fresh(token)), _) => {
-            let route = Route::WebhookFollowupMessages {
-                application_id: session.app(),
-                token: &token,
-            };
-            session
-                .rest
-                .call("answering", LightMethod::Post, route, &only)
-                .await?
-        }
-        (None, Some((room, id))) => {
-            let mut body = json!({ "content": text, "flags": PLAIN, "components": rows, "allowed_mentions": { "parse": [], "replied_user": true } });
-            body["message_reference"] = json!({ "message_id": id, "fail_if_not_exists": false });
-            body["nonce"] = json!(nonce::write(dispatch.message.id, 0));
-            body["enforce_nonce"] = json!(true);
-            session
-                .rest
-                .call(
-                    "replying",
-                    LightMethod::Post,
-                    Route::ChannelMessages {
-                        channel_id: channel(room)?,
-                    },
-                    &body,
-                )
-                .await?
-        }
-        // A reaction is not a message that can be replied to.
-        (None, None) if aside.to.starts_with(REACTION) => {
-            let text = format!("<@{}> {text}", aside.author);
-            let body = json!({ "content": text, "flags": PLAIN, "components": rows, "nonce": nonce::write(dispatch.message.id, 0),
-                "enforce_nonce": true, "allowed_mentions": { "parse": [], "users": [aside.author] } });
-            let route = Route::ChannelMessages {
-                channel_id: channel(&aside.room)?,
-            };
-            session
-                .rest
-                .call("replying", LightMethod::Post, route, &body)
-                .await?
-        }
-        (None, None) => {
-            return Err(ChatError::Gone(
-                "the interaction that this replies to has expired".into(),
-            ));
-        }
-    };
-    // Presses on its buttons refer to this ID.
-    Ok(Posted::one(
-        aside.thread.as_ref().unwrap_or(&aside.to),
-        told["id"].as_str().unwrap_or(&aside.to),
-    ))
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod rest;
 mod rooms;
 mod session;
 mod translate;
+mod whisper;
 
 pub use self::{
     adapter::Discord,

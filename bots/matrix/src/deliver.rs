@@ -30,7 +30,7 @@ use crate::{
 
 /// Posts or edits one message.
 pub async fn deliver(room: &Room, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
-    match dispatch.delivery() {
+    match Delivery::of(dispatch) {
         Delivery::React(reaction) => {
             react(room, dispatch, reaction.event, reaction.sign.emoji()).await?;
             let thread = dispatch.thread.as_deref().unwrap_or(reaction.event);

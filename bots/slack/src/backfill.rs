@@ -14,7 +14,8 @@ use vine_domain::{
 };
 
 use crate::{
-    api::{Pages, SlackCallError},
+    api::Pages,
+    errors::SlackCallError,
     ids::{reference, ts_of},
     session::{LookBack, SlackSession},
     translate::heard,

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use vine_domain::{chat::DesiredRoom, ports::ChatError};
 
 use crate::{
-    api::{Pages, SlackCallError, WebApi, remedy},
+    api::{Pages, WebApi},
+    errors::{SlackCallError, remedy},
     session::SlackSession,
 };
 

@@ -15,8 +15,9 @@ use vine_domain::{
 };
 
 use crate::{
-    api::{SlackCallError, WebApi, metadata},
+    api::{WebApi, metadata},
     card, copies,
+    errors::SlackCallError,
     ids::{reference, ts_of},
     mrkdwn::{member, mrkdwn},
     session::SlackSession,
@@ -25,7 +26,7 @@ use crate::{
 /// Posts or edits one message.
 pub async fn deliver(session: &SlackSession, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
     let api = &*session.api;
-    match dispatch.delivery() {
+    match Delivery::of(dispatch) {
         Delivery::Reply(aside) => whisper(session, dispatch, aside).await,
         Delivery::React(reaction) => {
             react(api, reaction).await?;

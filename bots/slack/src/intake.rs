@@ -9,9 +9,7 @@ use vine_domain::{
 };
 
 use crate::{
-    backfill, modal,
-    session::SlackSession,
-    translate::{EnvelopeEvent, translate},
+    backfill, envelope::EnvelopeEvent, modal, session::SlackSession, translate::translate,
 };
 
 /// Stores an envelope and returns what Slack should show; `None` if it could not be stored, so that

@@ -15,6 +15,8 @@ mod channels;
 mod content;
 mod copies;
 mod deliver;
+mod envelope;
+mod errors;
 mod fetch;
 mod hooks;
 mod ids;

@@ -27,8 +27,10 @@ use vine_chat::SOON;
 use vine_domain::ports::{ChatError, EventSink};
 
 use crate::{
-    api::{SlackCallError, WebApi, connector},
-    backfill, intake,
+    api::{WebApi, connector},
+    backfill,
+    errors::SlackCallError,
+    intake,
     session::{ENDED, SlackSession, SlackSettings},
 };
 

@@ -1,5 +1,7 @@
 //! Translates envelopes to our types. Pure: JSON in, value out.
 
+use crate::envelope::EnvelopeEvent;
+
 use serde_json::Value;
 use vine_domain::{
     Timestamp,
@@ -15,25 +17,6 @@ use crate::{
     mrkdwn::plain,
     session::AppIdentity,
 };
-
-/// What an envelope means to us.
-#[derive(Debug, Clone, PartialEq)]
-pub enum EnvelopeEvent {
-    /// A person did something.
-    Person(Inbound),
-    /// A person wants to write something: (trigger, modal to open).
-    Write(String, Modal),
-    /// A modal was submitted with this field empty.
-    Empty(&'static str),
-    /// We joined or left a channel, or a channel changed.
-    Moved,
-    /// A channel's ID changed: (old ID, new ID).
-    Renamed(String, String),
-    /// Our token is no longer valid.
-    Ended,
-    /// Not relevant.
-    Nothing,
-}
 
 /// Translates an envelope's payload.
 pub fn translate(kind: &str, payload: &Value, us: &AppIdentity) -> EnvelopeEvent {

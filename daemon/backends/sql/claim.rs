@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use sqlx::{query, query_scalar};
 use vine_domain::{
-    Lane, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
-    assignment::{Assignment, UnfinishedWork},
+    Lane, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
+    assignment::Assignment,
     lease::LEASE,
     ports::{ClaimedTask, StoreError, StoreResult},
     queue::LaneHead,
@@ -14,10 +14,9 @@ use vine_domain::{
 };
 
 use super::{
-    repos::repos,
-    rows::{TaskRow, all, from_json, json, parsed, questions, uuid},
+    assign::{assign, follow},
+    rows::{TaskRow, all, from_json, json, parsed, uuid},
     run::Fetch as _,
-    script::{StatementBatch, part},
     unavailable,
 };
 use crate::{Connection, Database, engine};
@@ -280,175 +279,4 @@ async fn take(tx: &mut Connection, taken: &[Assigned], now: Timestamp) -> StoreR
     // Engines return updated rows in any order.
     tasks.sort_by_key(|task| taken.iter().position(|one| one.order.task == task.id));
     Ok(tasks)
-}
-
-part!(pub DROP_ORDERS, "DELETE FROM work_orders WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))");
-
-part!(
-    BEGIN_ATTEMPTS,
-    now,
-    "INSERT INTO executions (task, epoch, worker, started)
-     SELECT id, epoch, lease_worker, $2 FROM tasks WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))"
-);
-
-part!(
-    LOG_CLAIMS,
-    now,
-    "INSERT INTO task_log (task, epoch, at, line)
-     SELECT t.id, t.epoch, $2, 'attempt ' || t.epoch || ' claimed by ' || coalesce(w.name, t.lease_worker)
-     FROM tasks t LEFT JOIN workers w ON w.id = t.lease_worker WHERE t.id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))"
-);
-
-part!(
-    REBIND,
-    now,
-    "UPDATE sessions SET state = 'active', task = c.task, active = $2, reused = sessions.reused + 1, heard = false
-     FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'session' AS session FROM json_each($1)) c
-     WHERE sessions.id = c.session"
-);
-
-/// Writes what follows from a claim. Assigns warm sessions to the tasks that start in them, and
-/// returns those.
-async fn follow(
-    tx: &mut Connection,
-    taken: &[Assigned],
-    tasks: &[Task],
-    now: Timestamp,
-) -> StoreResult<HashMap<TaskId, SessionId>> {
-    let got: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
-    let reused: HashMap<TaskId, SessionId> = taken
-        .iter()
-        .filter(|one| got.contains(&one.order.task))
-        .filter_map(|one| Some((one.order.task, one.warm?)))
-        .collect();
-    let pairs = reused
-        .iter()
-        .map(|(task, session)| json!({ "task": task.0, "session": session.to_string() }));
-    let mut script = StatementBatch::default();
-    script.add(
-        &got.iter().map(|task| task.0.into()).collect::<Vec<_>>(),
-        &[&DROP_ORDERS, &BEGIN_ATTEMPTS, &LOG_CLAIMS],
-    );
-    script.add(&pairs.collect::<Vec<_>>(), &[&REBIND]);
-    script.run(tx, now).await?;
-    Ok(reused)
-}
-
-/// Adds what a worker needs besides the task: repository, session, earlier answers. The number of
-/// statements does not depend on the number of tasks.
-async fn assign(
-    tx: &mut Connection,
-    tasks: Vec<Task>,
-    reused: &HashMap<TaskId, SessionId>,
-) -> StoreResult<Vec<(WorkerId, Assignment)>> {
-    let again: Vec<u64> = tasks
-        .iter()
-        .filter(|task| task.epoch.0 > 1)
-        .map(|task| task.id.0)
-        .collect();
-    let mut sessions = sessions(tx, &again).await?;
-    let mut answered = answered(tx, &again).await?;
-    let mut works = works(tx, &again).await?;
-    let repos: HashMap<Slug, Repo> = repos(tx)
-        .await?
-        .into_iter()
-        .map(|repo| (repo.name.clone(), repo))
-        .collect();
-    tasks
-        .into_iter()
-        .map(|task| {
-            let lease = task.lease().ok_or_else(|| {
-                StoreError::Corrupt(format!("{} was claimed without a lease", task.id))
-            })?;
-            let worker = lease.worker;
-            let repo = repos
-                .get(&task.repo)
-                .cloned()
-                .ok_or_else(|| StoreError::Corrupt(format!("no repository {}", task.repo)))?;
-            let new = reused.get(&task.id).map(|id| (*id, false));
-            let session = new.or_else(|| sessions.remove(&(task.id, worker)));
-            let assignment = Assignment {
-                attempt: task.attempt(),
-                lease_secs: LEASE.as_secs(),
-                resume: session.map(|(id, _)| id),
-                unheard: session.is_some_and(|(_, heard)| !heard),
-                unfinished_work: works.remove(&task.id),
-                answered: answered.remove(&task.id).unwrap_or_default(),
-                title: task.title,
-                prompt: task.prompt,
-                repo,
-                base: task.base,
-                branch: task.branch,
-                requester: task.requester,
-                created_at: task.created,
-            };
-            Ok((worker, assignment))
-        })
-        .collect()
-}
-
-async fn sessions(
-    tx: &mut Connection,
-    tasks: &[u64],
-) -> StoreResult<HashMap<(TaskId, WorkerId), (SessionId, bool)>> {
-    if tasks.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = query!(
-        r#"SELECT task, worker, id, heard AS "heard: bool" FROM sessions
-           WHERE state = 'active' AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY active"#,
-        json(tasks)
-    );
-    let rows = rows.all(tx).await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok((
-                (
-                    TaskId(row.task.unsigned_abs()),
-                    WorkerId(uuid(&row.worker)?),
-                ),
-                (SessionId(uuid(&row.id)?), row.heard),
-            ))
-        })
-        .collect()
-}
-
-/// The latest unfinished work of each task that other workers can fetch.
-async fn works(tx: &mut Connection, tasks: &[u64]) -> StoreResult<HashMap<TaskId, UnfinishedWork>> {
-    if tasks.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = query!(
-        r#"SELECT task, pushed AS "name!", kept AS "kept!" FROM executions
-           WHERE pushed IS NOT NULL AND kept IS NOT NULL AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY epoch"#,
-        json(tasks)
-    );
-    let rows = rows.all(tx).await?;
-    let mut works = HashMap::new();
-    for row in rows {
-        let work = UnfinishedWork {
-            name: row.name,
-            commit: row.kept,
-        };
-        works.insert(TaskId(row.task.unsigned_abs()), work);
-    }
-    Ok(works)
-}
-
-async fn answered(
-    tx: &mut Connection,
-    tasks: &[u64],
-) -> StoreResult<HashMap<TaskId, Vec<Question>>> {
-    if tasks.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = questions!(
-        "WHERE q.state IN ('answered', 'delivered', 'expired') AND q.task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY q.id",
-        json(tasks)
-    );
-    let mut by_task: HashMap<TaskId, Vec<Question>> = HashMap::new();
-    for question in all::<_, Question>(rows.all(tx).await?)? {
-        by_task.entry(question.task()).or_default().push(question);
-    }
-    Ok(by_task)
 }

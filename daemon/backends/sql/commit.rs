@@ -13,7 +13,7 @@ use vine_domain::{
 };
 
 use super::{
-    claim::DROP_ORDERS,
+    assign::DROP_ORDERS,
     messages::{self, ThreadLine},
     rows::{StateColumns, int, json, millis, plain},
     run::Fetch as _,

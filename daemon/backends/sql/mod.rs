@@ -9,6 +9,7 @@
 //! Lists are passed as one JSON text and read by `json_each`, so that a statement costs the same
 //! for one row and for a hundred.
 
+mod assign;
 mod attempts;
 mod claim;
 mod clock;

@@ -161,6 +161,7 @@ const KEY: &str = "sk-ant-outside-of-the-sandbox";
 
 /// A place whose agents run `tries.py`, with another task at work beside.
 async fn place(agent: Agent<'_>, wall: Wall) -> (Place, [Process; 2]) {
+    let beside = Sleeps::of(matches!(agent, Agent::Script(_)), wall).beside;
     let worker = format!(
         "wall = \"{wall}\"\nmemory_mb = {}\nprocesses = {}\nhosts = {{ \"elsewhere.vine.test\" = \"127.0.0.1:1\" }}\n",
         SHARE.0, SHARE.1
@@ -209,7 +210,7 @@ async fn place(agent: Agent<'_>, wall: Wall) -> (Place, [Process; 2]) {
     let known = json!({
         "place": path(&folder), "worker": "w-1", "wall": wall.as_str(), "token": endpoint["token"], "host": address,
         "port": address.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()), "service": machine.tcp,
-        "datagrams": machine.udp, "abstract": machine.name, "address": own_address(), "others": OTHER, "key": KEY,
+        "datagrams": machine.udp, "abstract": machine.name, "address": own_address(), "others": beside, "key": KEY,
         "memory": TAKES.0, "processes": TAKES.1,
     });
     fs::write(place.repo.join("place.json"), known.to_string()).expect("written");
@@ -225,15 +226,30 @@ async fn place(agent: Agent<'_>, wall: Wall) -> (Place, [Process; 2]) {
     (place, [worker, daemon])
 }
 
-/// Seconds that nothing else sleeps.
-const OTHER: &str = "98761.5";
+/// Seconds that nothing else sleeps: other tests try the same at the same time.
+struct Sleeps {
+    /// Of the task beside.
+    beside: String,
+    /// Of what is left behind.
+    left: String,
+}
+
+impl Sleeps {
+    fn of(script: bool, wall: Wall) -> Self {
+        let number = 2 * (wall as usize) + usize::from(script);
+        Self {
+            beside: format!("98761.{number}5"),
+            left: format!("98762.{number}5"),
+        }
+    }
+}
 
 /// Whoever is at work beside writes, sleeps and asks; whoever tries runs all of it, and leaves
 /// something behind.
 const AGENT: &str = r#"
 case $VINE_TITLE in
-Beside) echo mine > own.txt; sleep 98761.5 & vine ask 'Beside?' --option Done >/dev/null ;;
-*)  env -i setsid sh -c '(setsid sleep 98762.5 &); sleep 98762.5 &'
+Beside) echo mine > own.txt; sleep BESIDE & vine ask 'Beside?' --option Done >/dev/null ;;
+*)  env -i setsid sh -c '(setsid sleep LEFT &); sleep LEFT &'
     git config filter.own.clean "touch $PLACE/ran; cat"; echo '* filter=own' > .gitattributes
     mkdir -p .git/hooks; printf '#!/bin/sh\ntouch %s/ran\n' "$PLACE" > .git/hooks/post-commit; chmod +x .git/hooks/post-commit
     /usr/bin/python3 tries.py; rm -rf __pycache__ mounted ;;
@@ -305,7 +321,11 @@ fn sleeps(seconds: &str) -> usize {
 }
 
 async fn script_tries(wall: Wall) {
-    let (place, _processes) = place(Agent::Script(AGENT), wall).await;
+    let sleep = Sleeps::of(true, wall);
+    let agent = AGENT
+        .replace("BESIDE", &sleep.beside)
+        .replace("LEFT", &sleep.left);
+    let (place, _processes) = place(Agent::Script(&agent), wall).await;
     let beside = place.task("Beside", "x").await;
     let (question, _) = place.question(&beside).await;
     let task = place.task("Tries", "x").await;
@@ -316,7 +336,7 @@ async fn script_tries(wall: Wall) {
         .await;
     judge(wall, &tried(&place, &task).await, false);
     until(PATIENCE, "nothing of it is left", || {
-        (sleeps("98762.5") == 0).then_some(())
+        (sleeps(&sleep.left) == 0).then_some(())
     })
     .await;
     assert!(
@@ -332,7 +352,10 @@ async fn script_tries(wall: Wall) {
         wall == Wall::Plain,
         "words in the name of another task"
     );
-    assert!(sleeps(OTHER) >= 1, "the one beside is at work still");
+    assert!(
+        sleeps(&sleep.beside) >= 1,
+        "the one beside is at work still"
+    );
     place.answer(&beside, &question, "Done").await;
     place.wait(&beside, "done").await;
 }
@@ -395,8 +418,11 @@ async fn claude_tries(wall: Wall) {
     let (place, _processes) = place(Agent::Claude, wall).await;
     let prompt =
         "MODEL: bash cd . && /usr/bin/python3 tries.py && rm -rf mounted\nMODEL: finish Tried.";
-    let beside = "MODEL: bash echo mine > own.txt; sleep 98761.5 > /dev/null 2>&1 &\nMODEL: ask Beside? | Done | Never\nMODEL: finish Done.";
-    let beside = place.task("Beside", beside).await;
+    let sleep = Sleeps::of(false, wall).beside;
+    let beside = format!(
+        "MODEL: bash echo mine > own.txt; sleep {sleep} > /dev/null 2>&1 &\nMODEL: ask Beside? | Done | Never\nMODEL: finish Done."
+    );
+    let beside = place.task("Beside", &beside).await;
     let mut asked = 0;
     loop {
         let (question, shown) = place.question(&beside).await;

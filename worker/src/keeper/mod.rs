@@ -19,6 +19,8 @@
 //! | `refs/vine/T-7-<created>/e2/*` | all refs of its second attempt's repository |
 
 pub mod folder;
+mod nested;
+mod other_refs;
 pub mod publish;
 pub mod record;
 pub mod secret_scan;
@@ -35,7 +37,6 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use vine_domain::{Failure, FailureKind, Repo, assignment::UnfinishedWork, repo::Source};
 
 use self::record::FolderRecord;
-
 use crate::{
     config::{GitAccess, GitConfig},
     git::{Git, GitError},

@@ -3,18 +3,14 @@
 //! configuration, nor its index, nor the location of its repository. Nothing that it wrote can
 //! prevent the rest from being taken: what no commit can hold stays and is reported.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs};
 
 use vine_domain::{Failure, FailureKind};
 
-use super::{Keeper, record::FolderRecord};
 use crate::{
     config::CommitConfig,
     git::{Git, GitError},
+    keeper::{Keeper, nested::look_inside, record::FolderRecord},
 };
 
 /// The result of taking work.
@@ -30,12 +26,11 @@ pub struct TakenWork {
     pub stays: BTreeSet<String>,
 }
 
-/// Maximum number of names in one sentence.
-const NAMED: usize = 5;
 /// Maximum number of paths to add one by one when git refuses them together.
 const ALONE: usize = 500;
-/// Maximum number of commits to fetch that only the reflog names.
-const LOGGED: usize = 100;
+
+/// Maximum number of names in one sentence.
+pub(super) const NAMED: usize = 5;
 
 impl Keeper {
     /// Takes everything. `message` is the message of a commit of uncommitted changes.
@@ -74,7 +69,7 @@ impl Keeper {
         if !taken.stays.is_empty() {
             taken.notes.push(format!(
                 "Could not commit {}; left in {}.",
-                named(taken.stays.iter()),
+                counted_names(taken.stays.iter()),
                 record.folder.display()
             ));
         }
@@ -84,7 +79,7 @@ impl Keeper {
 
     /// The prefix under which an attempt's commits are held, besides its result. Nothing is pruned
     /// there.
-    fn prefix(record: &FolderRecord) -> String {
+    pub(super) fn prefix(record: &FolderRecord) -> String {
         format!("refs/vine/{}/e{}", record.key(), record.epoch.0)
     }
 
@@ -140,7 +135,7 @@ impl Keeper {
         Ok(head)
     }
 
-    async fn fetch_from(&self, from: &str, wanted: &[&str]) -> Result<(), GitError> {
+    pub(super) async fn fetch_from(&self, from: &str, wanted: &[&str]) -> Result<(), GitError> {
         let mut fetch = vec![
             "-c",
             "fetch.fsckObjects=true",
@@ -188,92 +183,6 @@ impl Keeper {
                 }
                 Err(error) => return Err(full(&error)),
             }
-        }
-        Ok(())
-    }
-
-    /// Takes tags that the agent created.
-    async fn take_tags(&self, from: &str, prefix: &str) -> Result<(), Failure> {
-        let listed = self
-            .git()
-            .run(&["ls-remote", "--quiet", "--refs", "--tags", from])
-            .await;
-        let known = self
-            .git()
-            .run(&[
-                "for-each-ref",
-                "--format=%(objectname)\t%(refname)",
-                "refs/tags",
-            ])
-            .await?;
-        let known: BTreeSet<&str> = known.lines().collect();
-        let listed = listed.unwrap_or_default();
-        for line in listed
-            .lines()
-            .filter(|line| !known.contains(line))
-            .take(LOGGED)
-        {
-            let short = line.split_once("\trefs/").map_or("", |(_, short)| short);
-            let wanted = format!("+refs/{short}:{prefix}/{short}");
-            let _bad_ones_stay_where_they_are = self.fetch_from(from, &[&wanted]).await;
-        }
-        Ok(())
-    }
-
-    /// Takes commits that the agent abandoned and only the reflog names.
-    async fn take_logged(&self, inside: &Path, from: &str, prefix: &str) -> Result<(), Failure> {
-        let mut missing = Vec::new();
-        for commit in logged(&inside.join("logs")) {
-            if missing.len() < LOGGED && self.commit_at(&commit).await?.is_none() {
-                missing.push(commit);
-            }
-        }
-        for commit in missing {
-            let wanted = format!("+{commit}:{prefix}/left/{commit}");
-            let _gone_already = self.fetch_from(from, &[&wanted]).await;
-        }
-        Ok(())
-    }
-
-    /// Notes commits that the agent made outside its result.
-    async fn name_others(
-        &self,
-        record: &FolderRecord,
-        head: &str,
-        taken: &mut TakenWork,
-    ) -> Result<(), Failure> {
-        let prefix = Self::prefix(record);
-        let listed = self
-            .git()
-            .run(&["for-each-ref", "--format=%(refname)", &prefix])
-            .await?;
-        let mut others = Vec::new();
-        for name in listed.lines() {
-            let new = self
-                .git()
-                .run(&[
-                    "rev-list",
-                    "--count",
-                    name,
-                    "--not",
-                    head,
-                    &record.base,
-                    &record.tip,
-                    "--remotes=origin",
-                ])
-                .await?;
-            if new != "0" {
-                let short = name.trim_start_matches(&prefix).trim_start_matches('/');
-                others.push(short.trim_start_matches("heads/").to_owned());
-            }
-        }
-        if !others.is_empty() {
-            taken.notes.push(format!(
-                "The agent also left commits on {}, outside its result; the worker keeps them under \
-                 {prefix} of {}.",
-                named(others.iter()),
-                self.dir().display()
-            ));
         }
         Ok(())
     }
@@ -424,65 +333,8 @@ fn full(error: &GitError) -> Failure {
     Failure::new(kind, error.to_string())
 }
 
-/// What git does not look into.
-#[derive(Default)]
-struct NestedRepos {
-    /// Paths of nested repositories.
-    repositories: Vec<String>,
-    /// Folders that cannot be opened.
-    closed: Vec<String>,
-}
-
-fn look_inside(folder: &Path) -> NestedRepos {
-    let mut found = NestedRepos::default();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(inside) = folders.pop() {
-        let Ok(entries) = fs::read_dir(folder.join(&inside)) else {
-            found.closed.push(inside.display().to_string());
-            continue;
-        };
-        for entry in entries.flatten() {
-            let path = inside.join(entry.file_name());
-            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if !is_folder || entry.file_name() == ".git" {
-                continue;
-            }
-            if folder.join(&path).join(".git").symlink_metadata().is_ok() {
-                found.repositories.push(path.display().to_string());
-            } else {
-                folders.push(path);
-            }
-        }
-    }
-    found
-}
-
-/// All commits named in reflogs: the second word of each line.
-fn logged(logs: &Path) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for entry in fs::read_dir(logs).into_iter().flatten().flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && entry.file_name() != "remotes" => {
-                found.extend(logged(&entry.path()));
-            }
-            Ok(kind) if kind.is_file() => {
-                let text = fs::read_to_string(entry.path()).unwrap_or_default();
-                let words = text.lines().filter_map(|line| line.split(' ').nth(1));
-                let is_hash = |word: &&str| {
-                    word.len() >= 40
-                        && word.chars().all(|c| c.is_ascii_hexdigit())
-                        && word.chars().any(|c| c != '0')
-                };
-                found.extend(words.filter(is_hash).map(str::to_owned));
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
 /// `a`, `b` and 3 more
-fn named<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
+pub(super) fn counted_names<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
     let more = names.len().saturating_sub(NAMED);
     let shown: Vec<String> = names.take(NAMED).map(|name| format!("`{name}`")).collect();
     let shown = shown.join(", ");

@@ -1,9 +1,12 @@
 //! How people and agents change repositories, and that no work is lost. Uses real git throughout.
 
+use crate::workspace::changes::GitChanges;
+
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use vine_domain::{
-    Epoch, Repo, Slug, TaskId, Timestamp, assignment::UnfinishedWork, attempt::Attempt, repo::Push,
+    Epoch, FailureKind, Repo, Slug, TaskId, Timestamp, assignment::UnfinishedWork,
+    attempt::Attempt, repo::Push,
 };
 
 use super::*;

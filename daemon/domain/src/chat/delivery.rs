@@ -55,34 +55,34 @@ impl ReactionSign {
     }
 }
 
-impl OutboxItem {
-    /// How this message is shown.
-    pub fn delivery(&self) -> Delivery<'_> {
-        if let MessagePlace::Aside(aside) = &self.message.place {
-            return Delivery::Reply(aside);
+impl<'a> Delivery<'a> {
+    /// How a message is shown.
+    pub fn of(item: &'a OutboxItem) -> Self {
+        if let MessagePlace::Aside(aside) = &item.message.place {
+            return Self::Reply(aside);
         }
         let react = |sign| {
-            let event = self.about.as_ref()?.event.as_str();
+            let event = item.about.as_ref()?.event.as_str();
             Some(ReactionTo { event, sign })
         };
-        match (self.message.kind, &self.about, self.edits.as_deref()) {
+        match (item.message.kind, &item.about, item.edits.as_deref()) {
             (OutboundKind::Note { .. }, Some(about), _) => match about.fate {
                 Disposition::Kept => react(ReactionSign::Kept),
                 Disposition::Taken => react(ReactionSign::Read),
                 Disposition::Missed => None,
             }
             // What was shown before is a reaction, which cannot be edited.
-            .map_or(Delivery::Post { careful: true }, Delivery::React),
-            (OutboundKind::Settled { .. }, _, Some(reference)) => Delivery::Edit {
+            .map_or(Self::Post { careful: true }, Self::React),
+            (OutboundKind::Settled { .. }, _, Some(reference)) => Self::Edit {
                 reference,
                 react: react(ReactionSign::Accepted),
             },
-            (_, _, Some(reference)) => Delivery::Edit {
+            (_, _, Some(reference)) => Self::Edit {
                 reference,
                 react: None,
             },
-            (_, _, None) => Delivery::Post {
-                careful: self.again,
+            (_, _, None) => Self::Post {
+                careful: item.again,
             },
         }
     }
@@ -156,12 +156,12 @@ mod tests {
             (OutboundKind::Notice, None, None, post(false)),
         ] {
             let item = item(kind, edits, about);
-            assert_eq!(item.delivery(), shown, "{kind:?} {edits:?} {about:?}");
+            assert_eq!(Delivery::of(&item), shown, "{kind:?} {edits:?} {about:?}");
         }
         let again = OutboxItem {
             again: true,
             ..item(OutboundKind::Notice, None, None)
         };
-        assert_eq!(again.delivery(), post(true));
+        assert_eq!(Delivery::of(&again), post(true));
     }
 }

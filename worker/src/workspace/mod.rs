@@ -4,39 +4,27 @@
 //! work is kept before anything else happens; finished work is never redone because of a git
 //! failure; and a folder is removed only when the keeper holds everything in it.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod branch;
+pub mod changes;
+mod publish;
+mod summary;
+
+use std::path::{Path, PathBuf};
 
 use vine_api::ReportKeptWork;
-use vine_domain::{
-    Failure, FailureKind, Question,
-    assignment::Assignment,
-    repo::{Push, Source},
-    secrets::KnownSecrets,
-    task::Report,
-};
+use vine_domain::{Failure, Question, assignment::Assignment, secrets::KnownSecrets};
 
 use crate::{
     agent::FinishedRun,
     config::{CommitConfig, GitConfig},
     disk::remove_all,
     git::GitError,
-    keeper::{
-        Keeper,
-        folder::is_between,
-        record::{FolderRecord, NamedFinding},
-        take::TakenWork,
+    keeper::{Keeper, folder::is_between, record::FolderRecord, take::TakenWork},
+    workspace::{
+        branch::choose_branch,
+        summary::{PUSHING, message},
     },
 };
-
-/// Limit of the reported patch.
-const PATCH_LIMIT: usize = 256 * 1024;
-const STAT_LIMIT: usize = 16 * 1024;
-const SUMMARY_LIMIT: usize = 64 * 1024;
-/// Time limit for pushing unfinished work: the task waits for it.
-const PUSHING: Duration = Duration::from_secs(60);
 
 /// A task's folder.
 #[derive(Debug)]
@@ -45,23 +33,6 @@ pub struct Workspace {
     record: FolderRecord,
     git: GitConfig,
     /// Notes for people about how the folder was made.
-    pub notes: Vec<String>,
-}
-
-/// The resulting changes, as the keeper sees them.
-#[derive(Default)]
-pub struct GitChanges {
-    /// The commit, if anything changed.
-    pub commit: Option<String>,
-    /// The branch that holds it.
-    pub branch: Option<String>,
-    /// Set if the source does not have the work; contains what looks like a secret, if that is why.
-    pub unpushed: Option<Vec<String>>,
-    /// `git diff --stat`.
-    pub diffstat: String,
-    /// `git diff`, truncated.
-    pub patch: String,
-    /// Notes for people.
     pub notes: Vec<String>,
 }
 
@@ -322,170 +293,6 @@ impl Workspace {
         !self.record.is_at_source() && self.record.told.as_ref() != Some(&self.record.tip)
     }
 
-    /// Pushes kept work at a person's request: finished work to its branch, other work to a ref
-    /// outside `refs/heads`. Anything that looks like a secret is reported first; it is pushed as
-    /// it is if the person had `seen` that very commit.
-    pub async fn push(
-        &mut self,
-        seen: &str,
-        known: &KnownSecrets,
-    ) -> Result<ReportKeptWork, Failure> {
-        let mut notes = Vec::new();
-        if self.held().is_empty() || self.record.tip != seen {
-            self.look_for_secrets(known, &mut notes).await?;
-            if !self.held().is_empty() {
-                return Ok(self.kept(notes));
-            }
-        }
-        let mut kept = ReportKeptWork {
-            held: Vec::new(),
-            ..self.kept(notes)
-        };
-        if self.record.finished.is_some() {
-            let published = self.keeper.publish(&self.record).await?;
-            kept.name = Some(format!("refs/heads/{}", published.name));
-            self.record.branch = published.name;
-            self.record.published = Some(self.record.tip.clone());
-            self.save()?;
-            self.keeper.unpublish_kept(&self.record).await;
-        } else {
-            let published = self.keeper.publish_kept(&self.record).await?;
-            kept.name = Some(published.name);
-            self.record.kept = Some(self.record.tip.clone());
-            self.save()?;
-        }
-        Ok(kept)
-    }
-
-    /// The findings for the current tip, if there are any.
-    fn named(&self) -> Option<&NamedFinding> {
-        let named = self.record.named.as_ref();
-        named.filter(|named| named.tip == self.record.tip)
-    }
-
-    /// What looks like a secret and holds back the current tip.
-    fn held(&self) -> &[String] {
-        self.named().map_or(&[], |named| &named.held)
-    }
-
-    /// Looks for secrets. They hold back a push that leaves the machine until people have looked;
-    /// for a folder on this machine they are only reported.
-    async fn look_for_secrets(
-        &mut self,
-        known: &KnownSecrets,
-        notes: &mut Vec<String>,
-    ) -> Result<(), Failure> {
-        let FolderRecord { tip, kept, .. } = self.record.clone();
-        let kept = match kept {
-            Some(kept) if self.keeper.has_kept(&self.record, &kept).await => Some(kept),
-            _ => None,
-        };
-        let found = self.keeper.secrets(&tip, kept.as_deref(), known).await?;
-        let is_news = self.named().is_none() && !found.is_empty();
-        let leaves = matches!(self.record.repo.source, Source::Url(_));
-        if is_news && !leaves {
-            notes.push(format!(
-                "This looks like a secret; check it before you share the work: {}.",
-                found.join(", ")
-            ));
-        }
-        self.record.named = (!found.is_empty()).then(|| NamedFinding {
-            tip,
-            held: if leaves { found } else { Vec::new() },
-        });
-        self.save()
-    }
-
-    /// The agent finished. That is recorded first, so that its work is not redone if git fails;
-    /// then the work is taken.
-    pub async fn finish(&mut self, finished: &FinishedRun) -> Result<Vec<String>, Failure> {
-        self.record.finished = Some(finished.clone());
-        self.save()?;
-        let message = self.record.message.clone();
-        let taken = self
-            .keeper
-            .take(&mut self.record, &self.git.commit, &message)
-            .await?;
-        Ok(taken.notes)
-    }
-
-    /// Pushes the work to its branch at the source and returns what changed since the base. A
-    /// passing error is the source's; refused work stays with the keeper and is reported.
-    ///
-    /// Unless this is the `last` try, a refusal by the source is an error too.
-    pub async fn publish(
-        &mut self,
-        last: bool,
-        known: &KnownSecrets,
-    ) -> Result<GitChanges, Failure> {
-        let FolderRecord { base, tip, .. } = self.record.clone();
-        let git = self.keeper.git();
-        let mut changes = GitChanges::default();
-        let start = match git.ask(&["merge-base", &base, &tip]).await? {
-            Some(start) => start,
-            None => {
-                let what =
-                    "The agent rewrote history: its branch is no longer based on the base branch.";
-                changes.notes.push(what.into());
-                base
-            }
-        };
-        if tip == start {
-            return Ok(changes);
-        }
-        if self.record.repo.push == Push::Never {
-            changes.unpushed = Some(Vec::new());
-        } else {
-            self.look_for_secrets(known, &mut changes.notes).await?;
-            changes.unpushed = Some(self.held().to_vec()).filter(|held| !held.is_empty());
-        }
-        let published = match changes.unpushed {
-            Some(_) => None,
-            None => Some(self.keeper.publish(&self.record).await),
-        };
-        match published {
-            None => {}
-            Some(Ok(published)) => {
-                if published.is_other {
-                    changes.notes.push(format!(
-                        "The branch `{}` now belongs to someone else; the work is on `{}`.",
-                        self.record.branch, published.name
-                    ));
-                    self.record.branch = published.name;
-                }
-                self.record.published = Some(tip.clone());
-                self.save()?;
-                self.keeper.unpublish_kept(&self.record).await;
-            }
-            Some(Err(error)) if !self.keeper.answers().await => {
-                return Err(self.keeper.away(&error));
-            }
-            Some(Err(error)) if !last && !is_refusal(&error) => return Err(error.into()),
-            Some(Err(error)) => {
-                changes.unpushed = Some(Vec::new());
-                changes.notes.push(format!(
-                    "The work could not be pushed: {error}. The worker keeps it as {tip} under \
-                     refs/vine/{}/work of {}; nothing is lost.",
-                    self.record.key(),
-                    self.keeper.dir().display()
-                ));
-            }
-        }
-        let diff = ["diff", "--no-ext-diff", "--no-textconv", "--no-color"];
-        let stat = git
-            .run(&[&diff[..], &["--stat", &start, &tip]].concat())
-            .await?;
-        let patch = git.run(&[&diff[..], &[&start, &tip]].concat()).await?;
-        changes.commit = Some(tip);
-        changes.diffstat = cut(stat, STAT_LIMIT);
-        changes.patch = cut(patch, PATCH_LIMIT);
-        changes.branch = changes
-            .unpushed
-            .is_none()
-            .then(|| self.record.branch.clone());
-        Ok(changes)
-    }
-
     /// The task is over here: keeps what is left and removes the folder, unless something in it
     /// cannot be kept. Returns notes on what stays.
     pub async fn close(&mut self) -> Result<Vec<String>, Failure> {
@@ -523,18 +330,6 @@ impl Workspace {
         let retired = self.record.retire(self.keeper.state());
         retired.map_err(|error| GitError::new("clean", error.to_string()).into())
     }
-}
-
-/// Whether the source refused the push; trying again changes nothing.
-fn is_refusal(error: &GitError) -> bool {
-    [
-        "[remote rejected]",
-        "hook declined",
-        "not allowed",
-        "protected branch",
-    ]
-    .iter()
-    .any(|words| error.said.contains(words))
 }
 
 /// The record of a task that has no folder here yet.
@@ -593,84 +388,6 @@ fn former_folder(state: &Path, task: &Assignment) -> Option<PathBuf> {
     Some(folder).filter(|folder| folder.join(".git").is_file())
 }
 
-/// The branch for a task, and whether it continues one that others made.
-async fn choose_branch(
-    keeper: &Keeper,
-    task: &Assignment,
-    name: &str,
-    base: &str,
-) -> Result<(String, bool), Failure> {
-    let wanted = task.branch.as_str();
-    let is_default = wanted.starts_with(&format!("vine/{}-", task.attempt.task));
-    let there = keeper.has_branch(wanted).await?;
-    let is_ours = match &there {
-        Some(there) => is_ours(keeper, task, base, there).await?,
-        None => !is_default,
-    };
-    if is_ours {
-        return Ok((wanted.to_owned(), false));
-    }
-    if is_default {
-        return Ok((keeper.free_name(wanted).await?, false));
-    }
-    if wanted == keeper.base(task.repo.base.as_str()).await?.0 {
-        let what = format!(
-            "The branch `{wanted}` is where the tasks of `{}` start from.",
-            task.repo.name
-        );
-        return Err(Failure::new(FailureKind::BranchTaken, what));
-    }
-    if wanted == name {
-        return Ok((wanted.to_owned(), true));
-    }
-    Err(taken(wanted))
-}
-
-/// Whether the branch contains what an earlier attempt of this task made here and pushed.
-async fn is_ours(
-    keeper: &Keeper,
-    task: &Assignment,
-    base: &str,
-    there: &str,
-) -> Result<bool, Failure> {
-    let work = format!("refs/vine/{}-{}/work", task.attempt.task, task.created_at.0);
-    let Some(work) = keeper.commit_at(&work).await? else {
-        return Ok(false);
-    };
-    Ok(keeper.is_in(there, &work).await? && !keeper.is_in(there, base).await?)
-}
-
-fn taken(branch: &str) -> Failure {
-    let what = format!(
-        "The branch `{branch}` already exists and was not created for this task. To continue it, use \
-         it as the base too: `--base {branch} --branch {branch}`."
-    );
-    Failure::new(FailureKind::BranchTaken, what)
-}
-
-impl GitChanges {
-    /// Combines these changes and the agent's summary into a report.
-    pub fn report(self, finished: FinishedRun) -> (Report, String) {
-        let FinishedRun {
-            summary,
-            usage,
-            denied,
-        } = finished;
-        let summary = cut(summary, SUMMARY_LIMIT);
-        (
-            Report {
-                summary,
-                denied,
-                commit: self.commit,
-                branch: self.branch.and_then(|branch| branch.parse().ok()),
-                diffstat: self.diffstat,
-                usage,
-            },
-            self.patch,
-        )
-    }
-}
-
 /// `worktrees/<repository>/<task>`, with a number appended if that exists.
 fn folder(state: &Path, task: &Assignment) -> PathBuf {
     let parent = state.join("worktrees").join(task.repo.name.as_str());
@@ -680,30 +397,6 @@ fn folder(state: &Path, task: &Assignment) -> PathBuf {
         .map(|name| parent.join(name))
         .find(|folder| !folder.exists())
         .expect("numbers do not end")
-}
-
-fn message(task: &Assignment, commit: &CommitConfig) -> String {
-    let trailer = if commit.trailer.is_empty() {
-        String::new()
-    } else {
-        format!("\n{}", commit.trailer)
-    };
-    format!(
-        "{}\n\nTask: {}\nRequested-by: {}{trailer}",
-        task.title, task.attempt.task, task.requester
-    )
-}
-
-fn cut(mut text: String, limit: usize) -> String {
-    if text.len() > limit {
-        let end = (0..=limit)
-            .rev()
-            .find(|end| text.is_char_boundary(*end))
-            .unwrap_or(0);
-        text.truncate(end);
-        text.push_str("\n… truncated; see the branch or the log for the rest\n");
-    }
-    text
 }
 
 #[cfg(test)]

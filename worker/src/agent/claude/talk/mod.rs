@@ -1,6 +1,9 @@
 //! One conversation with a Claude Code process: what it sends, what it receives, and when it is
 //! over.
 
+mod heard;
+mod questions;
+
 use std::{collections::HashMap, time::Duration};
 
 use serde_json::{Value, json};
@@ -13,22 +16,22 @@ use tokio::{
 use uuid::Uuid;
 use vine_domain::{
     Decision, DeliveredOutcome, Failure, FailureKind, Question, QuestionId, Timestamp,
-    attempt::Usage,
-    clock::{Ids, System},
 };
 
-use super::{
-    ending,
-    frames::{self, StreamFrame},
-    grants::{self, SessionGrants},
-    lines::OutputLines,
-    parking, records, rules,
-    tools::ToolCall,
-    words,
-};
 use crate::{
     active::PersonMessage,
-    agent::{AgentRun, RunOutcome},
+    agent::{
+        AgentRun, RunOutcome,
+        claude::{
+            ending,
+            frames::{self},
+            grants::SessionGrants,
+            lines::OutputLines,
+            parking, records,
+            tools::ToolCall,
+            words,
+        },
+    },
     agent_host::{AgentHost, AttemptOver},
     process,
 };
@@ -42,7 +45,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long a resumed session may take to repeat its deferred call.
 const REPEATED: Duration = Duration::from_secs(15);
 /// Characters of a tool's input in the log.
-const LOGGED: usize = 200;
+pub(crate) const LOGGED: usize = 200;
 /// How often a live session is reported.
 const BEAT: Duration = Duration::from_secs(20);
 
@@ -62,10 +65,10 @@ pub enum TalkEnd {
 
 /// An answer on its way back: its request, its question with the outcome (if there was one), and
 /// the reply.
-type PendingReply = (String, Result<(Option<Question>, Value), AttemptOver>);
+pub(crate) type PendingReply = (String, Result<(Option<Question>, Value), AttemptOver>);
 
 /// An answer on its way to a call.
-struct SentReply {
+pub(crate) struct SentReply {
     heard: DeliveredOutcome,
     /// What the result must contain.
     words: Vec<String>,
@@ -120,7 +123,7 @@ pub struct Conversation<'a> {
 
 /// What a call's result must contain for the answer to count as delivered. For an allowed call, any
 /// result does.
-fn carried(question: &Question) -> Vec<String> {
+pub(crate) fn carried(question: &Question) -> Vec<String> {
     let Some(answer) = question.answer() else {
         return Vec::new();
     };
@@ -302,316 +305,6 @@ impl<'a> Conversation<'a> {
             .await?;
         self.told = opening.told;
         Ok(())
-    }
-
-    async fn heard(&mut self, line: &str) {
-        let (frame, lossy) = match frames::parse(line) {
-            Ok(read) => read,
-            Err(unreadable) => return self.unreadable(line, unreadable.request).await,
-        };
-        self.keep_session().await;
-        self.count(&frame);
-        if frames::is_work(&frame) {
-            self.active = Instant::now();
-        }
-        let frame = frames::read(frame);
-        match frame {
-            StreamFrame::Said {
-                texts,
-                tools,
-                wrote,
-                error,
-            } => {
-                let told = std::mem::take(&mut self.told);
-                self.confirm(told).await;
-                self.begun();
-                self.wrote = wrote.or(self.wrote.take());
-                self.said(texts, tools, error);
-            }
-            StreamFrame::Results(results) => {
-                let calls: Vec<String> = results.iter().map(|(call, _)| call.clone()).collect();
-                parking::arrived(self.job, &calls);
-                let arrived = results
-                    .iter()
-                    .filter_map(|(call, words)| self.arrived(call, words))
-                    .collect();
-                self.confirm(arrived).await;
-            }
-            StreamFrame::Taken(uuid) => {
-                if let Some(words) = self.sent.remove(&uuid) {
-                    let _over = self.host.words_delivered(&words).await;
-                }
-            }
-            StreamFrame::Ask { request, call } => self.ask(request, call.read_with_loss(lossy)),
-            StreamFrame::SkillLine { request } => {
-                let decided = rules::skill(self.job.sandbox.preset);
-                let _stdout_tells = self.write(&frames::skill_line(&request, decided)).await;
-            }
-            StreamFrame::Withdrawn { request } => self.withdrawn(&request),
-            StreamFrame::Retrying {
-                attempt,
-                of,
-                status,
-            } => {
-                self.host.log(format!(
-                    "the model service answered {status}; retrying ({attempt} of {of})"
-                ));
-            }
-            StreamFrame::Limited(until) => self.limited = Some(until),
-            StreamFrame::Idle(idle) => self.idle = Some(idle),
-            StreamFrame::Result(result) => {
-                self.result = Some(result);
-            }
-            StreamFrame::Unsupported { request, subtype } => {
-                let error = format!("{subtype} is not supported here");
-                let _stdout_tells = self.write(&frames::refusal(&request, &error)).await;
-            }
-            StreamFrame::Other => {}
-        }
-    }
-
-    /// Usage so far counts however the run ends: tokens come with each message, the cost with the
-    /// result.
-    fn count(&mut self, frame: &Value) {
-        let usage = match frame["type"].as_str() {
-            Some("assistant") => &frame["message"]["usage"],
-            Some("result") => &frame["usage"],
-            _ => return,
-        };
-        if let Some(id) = frame["message"]["id"].as_str() {
-            self.counted.insert(id.to_owned(), ending::tokens(usage));
-        }
-        let result = match frame["type"] == "result" {
-            true => ending::usage(frame),
-            false => Usage::default(),
-        };
-        let sum = |of: fn(&(u64, u64)) -> u64| self.counted.values().map(of).sum::<u64>();
-        self.host.spends(Usage {
-            turns: result.turns.max(self.counted.len() as u64),
-            input_tokens: result.input_tokens.max(sum(|(input, _)| *input)),
-            output_tokens: result.output_tokens.max(sum(|(_, output)| *output)),
-            cost_microdollars: result.cost_microdollars,
-        });
-    }
-
-    /// A line that is not JSON. If it contains a request, the request is refused by its id and
-    /// people are informed; the agent continues without it.
-    async fn unreadable(&mut self, line: &str, request: Option<String>) {
-        self.host.log(format!("(unreadable) {line}"));
-        let Some(request) = request else { return };
-        let why = "AgentVine could not read this request, so nobody was asked";
-        let _stdout_tells = self.write(&frames::refusal(&request, why)).await;
-        let _over = self
-            .host
-            .tell(
-                "AgentVine could not read a request of the agent, so the request was refused and \
-                 nobody was asked. See the log."
-                    .into(),
-            )
-            .await;
-    }
-
-    /// The answer that a call's result contains, if it does.
-    fn arrived(&mut self, call: &str, words: &str) -> Option<DeliveredOutcome> {
-        let sent = self.unconfirmed.get(call)?;
-        if !sent.words.iter().all(|part| words.contains(part.as_str())) {
-            self.host.log(format!(
-                "the result of the call does not contain the answer to {}",
-                sent.heard.question
-            ));
-            return None;
-        }
-        self.unconfirmed.remove(call).map(|sent| sent.heard)
-    }
-
-    /// Reports at once that the agent has begun: from now on the session knows its task.
-    fn begun(&mut self) {
-        if !std::mem::replace(&mut self.has_begun, true) {
-            let host = self.host.clone();
-            let session = self.job.session;
-            tokio::spawn(async move { host.session_beat(session, None).await });
-        }
-    }
-
-    fn said(&mut self, texts: Vec<String>, tools: Vec<String>, error: Option<String>) {
-        // A new turn has begun, so the previous result was not the last one.
-        self.result = None;
-        self.idle = self.idle.map(|_| false);
-        self.last_error = error.or(self.last_error.take());
-        for text in texts {
-            let text = self.host.clean(text);
-            self.host.log(&text);
-            self.last_text = text;
-        }
-        for tool in tools {
-            // Redact before cutting.
-            let line: String = self.host.clean(tool).chars().take(LOGGED).collect();
-            self.host.log(line);
-        }
-    }
-
-    fn ask(&mut self, request: String, call: ToolCall) {
-        self.result = None;
-        self.open.insert(request.clone(), call.clone());
-        if let Some(question) = self.deferred.take_if(|deferred| deferred.call == call.id) {
-            let reply = call.shaped(call.reply(question.reply()));
-            self.asking
-                .spawn(async move { (request, Ok((Some(question), reply))) });
-            return;
-        }
-        if let Some(at) = self
-            .granted
-            .iter()
-            .position(|(_, granted)| granted.same_as(&call, |text| self.host.named(text)))
-        {
-            let (question, _) = self.granted.remove(at);
-            self.host
-                .log(format!("allowed by the answer to {question}"));
-            self.asking
-                .spawn(async move { (request, Ok((None, call.allow()))) });
-            return;
-        }
-        if let Some(question) = self.grants.covering(&call, &self.job.folder) {
-            self.host.log(format!(
-                "allowed for this session by the answer to {question}"
-            ));
-            self.asking
-                .spawn(async move { (request, Ok((None, call.allow()))) });
-            return;
-        }
-        let host = self.host.clone();
-        let session = self.job.session;
-        let key = request.clone();
-        let plan = self
-            .wrote
-            .as_deref()
-            .and_then(|file| records::plan(self.job, file));
-        let said = plan.unwrap_or_else(|| self.last_text.clone());
-        let context = words::shortened(&self.last_text);
-        let rules = grants::offered(&call, &self.job.folder);
-        let wait = self.asking.spawn(async move {
-            host.flush().await;
-            let asked = host
-                .ask(Some(session), &call.id, call.ask(&said, rules), context)
-                .await;
-            let payload = |question: &Question| match call.is_last_words() {
-                true => words::to_last_words(question).into(),
-                false => call.shaped(call.reply(question.reply())),
-            };
-            (
-                request,
-                asked.map(|question| {
-                    let payload = payload(&question);
-                    (Some(question), payload)
-                }),
-            )
-        });
-        self.waits.insert(key, wait);
-    }
-
-    /// Defers the only waiting call, if possible, so that resuming repeats it under the same id.
-    /// With two deferred calls one would be lost, and a permission cannot be deferred: their
-    /// answers are sent as messages later. Returns whether the call was deferred.
-    pub async fn defer(&mut self, lines: &mut OutputLines) -> bool {
-        let mut open = self.open.iter();
-        let (Some((request, call)), None) = (open.next(), open.next()) else {
-            return false;
-        };
-        if !call.can_defer() || parking::keep(self.job, &call.id).is_err() {
-            return false;
-        }
-        let reply = frames::reply(request, &ToolCall::defer());
-        let deferred = async {
-            self.write(&reply).await.ok()?;
-            while let Ok(Some(line)) = lines.next().await {
-                let frame = serde_json::from_str::<Value>(&line).unwrap_or_default();
-                if frame["type"] == "result" {
-                    return (frame["terminal_reason"] == "tool_deferred").then_some(());
-                }
-            }
-            None
-        };
-        let done = tokio::time::timeout(EXIT, deferred).await;
-        let is_deferred = matches!(done, Ok(Some(())));
-        if !is_deferred {
-            parking::forget(self.job);
-        }
-        is_deferred
-    }
-
-    /// Forwards an answer. It counts as delivered once the agent shows that it has it, see
-    /// [`StreamFrame::Results`].
-    async fn answer(&mut self, (request, answered): PendingReply) -> Result<(), AttemptOver> {
-        self.waits.remove(&request);
-        let (question, payload) = answered?;
-        if let Some(question) = &question {
-            self.grants.add(question);
-        }
-        let words = question.as_ref().map(carried).unwrap_or_default();
-        let question = question.map(|question| question.heard());
-        let written = match self.open.remove(&request) {
-            Some(call) if call.is_last_words() => {
-                self.told.extend(question);
-                let uuid = question
-                    .and_then(|heard| heard.answer)
-                    .unwrap_or_else(|| System.uuid());
-                self.idle = self.idle.map(|_| false);
-                self.write(&frames::user_message(
-                    payload.as_str().unwrap_or_default(),
-                    uuid,
-                ))
-                .await
-            }
-            Some(call) => {
-                self.unconfirmed
-                    .extend(question.map(|heard| (call.id, SentReply { heard, words })));
-                self.write(&frames::reply(&request, &payload)).await
-            }
-            // The agent withdrew the call while the answer came in: nothing shows that it has it.
-            None => {
-                self.unread.extend(question.map(|heard| heard.question));
-                Ok(())
-            }
-        };
-        written.or(Ok(()))
-    }
-
-    async fn confirm(&self, heard: Vec<DeliveredOutcome>) {
-        for heard in heard {
-            let _over = self.host.delivered(heard).await;
-        }
-    }
-
-    /// The agent has ended. Answers sent as messages have arrived, since it continued after them;
-    /// answers without a trace in a result are reported.
-    pub async fn confirm_all(&mut self) {
-        let told = std::mem::take(&mut self.told);
-        self.confirm(told).await;
-        let unconfirmed = std::mem::take(&mut self.unconfirmed).into_values();
-        let unread = unconfirmed
-            .map(|sent| sent.heard.question)
-            .chain(std::mem::take(&mut self.unread));
-        for question in unread.collect::<Vec<_>>() {
-            let text = format!(
-                "The agent ended, and nothing shows that it read the answer to {question}."
-            );
-            let _over = self.host.tell(text).await;
-        }
-    }
-
-    fn withdrawn(&mut self, request: &str) {
-        if let Some(wait) = self.waits.remove(request) {
-            wait.abort();
-        }
-        if let Some(call) = self.open.remove(request) {
-            let host = self.host.clone();
-            let session = self.job.session;
-            tokio::spawn(async move {
-                host.withdraw(&call.id, Some(session), call.ask("", vec![]))
-                    .await;
-                host.reclaim().await;
-            });
-        }
     }
 
     /// Reports how full the session's context is; makes no model call.

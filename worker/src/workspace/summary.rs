@@ -1,0 +1,35 @@
+//! Texts of a bounded length.
+
+use std::time::Duration;
+
+use vine_domain::assignment::Assignment;
+
+use crate::config::CommitConfig;
+
+pub(super) const SUMMARY_LIMIT: usize = 64 * 1024;
+/// Time limit for pushing unfinished work: the task waits for it.
+pub(super) const PUSHING: Duration = Duration::from_secs(60);
+
+pub(super) fn message(task: &Assignment, commit: &CommitConfig) -> String {
+    let trailer = if commit.trailer.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}", commit.trailer)
+    };
+    format!(
+        "{}\n\nTask: {}\nRequested-by: {}{trailer}",
+        task.title, task.attempt.task, task.requester
+    )
+}
+
+pub(super) fn cut(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        let end = (0..=limit)
+            .rev()
+            .find(|end| text.is_char_boundary(*end))
+            .unwrap_or(0);
+        text.truncate(end);
+        text.push_str("\n… truncated; see the branch or the log for the rest\n");
+    }
+    text
+}
