@@ -1,8 +1,8 @@
 //! Heartbeats: how a worker renews its leases and receives answers, in one call.
 //!
-//! A heartbeat renews what the worker holds and then waits until there is a message for it. Its
-//! connection is open nearly all the time, so a connection that closes without a goodbye means that
-//! the process is gone:
+//! A heartbeat renews the leases that it names, each at most every `COARSE` (`presence.rs`), and then
+//! waits until there is a message for the worker. Its connection is open nearly all the time, so a
+//! connection that closes without a goodbye means that the process is gone:
 //!
 //! 1. the call is dropped: the worker's connection is marked as cut
 //! 2. a new heartbeat of the same boot clears the mark
@@ -109,7 +109,7 @@ impl Fleet {
             if !deliveries.is_empty() || beat.wait.is_zero() {
                 return Ok(deliveries);
             }
-            // If nothing has happened, the next heartbeat checks: it follows immediately.
+            // A heartbeat that brings nothing is followed by the next one immediately.
             tokio::select! {
                 () = woken => {}
                 () = self.stop.cancelled() => return Ok(Vec::new()),
@@ -218,7 +218,7 @@ impl Fleet {
         Ok(deliveries)
     }
 
-    /// Why an attempt is over that its worker believes it still holds.
+    /// Tells a worker that an attempt it still names is over, and why.
     async fn stop_for(&self, attempt: Attempt) -> AppResult<WorkerMessage> {
         let task = self.store.task(attempt.task).await?;
         let over = task.as_ref().is_none_or(vine_domain::Task::is_over);

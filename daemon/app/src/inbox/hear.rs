@@ -126,6 +126,7 @@ impl Inbox {
     /// Processes events that were left over: by an earlier process, or while the store was
     /// unavailable.
     pub async fn catch_up(&self, age: Duration) -> AppResult<()> {
+        // Words that waited are tried again, from the first one on.
         self.reading.lock().await.clear();
         let mut after = 0;
         let mut changes = PendingEdits::default();

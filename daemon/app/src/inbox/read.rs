@@ -2,7 +2,7 @@
 //!
 //! Matching, in this order: a reply to a question's message (or its button), an explicit id
 //! (`Q-17 yes`), plain words by what their author could see when writing them (`visibility.rs`,
-//! [`vine_domain::chat::target_of`]). If they may be for several questions, their author is asked
+//! [`vine_domain::chat::target_of`]). If words may be for several questions, their author is asked
 //! which; nothing is ever guessed. Words that are for no question are a note to the running agent.
 //!
 //! Rooms are full of talk that is not for us: a message outside our threads that is not a command

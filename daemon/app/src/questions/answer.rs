@@ -1,4 +1,4 @@
-//! Questions: answered by a person, delivered by the worker.
+//! A person answers, and the worker delivers the answer.
 
 use uuid::Uuid;
 use vine_domain::{
@@ -29,7 +29,8 @@ fn decided(ask: &Ask, decision: &Decision) -> String {
 impl Questions {
     /// Reads a person's words as the answer to a question. The first one wins.
     ///
-    /// `key` makes it idempotent. Words that come second are kept in the thread.
+    /// `key` makes it idempotent. Words that come second are kept in the thread; a second answer of the
+    /// same person reaches the agent as a correction.
     pub async fn answer(
         &self,
         caller: &Caller,
@@ -63,7 +64,7 @@ impl Questions {
         self.may_decide(caller, &known.task, question, &audit)
             .await?;
         if known.task.is_over() {
-            // A late answer would start the task again.
+            // A late answer starts the task again, so its repository must still exist.
             self.tasks.repo(repo).await?;
         }
         let decision = reading::decision(&question.ask, text)

@@ -1,4 +1,4 @@
-//! Questions: asked by a worker.
+//! An agent asks: its question is stored before it is posted anywhere.
 
 use vine_domain::{Ask, Question, QuestionId, WorkerId, attempt::Attempt, lifecycle::Event};
 

@@ -70,7 +70,7 @@ enum NextRound {
     More,
     /// Everything due was posted; something may be due after this long.
     Nothing(Duration),
-    /// The platform takes nothing for this long. Then the most urgent goes first.
+    /// The platform takes nothing for this long; after that, the most urgent message goes first.
     Pause(Duration),
 }
 
@@ -78,7 +78,7 @@ enum NextRound {
 ///
 /// Where a message was posted is recorded soon after, for several at a time if posting is quick:
 /// the message's id is the platform's idempotency key, so a crash in between costs at most a
-/// repetition that shows nothing twice. What was posted and not yet recorded is `unsettled`.
+/// second call that shows nothing twice. What was posted and not yet recorded is `unsettled`.
 async fn round(
     rooms: &Rooms,
     chat: &dyn Chat,
@@ -158,7 +158,7 @@ async fn dated(rooms: &Rooms, chat: &dyn Chat, dispatch: &OutboxItem, posted: Po
         .await
         .ok()
         .flatten();
-    // If it was posted, then by this try: not before it began.
+    // If this is the first try, the message was posted after the try began.
     let begun = || {
         rooms
             .in_flight
@@ -301,7 +301,7 @@ async fn postpone(
         .await
 }
 
-/// A try to post this has ended, which words may be waiting for.
+/// A try to post a question has ended: words in its thread may have waited for that.
 fn tried(rooms: &Rooms, platform: &'static str, kind: OutboundKind, how: TryOutcome) {
     if let OutboundKind::Question { question } = kind
         && rooms.in_flight.end(platform, question, how)

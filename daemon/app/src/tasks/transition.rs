@@ -107,6 +107,7 @@ impl Tasks {
                 Err(error) => return Err(error),
             }
         }
+        tracing::warn!(task.id = %turn.task(), "{}: gave up after {TRIES} conflicts", turn.task());
         Err(StoreError::Conflict.into())
     }
 

@@ -1,6 +1,7 @@
-//! How a message is shown on a platform: decided once, for all of them. An adapter only translates.
+//! How a message is shown on a platform: decided once, for all of them. An adapter asks
+//! [`Delivery::of`] and only translates; which post an edit replaces was found by the store.
 
-use super::{Disposition, MessagePlace, OutboundKind, OutboxItem, PrivateReply};
+use super::{Disposition, MessagePlace, OutboundKind, OutboxItem, PrivateReply, SourceMessage};
 
 /// What an adapter does with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,30 +62,51 @@ impl<'a> Delivery<'a> {
         if let MessagePlace::Aside(aside) = &item.message.place {
             return Self::Reply(aside);
         }
-        let react = |sign| {
-            let event = item.about.as_ref()?.event.as_str();
-            Some(ReactionTo { event, sign })
-        };
         match (item.message.kind, &item.about, item.edits.as_deref()) {
             (OutboundKind::Note { .. }, Some(about), _) => match about.fate {
-                Disposition::Kept => react(ReactionSign::Kept),
-                Disposition::Taken => react(ReactionSign::Read),
-                Disposition::Missed => None,
-            }
-            // What was shown before is a reaction, which cannot be edited.
-            .map_or(Self::Post { careful: true }, Self::React),
-            (OutboundKind::Settled { .. }, _, Some(reference)) => Self::Edit {
-                reference,
-                react: react(ReactionSign::Accepted),
+                Disposition::Kept => Self::React(react(about, ReactionSign::Kept)),
+                Disposition::Taken => Self::React(react(about, ReactionSign::Read)),
+                // What was shown before is a reaction, which cannot be edited; it may also be a post
+                // of an earlier try, so look first.
+                Disposition::Missed => Self::Post { careful: true },
             },
-            (_, _, Some(reference)) => Self::Edit {
+            (OutboundKind::Settled { .. }, about, Some(reference)) => {
+                let accepted = |about: &'a SourceMessage| react(about, ReactionSign::Accepted);
+                Self::Edit {
+                    reference,
+                    react: about.as_ref().map(accepted),
+                }
+            }
+            (
+                OutboundKind::Card
+                | OutboundKind::Question { .. }
+                | OutboundKind::Note { .. }
+                | OutboundKind::Notice,
+                _,
+                Some(reference),
+            ) => Self::Edit {
                 reference,
                 react: None,
             },
-            (_, _, None) => Self::Post {
+            (
+                OutboundKind::Card
+                | OutboundKind::Question { .. }
+                | OutboundKind::Settled { .. }
+                | OutboundKind::Note { .. }
+                | OutboundKind::Notice,
+                _,
+                None,
+            ) => Self::Post {
                 careful: item.again,
             },
         }
+    }
+}
+
+fn react(about: &SourceMessage, sign: ReactionSign) -> ReactionTo<'_> {
+    ReactionTo {
+        event: &about.event,
+        sign,
     }
 }
 
@@ -94,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        chat::{MarkupLevel, Outbound, SourceMessage},
+        chat::{MarkupLevel, Outbound},
         clock::Timestamp,
         ids::{MessageId, QuestionId, TaskId},
     };
@@ -153,6 +175,8 @@ mod tests {
             (note, old, taken, react(ReactionSign::Read)),
             (note, old, Some(Disposition::Missed), post(true)),
             (note, old, None, edit(None)),
+            (note, None, None, post(false)),
+            (OutboundKind::Question { question }, old, None, edit(None)),
             (OutboundKind::Notice, None, None, post(false)),
         ] {
             let item = item(kind, edits, about);
@@ -163,5 +187,15 @@ mod tests {
             ..item(OutboundKind::Notice, None, None)
         };
         assert_eq!(Delivery::of(&again), post(true));
+        let aside = PrivateReply {
+            platform: "slack".into(),
+            room: "C1".into(),
+            thread: None,
+            to: "C1:8".into(),
+            author: "U1".into(),
+        };
+        let mut reply = item(OutboundKind::Notice, old, None);
+        reply.message.place = MessagePlace::Aside(aside.clone());
+        assert_eq!(Delivery::of(&reply), Delivery::Reply(&aside));
     }
 }
