@@ -110,7 +110,7 @@ impl Conversation<'_> {
     }
 
     /// Forwards an answer. It counts as delivered once the agent shows that it has it, see
-    /// [`StreamFrame::Results`].
+    /// [`StreamFrame::Results`](crate::agent::claude::frames::StreamFrame::Results).
     pub(super) async fn answer(
         &mut self,
         (request, answered): PendingReply,
