@@ -79,7 +79,6 @@ pub enum ShellCommand {
     /// Inside a task: set the final message; the task ends when your program does
     Finish(TextArgs),
     /// Print the Slack app manifest, to paste into "Create New App"
-    #[cfg(feature = "slack")]
     Manifest {
         /// The platform
         platform: ManifestPlatform,
@@ -116,7 +115,6 @@ pub enum ShellCommand {
 }
 
 /// Platforms whose apps are created from a manifest.
-#[cfg(feature = "slack")]
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub enum ManifestPlatform {
     /// api.slack.com/apps

@@ -80,10 +80,9 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         ShellCommand::Import { file } => roles::transfer::import(&config()?, &file).await?,
         ShellCommand::Backup { file } => roles::transfer::backup(&config()?, &file).await?,
         ShellCommand::Doctor => return roles::doctor::run(&config()?).await,
-        #[cfg(feature = "slack")]
         ShellCommand::Manifest {
             platform: cli::ManifestPlatform::Slack,
-        } => println!("{:#}", roles::chat::manifest(&config()?)),
+        } => println!("{:#}", roles::chat::manifest(&config()?)?),
         ShellCommand::Config(verb) => roles::config::run(globals.config.as_deref(), &verb)?,
         ShellCommand::Login(login) => roles::login::login(&globals, login).await?,
         ShellCommand::Token(token) => roles::login::token(&globals, token).await?,

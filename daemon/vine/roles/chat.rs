@@ -261,7 +261,7 @@ fn slack(start: &mut AdapterStart<'_>) -> Result<()> {
 
 /// The manifest of the app for this configuration.
 #[cfg(feature = "slack")]
-pub fn manifest(config: &Config) -> serde_json::Value {
+pub fn manifest(config: &Config) -> Result<serde_json::Value> {
     let public = config
         .daemon
         .public_url
@@ -273,7 +273,16 @@ pub fn manifest(config: &Config) -> serde_json::Value {
         .slack
         .by_requests()
         .then(|| format!("{public}{}", vine_slack::PATH));
-    vine_slack::manifest(door.as_deref(), config.chat.slack.team_id.is_some())
+    let enterprise = config.chat.slack.team_id.is_some();
+    Ok(vine_slack::manifest(door.as_deref(), enterprise))
+}
+
+/// The same where Slack is missing.
+#[cfg(not(feature = "slack"))]
+pub fn manifest(_config: &Config) -> Result<serde_json::Value> {
+    anyhow::bail!(
+        "this `vine` was built without slack; build it with `cargo install --path . --features chat`"
+    )
 }
 
 /// Starts Discord.
