@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use serde_json::json;
-use sqlx::query;
 use vine_domain::{
     Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
     assignment::{Assignment, UnfinishedWork},
@@ -13,12 +12,12 @@ use vine_domain::{
 };
 
 use super::{
-    repos::repos,
-    rows::{all, json, questions, uuid},
+    repos::{RepoRow, all_repos},
+    rows::{QuestionRow, all, json, questions, uuid},
     run::Fetch as _,
     script::{StatementBatch, part},
 };
-use crate::Connection;
+use crate::{Connection, statement::rows};
 
 part!(pub DROP_ORDERS, "DELETE FROM work_orders WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))");
 
@@ -87,8 +86,7 @@ pub(super) async fn assign(
     let mut sessions = sessions(tx, &again).await?;
     let mut answered = answered(tx, &again).await?;
     let mut works = works(tx, &again).await?;
-    let repos: HashMap<Slug, Repo> = repos(tx)
-        .await?
+    let repos: HashMap<Slug, Repo> = all::<_, Repo>(all_repos!().all(tx).await?)?
         .into_iter()
         .map(|repo| (repo.name.clone(), repo))
         .collect();
@@ -132,7 +130,8 @@ pub(super) async fn sessions(
     if tasks.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = query!(
+    let rows = rows!(
+        { task: i64, worker: String, id: String, heard: bool },
         r#"SELECT task, worker, id, heard AS "heard: bool" FROM sessions
            WHERE state = 'active' AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY active"#,
         json(tasks)
@@ -159,7 +158,8 @@ pub(super) async fn works(
     if tasks.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = query!(
+    let rows = rows!(
+        { task: i64, name: String, kept: String },
         r#"SELECT task, pushed AS "name!", kept AS "kept!" FROM executions
            WHERE pushed IS NOT NULL AND kept IS NOT NULL AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY epoch"#,
         json(tasks)

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 
-use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, SessionId, TaskId, Timestamp, WorkerId,
     attempt::{Attempt, Execution, LogLine, Usage},
@@ -15,9 +14,11 @@ use super::{
     rows::{from_json, int, json, one_row, plain, uuid},
     run::{Fetch as _, Run as _},
     script::StatementBatch,
-    unavailable,
 };
-use crate::Database;
+use crate::{
+    Database, engine,
+    statement::{rows, scalar, statement},
+};
 
 #[async_trait]
 impl Attempts for Database {
@@ -32,7 +33,8 @@ impl Attempts for Database {
         commit::holds(&mut tx, &by.to_string(), attempt).await?;
         let count = lines.len() as u64;
         let bytes = lines.iter().map(|line| line.len() as u64).sum::<u64>();
-        let written = query!(
+        let written = rows!(
+            { lines: i64, bytes: i64 },
             r#"UPDATE executions SET log_lines = log_lines + $1, log_bytes = log_bytes + $2 WHERE task = $3 AND epoch = $4
                RETURNING log_lines AS "lines!", log_bytes AS "bytes!""#,
             int(count),
@@ -50,12 +52,13 @@ impl Attempts for Database {
         let mut script = StatementBatch::default();
         commit::log(&mut script, &lines);
         script.run(&mut tx, self.now()).await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn log_of(&self, task: TaskId, limit: u32) -> StoreResult<Vec<LogLine>> {
-        let rows = query!(
-            "SELECT at, epoch, line FROM (SELECT seq, at, epoch, line FROM task_log WHERE task = $1 ORDER BY seq DESC LIMIT $2) latest
+        let rows = rows!(
+            { at: i64, epoch: i64, line: String },
+            "SELECT at, epoch, line FROM (SELECT seq, at, epoch, line FROM task_log WHERE task = $1 ORDER BY seq DESC LIMIT CAST($2 AS BIGINT)) latest
              ORDER BY seq",
             int(task.0),
             i64::from(limit)
@@ -72,7 +75,8 @@ impl Attempts for Database {
     }
 
     async fn executions(&self, task: TaskId) -> StoreResult<Vec<Execution>> {
-        let rows = query!(
+        let rows = rows!(
+            { epoch: i64, worker: String, session: Option<String>, started: i64, ended: Option<i64>, outcome: Option<String>, usage: String },
             r#"SELECT e.epoch, coalesce(w.name, e.worker) AS "worker!", e.session, e.started, e.ended, e.outcome, e.usage
                FROM executions e LEFT JOIN workers w ON w.id = e.worker WHERE e.task = $1 ORDER BY e.epoch"#,
             int(task.0)
@@ -94,8 +98,7 @@ impl Attempts for Database {
     }
 
     async fn keep_work(&self, by: WorkerId, attempt: Attempt, kept: &KeptWork) -> StoreResult<()> {
-        let kept = query!(
-            "UPDATE executions SET kept = CASE WHEN epoch = $5 THEN coalesce($1, kept) ELSE kept END,
+        let kept = statement!("UPDATE executions SET kept = CASE WHEN epoch = $5 THEN coalesce($1, kept) ELSE kept END,
                  pushed = CASE WHEN epoch = $5 THEN $2 ELSE pushed END,
                  held = CASE WHEN epoch = $5 THEN $3 ELSE NULL END, wanted = NULL
              WHERE task = $4 AND epoch <= $5 AND worker = $6",
@@ -113,7 +116,8 @@ impl Attempts for Database {
     }
 
     async fn want_push(&self, task: TaskId, by: &str) -> StoreResult<Option<(WorkerId, Attempt)>> {
-        let wanted = query!(
+        let wanted = rows!(
+            { epoch: i64, worker: String },
             r#"UPDATE executions SET wanted = $1 WHERE task = $2 AND kept IS NOT NULL AND pushed IS NULL
                  AND worker IN (SELECT id FROM workers) AND epoch = (SELECT max(epoch) FROM executions WHERE task = $2 AND kept IS NOT NULL)
                RETURNING epoch AS "epoch!", worker AS "worker!""#,
@@ -129,7 +133,7 @@ impl Attempts for Database {
     }
 
     async fn leave(&self, task: TaskId) -> StoreResult<()> {
-        let left = query!(
+        let left = statement!(
             "UPDATE executions SET held = NULL, wanted = NULL WHERE task = $1",
             int(task.0)
         );
@@ -137,7 +141,8 @@ impl Attempts for Database {
     }
 
     async fn held_pushes(&self) -> StoreResult<Vec<(TaskId, String)>> {
-        let held = query!(
+        let held = rows!(
+            { task: i64, held: String },
             r#"SELECT task AS "task!", held AS "held!" FROM executions e WHERE held IS NOT NULL AND pushed IS NULL
                  AND epoch = (SELECT max(epoch) FROM executions l WHERE l.task = e.task AND l.kept IS NOT NULL)
                ORDER BY task"#
@@ -150,7 +155,7 @@ impl Attempts for Database {
     }
 
     async fn record_usage(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()> {
-        let spent = query!(
+        let spent = statement!(
             "UPDATE executions SET usage = $1 WHERE task = $2 AND epoch = $3 AND worker = $4 AND coalesce(outcome, '') <> 'done'",
             json(usage),
             int(attempt.task.0),
@@ -162,31 +167,33 @@ impl Attempts for Database {
             return Ok(());
         }
         // The usage of a completed attempt comes from its report.
-        let known = query_scalar!(
+        let known = scalar!(
+            i64,
             r#"SELECT 1 AS "known!: i64" FROM executions WHERE task = $1 AND epoch = $2 AND worker = $3"#,
             int(attempt.task.0),
             int(attempt.epoch.0),
             by.to_string()
         );
-        let known = known.maybe(self.reader()).await?;
+        let known = known.maybe(self.quick()).await?;
         known.map(|_| ()).ok_or(StoreError::Conflict)
     }
 
     async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         commit::holds(&mut tx, &by.to_string(), attempt).await?;
-        let kept = query!(
+        let kept = statement!(
             "UPDATE executions SET patch = $1 WHERE task = $2 AND epoch = $3",
             &*plain(patch),
             int(attempt.task.0),
             int(attempt.epoch.0)
         );
         one_row(kept.run(&mut *tx).await?)?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn patch_of(&self, task: TaskId) -> StoreResult<Option<String>> {
-        let patch = query_scalar!(
+        let patch = scalar!(
+            String,
             r#"SELECT patch AS "patch!" FROM executions WHERE task = $1 AND patch IS NOT NULL ORDER BY epoch DESC LIMIT 1"#,
             int(task.0)
         );

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
-use sqlx::{query, query_scalar};
 use vine_domain::{
     Lane, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
     assignment::Assignment,
@@ -17,9 +16,11 @@ use super::{
     assign::{assign, follow},
     rows::{TaskRow, all, from_json, json, parsed, uuid},
     run::Fetch as _,
-    unavailable,
 };
-use crate::{Connection, Database, engine};
+use crate::{
+    Connection, Database, engine,
+    statement::{row, rows, scalar},
+};
 
 /// One transaction for all requests: reads the heads of the lanes, assigns them, and claims them
 /// with one statement.
@@ -47,7 +48,7 @@ pub(super) async fn claim(
     let tasks = take(&mut tx, &taken, now).await?;
     let reused = follow(&mut tx, &taken, &tasks, now).await?;
     let assignments = assign(&mut tx, tasks, &reused).await?;
-    tx.commit().await.map_err(unavailable)?;
+    engine::commit(tx).await?;
     let orders: HashMap<TaskId, LaneHead> = taken
         .iter()
         .map(|one| (one.order.task, one.order))
@@ -77,7 +78,8 @@ fn ids(wants: &[ClaimRequest]) -> String {
 /// deadlock.
 macro_rules! fit {
     ($lock:literal, $workers:expr) => {
-        query!(
+        rows!(
+            { id: String, room: i64, held: i64, only_repos: Option<String>, warm: bool },
             r#"SELECT id, CASE WHEN most < slots THEN most ELSE slots END
                        - (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "room!: i64",
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id) AS "held!: i64", only_repos,
@@ -94,7 +96,7 @@ const MOST_HELD: i64 = 1_000;
 
 /// All repositories.
 async fn names(tx: &mut Connection) -> StoreResult<Vec<Slug>> {
-    let names = query_scalar!("SELECT name FROM repos");
+    let names = scalar!(String, "SELECT name FROM repos");
     let names = names.all(tx).await?;
     names.iter().map(|name| parsed(name)).collect()
 }
@@ -146,15 +148,17 @@ async fn willing(
     Ok((wishes.into_iter().filter_map(fit).collect(), has_warm))
 }
 
-struct HeadRow {
-    task: i64,
-    lane: i64,
-    due: i64,
-    resumes: bool,
-    kept_for: Option<String>,
-    repo: String,
-    base: String,
-    fresh: bool,
+row! {
+    struct HeadRow {
+        task: i64,
+        lane: i64,
+        due: i64,
+        resumes: bool,
+        kept_for: Option<String>,
+        repo: String,
+        base: String,
+        fresh: bool,
+    }
 }
 
 impl TryFrom<HeadRow> for LaneCandidate {
@@ -193,12 +197,12 @@ macro_rules! heads {
                 WHERE o.due <= $1 AND (k.worker IS NULL OR k.worker IN (SELECT atom FROM json_each($2)))
                   AND o.repo NOT IN (SELECT name FROM repos WHERE paused OR removed)
                   AND o.repo NOT IN (SELECT atom FROM json_each($4)) AND ",
-            " ORDER BY o.due, o.task LIMIT $3 ",
+            " ORDER BY o.due, o.task LIMIT CAST($3 AS BIGINT) ",
             $lock, $now, $workers, $limit, $without
         )
     };
     (@ $begin:literal, $end:literal, $lock:literal, $now:expr, $workers:expr, $limit:expr, $without:expr) => {
-        sqlx::query_as!(
+        rows!(
             HeadRow,
             r#"SELECT task AS "task!", lane AS "lane!", due AS "due!", resumes AS "resumes!: bool", kept_for AS "kept_for?", repo AS "repo!",
                    base AS "base!", fresh AS "fresh!: bool" FROM (SELECT * FROM "#
@@ -236,7 +240,8 @@ async fn heads(
 
 /// Warm sessions of the workers that want work, most recently used first.
 async fn warm(tx: &mut Connection, wants: &[ClaimRequest]) -> StoreResult<Vec<WarmSession>> {
-    let rows = query!(
+    let rows = rows!(
+        { id: String, worker: String, repo: String, base: String },
         "SELECT s.id, s.worker, t.repo, t.base FROM sessions s JOIN tasks t ON t.id = s.task
          WHERE s.state = 'warm' AND s.worker IN (SELECT atom FROM json_each($1)) ORDER BY s.active DESC",
         ids(wants)
@@ -262,7 +267,7 @@ async fn take(tx: &mut Connection, taken: &[Assigned], now: Timestamp) -> StoreR
         .collect();
     // The concatenation makes SQLite look up the few tasks by ID instead of scanning all queued
     // ones by state.
-    let rows = sqlx::query_as!(
+    let rows = rows!(
         TaskRow,
         r#"UPDATE tasks SET state = 'running', detail = NULL, epoch = tasks.epoch + 1, version = tasks.version + 1, updated = $1,
                lease_worker = c.worker, lease_until = $2

@@ -5,14 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{query, query_scalar};
 use vine_domain::{Timestamp, failure::LONGEST_BACKOFF, ports::StoreResult};
 
-use super::{
-    run::{Fetch as _, Run as _},
-    unavailable,
+use super::run::{Fetch as _, Run as _};
+use crate::{
+    Connection, Database, engine,
+    statement::{scalar, statement},
 };
-use crate::{Connection, Database};
 
 impl Database {
     /// Follows the clock if somebody set it; returns by how many milliseconds.
@@ -26,7 +25,7 @@ impl Database {
         if self.is_first_to_see(&mut tx).await? {
             shift(&mut tx, now, by).await?;
         }
-        tx.commit().await.map_err(unavailable)?;
+        engine::commit(tx).await?;
         self.clock.follow(by);
         self.era
             .store(self.era_in_force().await?, Ordering::Relaxed);
@@ -36,14 +35,14 @@ impl Database {
     /// Several daemons follow one clock. The first to notice a change shifts the stored times.
     async fn is_first_to_see(&self, tx: &mut Connection) -> StoreResult<bool> {
         let known = self.era.load(Ordering::Relaxed);
-        let moved = query!("UPDATE settings SET era = era + 1 WHERE era = $1", known);
+        let moved = statement!("UPDATE settings SET era = era + 1 WHERE era = $1", known);
         let moved = moved.run(&mut *tx).await?;
         Ok(moved > 0)
     }
 
     async fn era_in_force(&self) -> StoreResult<i64> {
-        let era = query_scalar!("SELECT era FROM settings");
-        era.one(self.reader()).await
+        let era = scalar!(i64, "SELECT era FROM settings");
+        era.one(self.quick()).await
     }
 
     /// Whether stored leases match this daemon's clock: another daemon may have noticed first that
@@ -70,22 +69,22 @@ const SEES: Duration = Duration::from_secs(30);
 /// backoff stay: they wait for a time of day, such as the end of a limit.
 async fn shift(tx: &mut Connection, now: Timestamp, by: i64) -> StoreResult<()> {
     for moved in [
-        query!(
+        statement!(
             "UPDATE tasks SET lease_until = lease_until + $1 WHERE lease_until IS NOT NULL",
             by
         ),
-        query!(
+        statement!(
             "UPDATE work_orders SET due = due + $1 WHERE due <= $2",
             by,
             now.plus(LONGEST_BACKOFF).0
         ),
-        query!(
+        statement!(
             "UPDATE outbox SET due = due + $1 WHERE posted IS NULL AND due > $2",
             by,
             now.0.min(now.0.saturating_add(by))
         ),
-        query!("UPDATE workers SET seen = seen + $1", by),
-        query!("UPDATE leases SET expires = expires + $1", by),
+        statement!("UPDATE workers SET seen = seen + $1", by),
+        statement!("UPDATE leases SET expires = expires + $1", by),
     ] {
         moved.run(&mut *tx).await?;
     }

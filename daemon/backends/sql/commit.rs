@@ -20,7 +20,7 @@ use super::{
     script::{StatementBatch, part},
     users::audit,
 };
-use crate::{Connection, engine};
+use crate::{Connection, engine, statement::scalar};
 
 /// Writes decided changes, at most one for each task, in the current transaction.
 pub async fn commit(
@@ -106,7 +106,8 @@ async fn save_tasks(
         })
     };
     let rows: Vec<Value> = commits.iter().map(row).collect();
-    let kept = sqlx::query_scalar!(
+    let kept = scalar!(
+        i64,
         r#"UPDATE tasks SET lane = c.lane, branch = c.branch, updated = $1, failures = c.failures, losses = c.losses, state = c.state, detail = c.detail,
                dead = c.dead, lease_worker = c.worker,
                lease_until = CASE WHEN c.until < tasks.lease_until THEN tasks.lease_until ELSE c.until END, version = tasks.version + 1
@@ -341,7 +342,8 @@ pub fn log(script: &mut StatementBatch, lines: &[(Attempt, &str)]) {
 /// transaction ends.
 pub async fn holds(tx: &mut Connection, worker: &str, attempt: Attempt) -> StoreResult<()> {
     engine::lock(tx, std::iter::once(attempt.task)).await?;
-    let held = sqlx::query_scalar!(
+    let held = scalar!(
+        i64,
         r#"SELECT count(*) AS "count!: i64" FROM tasks WHERE id = $1 AND epoch = $2 AND lease_worker = $3"#,
         int(attempt.task.0),
         int(attempt.epoch.0),

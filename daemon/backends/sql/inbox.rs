@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use sqlx::{query, query_scalar};
 use vine_domain::{
     Timestamp,
     chat::{Inbound, InboundBatch, InboundKind},
@@ -15,16 +14,18 @@ use super::{
     posts::noticed,
     rows::{from_json, int, json},
     run::{Fetch as _, Run as _},
-    unavailable,
 };
-use crate::{Connection, Database};
+use crate::{
+    Connection, Database, engine,
+    statement::{rows, scalar, statement},
+};
 
 #[async_trait]
 impl Inbox for Database {
     async fn store_event(&self, event: &Inbound) -> StoreResult<bool> {
         let mut tx = self.begin().await?;
         let new = take(&mut tx, std::slice::from_ref(event), self.now()).await? == 1;
-        tx.commit().await.map_err(unavailable)?;
+        engine::commit(tx).await?;
         Ok(new)
     }
 
@@ -33,29 +34,34 @@ impl Inbox for Database {
         let twice = noticed(&mut tx, platform, &batch.echoes).await?;
         take(&mut tx, &batch.events, self.now()).await?;
         if let Some(cursor) = &batch.cursor {
-            let position = query!(
+            let position = statement!(
                 "INSERT INTO cursors (platform, position) VALUES ($1, $2) ON CONFLICT (platform) DO UPDATE SET position = excluded.position",
                 platform,
                 cursor
             );
             position.run(&mut *tx).await?;
         }
-        tx.commit().await.map_err(unavailable)?;
+        engine::commit(tx).await?;
         Ok(twice)
     }
 
     async fn cursor(&self, platform: &str) -> StoreResult<Option<String>> {
-        let position = query_scalar!("SELECT position FROM cursors WHERE platform = $1", platform);
-        position.maybe(self.reader()).await
+        let position = scalar!(
+            String,
+            "SELECT position FROM cursors WHERE platform = $1",
+            platform
+        );
+        position.maybe(self.quick()).await
     }
 
     async fn event(&self, platform: &str, event: &str) -> StoreResult<Option<Inbound>> {
-        let body = query_scalar!(
+        let body = scalar!(
+            String,
             "SELECT body FROM inbox WHERE platform = $1 AND event = $2",
             platform,
             event
         );
-        body.maybe(self.reader())
+        body.maybe(self.quick())
             .await?
             .as_deref()
             .map(from_json)
@@ -63,12 +69,13 @@ impl Inbox for Database {
     }
 
     async fn is_processed(&self, event: &Inbound) -> StoreResult<bool> {
-        let read = query_scalar!(
+        let read = scalar!(
+            bool,
             r#"SELECT EXISTS (SELECT 1 FROM inbox WHERE platform = $1 AND event = $2 AND read IS NOT NULL) AS "read!: bool""#,
             event.platform,
             event.event
         );
-        read.one(self.reader()).await
+        read.one(self.quick()).await
     }
 
     async fn unprocessed(
@@ -78,7 +85,8 @@ impl Inbox for Database {
         after: u64,
     ) -> StoreResult<Vec<UnprocessedEvent>> {
         let now = self.now();
-        let rows = query!(
+        let rows = rows!(
+            { seq: i64, body: String, at: i64 },
             r#"SELECT seq AS "seq!", body, at FROM inbox WHERE read IS NULL AND seq > $3 AND at <= $1 AND (NOT awaited OR at <= $2)
                ORDER BY seq LIMIT 100"#,
             now.minus(age).0,
@@ -97,7 +105,8 @@ impl Inbox for Database {
     }
 
     async fn awaited(&self, platform: &str) -> StoreResult<Vec<Inbound>> {
-        let bodies = query_scalar!(
+        let bodies = scalar!(
+            String,
             "SELECT body FROM inbox WHERE read IS NULL AND awaited AND platform = $1 ORDER BY seq LIMIT 100",
             platform
         );
@@ -110,16 +119,12 @@ impl Inbox for Database {
     }
 
     async fn mark_processed(&self, event: &Inbound) -> StoreResult<()> {
-        mark(
-            &mut *self.writer().acquire().await.map_err(unavailable)?,
-            event,
-            self.now(),
-        )
-        .await
+        mark(&mut *self.alone().await?, event, self.now()).await
     }
 
     async fn live_threads(&self, platform: &str) -> StoreResult<Vec<(String, String)>> {
-        let rows = query!(
+        let rows = rows!(
+            { room: String, thread: String },
             r#"SELECT o.room AS "room!", o.thread AS "thread!" FROM outbox o JOIN tasks t ON t.id = o.task
                WHERE o.platform = $1 AND o.thread IS NOT NULL AND t.state IN ('queued', 'running', 'waiting')
                GROUP BY o.room, o.thread ORDER BY min(o.task)"#,
@@ -147,8 +152,7 @@ async fn take(tx: &mut Connection, events: &[Inbound], now: Timestamp) -> StoreR
     if rows.is_empty() {
         return Ok(0);
     }
-    let taken = query!(
-        "INSERT INTO inbox (platform, event, key, about, awaited, body, at)
+    let taken = statement!("INSERT INTO inbox (platform, event, key, about, awaited, body, at)
          SELECT value ->> 'platform', value ->> 'event', value ->> 'key', value ->> 'about', CAST(value ->> 'awaited' AS BOOLEAN),
              value ->> 'body', $1 FROM json_each($2) l WHERE true ORDER BY l.key
          ON CONFLICT (platform, event) DO UPDATE SET body = excluded.body, awaited = excluded.awaited, about = excluded.about
@@ -160,7 +164,7 @@ async fn take(tx: &mut Connection, events: &[Inbound], now: Timestamp) -> StoreR
 }
 
 pub(super) async fn mark(tx: &mut Connection, event: &Inbound, now: Timestamp) -> StoreResult<()> {
-    let marked = query!(
+    let marked = statement!(
         "UPDATE inbox SET read = $1 WHERE platform = $2 AND event = $3",
         now.0,
         event.platform,

@@ -9,7 +9,10 @@ use sqlx::{
     query_scalar,
 };
 
-use crate::Connection;
+use crate::Engine;
+
+/// The connection that the migrations run on.
+type Connection = <Engine as sqlx::Database>::Connection;
 
 /// Why a program cannot use a database.
 #[derive(Debug, thiserror::Error)]

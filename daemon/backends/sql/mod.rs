@@ -36,26 +36,13 @@ mod workers;
 
 use std::sync::atomic::Ordering;
 
-use vine_domain::{
-    Timestamp,
-    ports::{StoreError, TransactionCount},
-};
+use vine_domain::{Timestamp, ports::TransactionCount};
 
 use crate::Database;
 
 pub use migrations::{Incompatible, run as migrate};
 pub use script::StatementBatch;
 pub use transfer::TransferError;
-
-/// Converts an engine's error to the port's error.
-pub fn unavailable(error: sqlx::Error) -> StoreError {
-    match error {
-        sqlx::Error::Database(db) if db.is_unique_violation() => {
-            StoreError::Taken(db.message().to_owned())
-        }
-        other => StoreError::Unavailable(Box::new(other)),
-    }
-}
 
 impl TransactionCount for Database {
     fn transaction_count(&self) -> u64 {

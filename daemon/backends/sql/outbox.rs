@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use sqlx::{query, query_scalar};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Timestamp,
     chat::{
@@ -18,33 +17,37 @@ use super::{
     posts::{noticed, parts},
     rows::{from_json, int, json, parsed, uuid},
     run::{Fetch as _, Run as _},
-    unavailable,
 };
-use crate::Database;
+use crate::{
+    Database, engine,
+    statement::{row, rows, scalar, statement},
+};
 
-struct DispatchRow {
-    message: String,
-    platform: String,
-    room: String,
-    attempts: i64,
-    at: i64,
-    task: Option<i64>,
-    repo: Option<String>,
-    question: Option<i64>,
-    note: Option<String>,
-    kind: String,
-    text: String,
-    buttons: String,
-    aside: Option<String>,
-    calls: String,
-    thread: Option<String>,
-    latest: Option<String>,
-    edits: Option<String>,
-    already: Option<String>,
-    about: Option<String>,
-    fate: Option<String>,
-    within: Option<String>,
-    encrypted: bool,
+row! {
+    struct DispatchRow {
+        message: String,
+        platform: String,
+        room: String,
+        attempts: i64,
+        at: i64,
+        task: Option<i64>,
+        repo: Option<String>,
+        aside: Option<String>,
+        question: Option<i64>,
+        note: Option<String>,
+        kind: String,
+        text: String,
+        buttons: String,
+        calls: String,
+        fate: Option<String>,
+        within: Option<String>,
+        encrypted: bool,
+        about: Option<String>,
+        already: Option<String>,
+        latest: Option<String>,
+        thread: Option<String>,
+        edits: Option<String>,
+    }
 }
 
 impl DispatchRow {
@@ -134,7 +137,7 @@ impl Outbox for Database {
     async fn due(&self, platform: &str, limit: u32) -> StoreResult<Vec<OutboxItem>> {
         // A message waits for the earlier ones in its thread, so that a delay never reorders them.
         // Only edits can be overtaken; they wait for one another.
-        let rows = sqlx::query_as!(
+        let rows = rows!(
             DispatchRow,
             r#"SELECT o.message, o.platform, o.room, o.attempts, m.at, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons,
                    m.calls, coalesce(n.state, a.key) AS "fate?",
@@ -159,12 +162,12 @@ impl Outbox for Database {
                WHERE o.posted IS NULL AND o.platform = $1 AND o.due <= $2
                  AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.task = o.task AND b.platform = o.platform AND b.posted IS NULL
                      AND b.seq < o.seq AND (NOT b.edit OR (o.edit AND b.rank <= o.rank)))
-               ORDER BY o.rank, o.due, o.seq LIMIT $3"#,
+               ORDER BY o.rank, o.due, o.seq LIMIT CAST($3 AS BIGINT)"#,
             platform,
             self.now().0,
             i64::from(limit)
         );
-        rows.all(self.reader())
+        rows.all(self.quick())
             .await?
             .into_iter()
             .map(OutboxItem::try_from)
@@ -178,7 +181,8 @@ impl Outbox for Database {
         begun: Option<Timestamp>,
     ) -> StoreResult<Vec<(QuestionId, PostStatus)>> {
         // The platform may have echoed a message before we recorded it as posted.
-        let rows = query!(
+        let rows = rows!(
+            { question: i64, posted: Option<i64>, at: i64 },
             r#"SELECT m.question AS "question!", o.posted, m.at FROM outbox o JOIN chat_messages m ON m.id = o.message
                WHERE o.platform = $1 AND o.task = $2 AND m.kind = 'question'
                  AND (o.posted IS NOT NULL OR m.at < $3 OR EXISTS (SELECT 1 FROM posts p WHERE p.message = m.id AND p.platform = $1))"#,
@@ -191,7 +195,7 @@ impl Outbox for Database {
                 PostStatus::Stands(Timestamp(posted))
             })
         };
-        let rows = rows.all(self.reader()).await?.into_iter();
+        let rows = rows.all(self.quick()).await?.into_iter();
         Ok(rows
             .map(|row| {
                 (
@@ -204,12 +208,13 @@ impl Outbox for Database {
 
     async fn next_due_in(&self, platform: &str) -> StoreResult<Option<Duration>> {
         let now = self.now();
-        let next = query_scalar!(
+        let next = scalar!(
+            Option<i64>,
             r#"SELECT min(due) AS "due?: i64" FROM outbox WHERE posted IS NULL AND platform = $1 AND due > $2"#,
             platform,
             now.0
         );
-        let next = next.one(self.reader()).await?;
+        let next = next.one(self.quick()).await?;
         Ok(next.map(|due| Timestamp(due).since(now)))
     }
 
@@ -223,8 +228,7 @@ impl Outbox for Database {
         };
         let rows: Vec<Value> = posted.iter().map(row).collect();
         let mut tx = self.begin().await?;
-        let settled = query!(
-            "UPDATE outbox SET posted = c.at, thread = c.thread, ref = c.ref
+        let settled = statement!("UPDATE outbox SET posted = c.at, thread = c.thread, ref = c.ref
              FROM (SELECT CAST(value ->> 'at' AS BIGINT) AS at, value ->> 'message' AS message, value ->> 'platform' AS platform,
                        value ->> 'room' AS room, value ->> 'thread' AS thread, value ->> 'ref' AS ref FROM json_each($1)) c
              WHERE outbox.message = c.message AND outbox.platform = c.platform AND outbox.room = c.room",
@@ -242,7 +246,7 @@ impl Outbox for Database {
             )
             .await?;
         }
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn find_posted(
@@ -250,12 +254,13 @@ impl Outbox for Database {
         platform: &str,
         reference: &str,
     ) -> StoreResult<Option<PostedMessage>> {
-        let row = query!(
+        let row = rows!(
+            { task: Option<i64>, question: Option<i64>, buttons: String, aside: Option<String> },
             "SELECT m.task, m.question, m.buttons, m.aside FROM posts p JOIN chat_messages m ON m.id = p.message WHERE p.platform = $1 AND p.ref = $2",
             platform,
             reference
         );
-        let row = row.maybe(self.reader()).await?;
+        let row = row.maybe(self.quick()).await?;
         row.map(|row| {
             let task = row.task.map(|id| TaskId(id.unsigned_abs()));
             let question = row.question.map(|id| QuestionId(id.unsigned_abs()));
@@ -270,8 +275,7 @@ impl Outbox for Database {
     }
 
     async fn retry_room_now(&self, platform: &str, room: &str) -> StoreResult<()> {
-        let hurried = query!(
-            "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due > $1 AND attempts > 0
+        let hurried = statement!("UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due > $1 AND attempts > 0
                AND NOT EXISTS (SELECT 1 FROM chat_messages m WHERE m.id = outbox.message AND m.aside IS NOT NULL)",
             self.now().0,
             platform,
@@ -281,7 +285,7 @@ impl Outbox for Database {
     }
 
     async fn defer_room(&self, platform: &str, room: &str, pause: Duration) -> StoreResult<()> {
-        let held = query!(
+        let held = statement!(
             "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due < $1",
             self.now().plus(pause).0,
             platform,
@@ -294,27 +298,26 @@ impl Outbox for Database {
         let mut tx = self.begin().await?;
         let task = int(task.0);
         let now = self.now().0;
-        let former = query!(
+        let former = statement!(
             "DELETE FROM outbox WHERE platform = $1 AND task = $2 AND posted IS NOT NULL",
             platform,
             task
         );
         former.run(&mut *tx).await?;
-        let there = query!(
+        let there = statement!(
             "DELETE FROM posts WHERE platform = $1 AND message IN (SELECT id FROM chat_messages WHERE task = $2)",
             platform,
             task
         );
         there.run(&mut *tx).await?;
-        let waiting = query!(
+        let waiting = statement!(
             "UPDATE outbox SET due = $1, attempts = 0 WHERE platform = $2 AND task = $3",
             now,
             platform,
             task
         );
         waiting.run(&mut *tx).await?;
-        let shown = query!(
-            "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
+        let shown = statement!("INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
              SELECT m.id, $1, $2, CASE WHEN m.kind = 'card' THEN 0 ELSE m.seq END, m.task, false, 0, $4
              FROM chat_messages m LEFT JOIN questions q ON q.id = m.question
              WHERE m.task = $3
@@ -327,11 +330,11 @@ impl Outbox for Database {
             now
         );
         shown.run(&mut *tx).await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn give_up(&self, message: MessageId, platform: &str) -> StoreResult<()> {
-        let row = query!(
+        let row = statement!(
             "DELETE FROM outbox WHERE message = $1 AND platform = $2",
             message.to_string(),
             platform
@@ -346,7 +349,7 @@ impl Outbox for Database {
         pause: Duration,
         failed: bool,
     ) -> StoreResult<()> {
-        let later = query!(
+        let later = statement!(
             "UPDATE outbox SET attempts = attempts + $1, due = $2 WHERE message = $3 AND platform = $4",
             i64::from(failed),
             self.now().plus(pause).0,

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use sqlx::query_scalar;
 use vine_domain::{
     MessageId,
     chat::{OurPost, Posted},
@@ -11,7 +10,7 @@ use vine_domain::{
 };
 
 use super::{rows::json, run::Fetch as _};
-use crate::Connection;
+use crate::{Connection, statement::scalar};
 
 /// Stores the platform's IDs of the parts of our messages; other messages are ignored. Returns how
 /// many parts exist under another ID too.
@@ -37,7 +36,8 @@ pub(super) async fn noticed(
 async fn name(tx: &mut Connection, platform: &str, echoes: &[&OurPost]) -> StoreResult<u64> {
     let row = |echo: &&OurPost| json!({ "ref": echo.reference, "part": echo.part, "last": echo.last, "message": echo.message.to_string() });
     let rows: Vec<Value> = echoes.iter().map(row).collect();
-    let twice = query_scalar!(
+    let twice = scalar!(
+        bool,
         r#"INSERT INTO posts (platform, ref, message, part, last)
          SELECT $1, c.ref, m.id, c.part, c.last
          FROM (SELECT value ->> 'ref' AS ref, CAST(value ->> 'part' AS BIGINT) AS part, CAST(value ->> 'last' AS BOOLEAN) AS last,

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::{query, query_scalar};
 use vine_domain::{
     Note, Question, QuestionId, Slug, TaskId, Timestamp,
     ports::{Questions, StoreResult},
@@ -11,10 +10,13 @@ use vine_domain::{
 };
 
 use super::{
-    rows::{NoteRow, all, int, json, parsed, questions},
+    rows::{NoteRow, QuestionRow, all, int, json, parsed, questions},
     run::{Fetch as _, Run as _},
 };
-use crate::Database;
+use crate::{
+    Database,
+    statement::{rows, scalar, statement},
+};
 
 #[async_trait]
 impl Questions for Database {
@@ -24,12 +26,12 @@ impl Questions for Database {
 
     async fn questions_of(&self, task: TaskId) -> StoreResult<Vec<Question>> {
         let rows = questions!("WHERE q.task = $1 ORDER BY q.id", int(task.0));
-        all(rows.all(self.reader()).await?)
+        all(rows.all(self.quick()).await?)
     }
 
     async fn question(&self, id: QuestionId) -> StoreResult<Option<Question>> {
         let row = questions!("WHERE q.id = $1", int(id.0))
-            .maybe(self.reader())
+            .maybe(self.quick())
             .await?;
         row.map(Question::try_from).transpose()
     }
@@ -40,7 +42,7 @@ impl Questions for Database {
         limit: u32,
     ) -> StoreResult<Vec<Question>> {
         let rows = questions!(
-            "WHERE q.state = 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY q.id LIMIT $2",
+            "WHERE q.state = 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY q.id LIMIT CAST($2 AS BIGINT)",
             within.map(Slug::as_str),
             i64::from(limit)
         );
@@ -53,7 +55,7 @@ impl Questions for Database {
         limit: u32,
     ) -> StoreResult<Vec<Question>> {
         let rows = questions!(
-            "WHERE q.state <> 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY q.id DESC LIMIT $2",
+            "WHERE q.state <> 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY q.id DESC LIMIT CAST($2 AS BIGINT)",
             within.map(Slug::as_str),
             i64::from(limit)
         );
@@ -62,11 +64,11 @@ impl Questions for Database {
 
     async fn alarms(&self, limit: u32) -> StoreResult<Vec<(Slug, Question)>> {
         let rows = questions!(
-            "WHERE q.state = 'open' AND q.alarm <= $1 ORDER BY q.alarm, q.id LIMIT $2",
+            "WHERE q.state = 'open' AND q.alarm <= $1 ORDER BY q.alarm, q.id LIMIT CAST($2 AS BIGINT)",
             self.now().0,
             i64::from(limit)
         );
-        let rows = rows.all(self.reader()).await?;
+        let rows = rows.all(self.quick()).await?;
         rows.into_iter()
             .map(|row| Ok((parsed(&row.repo)?, row.try_into()?)))
             .collect()
@@ -74,8 +76,7 @@ impl Questions for Database {
 
     async fn set_alarms(&self, alarms: &[(QuestionId, Timestamp)]) -> StoreResult<()> {
         let rows: Vec<(u64, i64)> = alarms.iter().map(|(id, at)| (id.0, at.0)).collect();
-        let set = query!(
-            "UPDATE questions SET alarm = c.at
+        let set = statement!("UPDATE questions SET alarm = c.at
              FROM (SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS BIGINT) AS at FROM json_each($1)) c
              WHERE questions.id = c.id AND questions.state = 'open'",
             json(&rows)
@@ -85,15 +86,16 @@ impl Questions for Database {
 
     async fn mark_seen(&self, questions: &[QuestionId]) -> StoreResult<()> {
         let ids: Vec<u64> = questions.iter().map(|id| id.0).collect();
-        let unseen = query_scalar!(
+        let unseen = scalar!(
+            bool,
             r#"SELECT EXISTS (SELECT 1 FROM questions WHERE seen IS NULL AND id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))) AS "any!: bool""#,
             json(&ids)
         );
         // Repeated views write nothing.
-        if !unseen.one(self.reader()).await? {
+        if !unseen.one(self.quick()).await? {
             return Ok(());
         }
-        let marked = query!(
+        let marked = statement!(
             "UPDATE questions SET seen = $1 WHERE seen IS NULL AND id IN (SELECT CAST(atom AS BIGINT) FROM json_each($2))",
             self.now().0,
             json(&ids)
@@ -111,7 +113,8 @@ impl Questions for Database {
                 .map(|question| question.0)
                 .collect::<Vec<_>>(),
         );
-        let rows = query!(
+        let rows = rows!(
+            { id: i64, posted: Option<i64>, has_room: bool, asked_at: i64, seen: Option<i64>, resumed: Option<i64> },
             r#"SELECT q.id AS "id!", (SELECT min(o.posted) FROM chat_messages m JOIN outbox o ON o.message = m.id
                        WHERE m.task = q.task AND m.kind = 'question' AND m.question = q.id) AS "posted?: i64",
                    EXISTS (SELECT 1 FROM tasks t JOIN rooms r ON r.repo = t.repo WHERE t.id = q.task) AS "has_room!: bool", q.asked_at,
@@ -139,11 +142,11 @@ impl Questions for Database {
     }
 
     async fn notes_of(&self, task: TaskId) -> StoreResult<Vec<Note>> {
-        let rows = sqlx::query_as!(
+        let rows = rows!(
             NoteRow,
             "SELECT key, task, author, text, at, state, delivered FROM notes WHERE task = $1 ORDER BY seq",
             int(task.0)
         );
-        all(rows.all(self.reader()).await?)
+        all(rows.all(self.quick()).await?)
     }
 }

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, Note, Question, Slug, TaskId, Timestamp, WorkerId,
     attempt::Attempt,
@@ -14,11 +13,13 @@ use vine_domain::{
 
 use super::{
     claim,
-    rows::{NoteRow, all, json, questions, uuid},
+    rows::{NoteRow, QuestionRow, all, json, questions, uuid},
     run::{Fetch as _, Run as _},
-    unavailable,
 };
-use crate::{Database, engine};
+use crate::{
+    Database, engine,
+    statement::{rows, scalar, statement},
+};
 
 #[async_trait]
 impl Orders for Database {
@@ -31,8 +32,7 @@ impl Orders for Database {
         let rows: Vec<Value> = held.iter().map(row).collect();
         let mut tx = self.begin().await?;
         engine::lock(&mut tx, held.iter().map(|(_, attempt)| attempt.task)).await?;
-        let renewed = query!(
-            "UPDATE tasks SET lease_until = $1
+        let renewed = statement!("UPDATE tasks SET lease_until = $1
              FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'epoch' AS BIGINT) AS epoch, value ->> 'worker' AS worker
                    FROM json_each($2)) c
              WHERE tasks.id = c.task AND tasks.epoch = c.epoch AND tasks.lease_worker = c.worker",
@@ -40,11 +40,11 @@ impl Orders for Database {
             json(&rows)
         );
         renewed.run(&mut *tx).await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn adopt_leases(&self) -> StoreResult<()> {
-        let adopted = query!(
+        let adopted = statement!(
             "UPDATE tasks SET lease_until = $1 WHERE lease_until IS NOT NULL",
             self.now().plus(LEASE).0
         );
@@ -52,11 +52,12 @@ impl Orders for Database {
     }
 
     async fn leases_of(&self, worker: WorkerId) -> StoreResult<Vec<Attempt>> {
-        let rows = query!(
+        let rows = rows!(
+            { id: i64, epoch: i64 },
             r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_worker = $1"#,
             worker.to_string()
         );
-        let rows = rows.all(self.reader()).await?;
+        let rows = rows.all(self.quick()).await?;
         Ok(rows
             .into_iter()
             .map(|row| attempt(row.id, row.epoch))
@@ -64,13 +65,14 @@ impl Orders for Database {
     }
 
     async fn duties(&self, worker: WorkerId) -> StoreResult<WorkerDuties> {
-        let rows = query!(
+        let rows = rows!(
+            { task: i64, epoch: i64, kept: Option<String> },
             r#"SELECT id AS "task!", epoch AS "epoch!", NULL AS "kept: String" FROM tasks WHERE lease_worker = $1
                UNION ALL
                SELECT task, epoch, coalesce(kept, '') FROM executions WHERE worker = $1 AND wanted IS NOT NULL"#,
             worker.to_string()
         );
-        let rows = rows.all(self.reader()).await?;
+        let rows = rows.all(self.quick()).await?;
         let mut duties = WorkerDuties::default();
         for row in rows {
             let attempt = attempt(row.task, row.epoch);
@@ -86,11 +88,12 @@ impl Orders for Database {
         if !self.has_the_clock().await? {
             return Ok(Vec::new());
         }
-        let rows = query!(
+        let rows = rows!(
+            { id: i64, epoch: i64 },
             r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_until < $1 ORDER BY lease_until"#,
             self.now().0
         );
-        let rows = rows.all(self.reader()).await?;
+        let rows = rows.all(self.quick()).await?;
         Ok(rows
             .into_iter()
             .map(|row| attempt(row.id, row.epoch))
@@ -102,16 +105,17 @@ impl Orders for Database {
             "WHERE t.lease_worker = $1 AND (q.state = 'answered' OR (q.state = 'expired' AND NOT q.told)) ORDER BY q.id",
             worker.to_string()
         );
-        all(rows.all(self.reader()).await?)
+        all(rows.all(self.quick()).await?)
     }
 
     async fn waiting_notes_for(&self, worker: WorkerId) -> StoreResult<Vec<(Attempt, Note)>> {
-        let rows = query!(
+        let rows = rows!(
+            { epoch: i64, key: String, task: i64, author: String, text: String, at: i64, state: String, delivered: Option<i64> },
             "SELECT t.epoch, n.key, n.task, n.author, n.text, n.at, n.state, n.delivered
              FROM tasks t JOIN notes n ON n.task = t.id AND n.state = 'waiting' WHERE t.lease_worker = $1 ORDER BY n.seq",
             worker.to_string()
         );
-        let rows = rows.all(self.reader()).await?;
+        let rows = rows.all(self.quick()).await?;
         rows.into_iter()
             .map(|row| {
                 let key = row.key;
@@ -138,12 +142,13 @@ impl Orders for Database {
 
     async fn next_due(&self) -> StoreResult<DueOrders> {
         let now = self.now();
-        let due = query!(
+        let due = rows!(
+            { now: bool, next: Option<i64> },
             r#"SELECT EXISTS (SELECT 1 FROM work_orders WHERE due <= $1) AS "now!: bool",
                       (SELECT min(due) FROM work_orders WHERE due > $1) AS "next?: i64""#,
             now.0
         );
-        let due = due.one(self.reader()).await?;
+        let due = due.one(self.quick()).await?;
         Ok(DueOrders {
             now: due.now,
             next: due.next.map(|due| Timestamp(due).since(now)),
@@ -151,13 +156,14 @@ impl Orders for Database {
     }
 
     async fn preferred(&self, limit: u32) -> StoreResult<Vec<WorkerId>> {
-        let ids = query_scalar!(
+        let ids = scalar!(
+            String,
             r#"SELECT worker AS "worker!" FROM work_orders WHERE worker IS NOT NULL AND due <= $1
-               UNION SELECT worker AS "worker!" FROM sessions WHERE state = 'warm' LIMIT $2"#,
+               UNION SELECT worker AS "worker!" FROM sessions WHERE state = 'warm' LIMIT CAST($2 AS BIGINT)"#,
             self.now().0,
             i64::from(limit)
         );
-        ids.all(self.reader())
+        ids.all(self.quick())
             .await?
             .iter()
             .map(|id| Ok(WorkerId(uuid(id)?)))
@@ -165,7 +171,8 @@ impl Orders for Database {
     }
 
     async fn depths(&self) -> StoreResult<QueueDepths> {
-        let row = query!(
+        let row = rows!(
+            { high: i64, normal: i64, low: i64, open: i64, answered: i64, dead: i64, outbox: i64, workers: i64, paused: bool },
             r#"SELECT (SELECT count(*) FROM work_orders WHERE lane = 0) AS "high!: i64",
                       (SELECT count(*) FROM work_orders WHERE lane = 1) AS "normal!: i64",
                       (SELECT count(*) FROM work_orders WHERE lane = 2) AS "low!: i64",
@@ -192,22 +199,21 @@ impl Orders for Database {
     async fn set_paused(&self, repo: Option<&Slug>, paused: bool) -> StoreResult<()> {
         match repo {
             Some(repo) => {
-                query!(
+                statement!(
                     "UPDATE repos SET paused = $1 WHERE name = $2",
                     paused,
                     repo.as_str()
                 )
-                .execute(self.writer())
+                .run(self.writer())
                 .await
             }
             None => {
-                query!("UPDATE settings SET paused = $1", paused)
-                    .execute(self.writer())
+                statement!("UPDATE settings SET paused = $1", paused)
+                    .run(self.writer())
                     .await
             }
         }
-        .map(|_| ())
-        .map_err(unavailable)
+        .map(drop)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Repositories and their rooms.
 
 use async_trait::async_trait;
-use sqlx::{query, query_scalar};
 use vine_domain::{
     Repo, Slug, Timestamp,
     chat::RoomBinding,
@@ -10,38 +9,57 @@ use vine_domain::{
 };
 
 use super::{
-    rows::{from_json, json, parsed},
+    rows::{all, from_json, json, parsed},
     run::{Fetch as _, Run as _},
-    unavailable,
 };
-use crate::{Connection, Database, engine};
+use crate::{
+    Connection, Database, engine,
+    statement::{row, rows, scalar, statement},
+};
+
+row! {
+    pub(super) struct RepoRow {
+        pub name: String,
+        pub source: String,
+        pub base: String,
+        pub paused: bool,
+        pub trusted: bool,
+        pub encrypted: bool,
+        pub push: String,
+        pub guard: String,
+    }
+}
+
+impl TryFrom<RepoRow> for Repo {
+    type Error = StoreError;
+
+    fn try_from(row: RepoRow) -> StoreResult<Self> {
+        let source =
+            Source::try_from(row.source).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Self {
+            name: parsed(&row.name)?,
+            source,
+            base: parsed(&row.base)?,
+            paused: row.paused,
+            trusted: row.trusted,
+            encrypted: row.encrypted,
+            push: parsed(&row.push)?,
+            guard: from_json(&row.guard)?,
+        })
+    }
+}
 
 /// All repositories by name.
-pub async fn repos(at: &mut Connection) -> StoreResult<Vec<Repo>> {
-    let rows = query!(
-        r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard FROM repos WHERE NOT removed ORDER BY name"#
-    );
-    let rows = rows.all(at).await?;
-    rows.into_iter()
-        .map(|row| {
-            let source = Source::try_from(row.source)
-                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            let paused = row.paused;
-            let trusted = row.trusted;
-            let encrypted = row.encrypted;
-            Ok(Repo {
-                name: parsed(&row.name)?,
-                source,
-                base: parsed(&row.base)?,
-                paused,
-                trusted,
-                encrypted,
-                push: parsed(&row.push)?,
-                guard: from_json(&row.guard)?,
-            })
-        })
-        .collect()
+macro_rules! all_repos {
+    () => {
+        rows!(
+            RepoRow,
+            r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard
+               FROM repos WHERE NOT removed ORDER BY name"#
+        )
+    };
 }
+pub(super) use all_repos;
 
 /// Queues the cards and open questions of all unfinished tasks for a new room. Messages queued for
 /// the former room are dropped.
@@ -52,22 +70,20 @@ async fn move_in(
     repo: &Slug,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let former = query!(
+    let former = statement!(
         "DELETE FROM outbox WHERE platform = $1 AND task IN (SELECT id FROM tasks WHERE repo = $2)",
         platform,
         repo.as_str()
     );
     former.run(&mut *tx).await?;
     // Posts in the former room do not matter in the new one.
-    let there = query!(
-        "DELETE FROM posts WHERE platform = $1
+    let there = statement!("DELETE FROM posts WHERE platform = $1
            AND message IN (SELECT m.id FROM chat_messages m JOIN tasks t ON t.id = m.task WHERE t.repo = $2)",
         platform,
         repo.as_str()
     );
     there.run(&mut *tx).await?;
-    let shown = query!(
-        "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
+    let shown = statement!("INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
          SELECT m.id, $1, $2, CASE WHEN m.kind = 'card' THEN 0 ELSE m.seq END, m.task, false, 0, $4
          FROM tasks t JOIN chat_messages m ON m.task = t.id LEFT JOIN questions q ON q.id = m.question
          WHERE t.repo = $3 AND t.state IN ('queued', 'running', 'waiting')
@@ -84,8 +100,7 @@ async fn move_in(
 #[async_trait]
 impl Repos for Database {
     async fn save_repo(&self, repo: &Repo) -> StoreResult<()> {
-        let saved = query!(
-            "INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        let saved = statement!("INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted,
                  encrypted = excluded.encrypted, push = excluded.push, guard = excluded.guard, removed = false",
             repo.name.as_str(),
@@ -103,7 +118,8 @@ impl Repos for Database {
     async fn remove_repo(&self, repo: &Slug) -> StoreResult<u64> {
         let mut tx = self.begin().await?;
         let name = repo.as_str();
-        let open = query_scalar!(
+        let open = scalar!(
+            i64,
             r#"SELECT count(*) AS "count!: i64" FROM tasks WHERE repo = $1 AND state IN ('queued', 'running', 'waiting')"#,
             name
         );
@@ -112,26 +128,27 @@ impl Repos for Database {
             return Ok(open.unsigned_abs());
         }
         for statement in [
-            query!("DELETE FROM rooms WHERE repo = $1", name),
-            query!(
+            statement!("DELETE FROM rooms WHERE repo = $1", name),
+            statement!(
                 "UPDATE repos SET removed = true, paused = false WHERE name = $1",
                 name
             ),
         ] {
             statement.run(&mut *tx).await?;
         }
-        tx.commit().await.map_err(unavailable)?;
+        engine::commit(tx).await?;
         Ok(0)
     }
 
     async fn repos(&self) -> StoreResult<Vec<Repo>> {
-        repos(&mut *self.reader().acquire().await.map_err(unavailable)?).await
+        all(all_repos!().all(self.quick()).await?)
     }
 
     async fn bind_room(&self, platform: &str, room: &str, repo: &Slug) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         engine::silence(&mut tx).await?;
-        let bound = query!(
+        let bound = rows!(
+            { repo: String, room: String },
             "SELECT repo, room FROM rooms WHERE platform = $1 AND (repo = $2 OR room = $3) ORDER BY room = $3 DESC LIMIT 1",
             platform,
             repo.as_str(),
@@ -144,7 +161,7 @@ impl Repos for Database {
             Some(bound) if bound.room == room => return Ok(()),
             _ => {}
         }
-        let binding = query!(
+        let binding = statement!(
             "INSERT INTO rooms (platform, room, repo) VALUES ($1, $2, $3) ON CONFLICT (platform, repo) DO UPDATE SET room = excluded.room",
             platform,
             room,
@@ -152,12 +169,15 @@ impl Repos for Database {
         );
         binding.run(&mut *tx).await?;
         move_in(&mut tx, platform, room, repo, self.now()).await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn rooms(&self) -> StoreResult<Vec<RoomBinding>> {
-        let rows = query!("SELECT repo, platform, room FROM rooms ORDER BY repo, platform");
-        let rows = rows.all(self.reader()).await?;
+        let rows = rows!(
+            { repo: String, platform: String, room: String },
+            "SELECT repo, platform, room FROM rooms ORDER BY repo, platform"
+        );
+        let rows = rows.all(self.quick()).await?;
         rows.into_iter()
             .map(|row| {
                 Ok(RoomBinding {
@@ -170,7 +190,8 @@ impl Repos for Database {
     }
 
     async fn busy_rooms(&self, platform: &str) -> StoreResult<Vec<String>> {
-        let rooms = query_scalar!(
+        let rooms = scalar!(
+            String,
             "SELECT room FROM rooms WHERE platform = $1 AND repo IN (SELECT repo FROM tasks WHERE state = 'running') ORDER BY room",
             platform
         );
@@ -178,12 +199,13 @@ impl Repos for Database {
     }
 
     async fn room_of(&self, platform: &str, room: &str) -> StoreResult<Option<Slug>> {
-        let repo = query_scalar!(
+        let repo = scalar!(
+            String,
             "SELECT repo FROM rooms WHERE platform = $1 AND room = $2",
             platform,
             room
         );
-        repo.maybe(self.reader())
+        repo.maybe(self.quick())
             .await?
             .as_deref()
             .map(parsed)

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use sqlx::{query, query_scalar};
 use vine_domain::{
     AuditEntry, QuestionId, TaskId, Timestamp,
     ledger::{BEGIN, LedgerEntry, SealedFact, chain},
@@ -13,9 +12,11 @@ use vine_domain::{
 use super::{
     rows::json,
     run::{Fetch as _, Run as _},
-    unavailable,
 };
-use crate::{Connection, Database, engine};
+use crate::{
+    Connection, Database, engine,
+    statement::{rows, scalar, statement},
+};
 
 /// Rows of one kind that are removed or sealed in one step: few, so that nothing waits for it.
 const PORTION: i64 = 500;
@@ -49,9 +50,9 @@ impl RetentionStore for Database {
         if let Some(age) = retention.audit {
             rows += decisions(&mut tx, now.minus(age)).await?;
         }
-        let ended = query!("DELETE FROM tokens WHERE expires < $1", now.minus(DAY).0);
+        let ended = statement!("DELETE FROM tokens WHERE expires < $1", now.minus(DAY).0);
         rows += removed!(tx, ended);
-        tx.commit().await.map_err(unavailable)?;
+        engine::commit(tx).await?;
         Ok(rows)
     }
 
@@ -65,16 +66,17 @@ impl RetentionStore for Database {
         if rows == 0 {
             rows = outside(&mut tx, yesterday).await?;
         }
-        tx.commit().await.map_err(unavailable)?;
+        engine::commit(tx).await?;
         Ok(rows)
     }
 
     async fn size(&self) -> StoreResult<u64> {
-        engine::size(self).await.map_err(unavailable)
+        engine::size(self).await
     }
 
     async fn seal(&self) -> StoreResult<u64> {
-        let waits = query_scalar!(
+        let waits = scalar!(
+            bool,
             r#"SELECT EXISTS (SELECT 1 FROM audit WHERE NOT sealed) OR EXISTS (SELECT 1 FROM answers WHERE NOT sealed) AS "waits!: bool""#
         );
         if !waits.one(self.reader()).await? {
@@ -82,8 +84,11 @@ impl RetentionStore for Database {
         }
         let mut tx = self.begin().await?;
         // Locks out other sealers.
-        removed!(tx, query!("UPDATE settings SET era = era"));
-        let last = query!("SELECT link, chain FROM ledger ORDER BY link DESC LIMIT 1");
+        removed!(tx, statement!("UPDATE settings SET era = era"));
+        let last = rows!(
+            { link: i64, chain: String },
+            "SELECT link, chain FROM ledger ORDER BY link DESC LIMIT 1"
+        );
         let last = last.maybe(&mut *tx).await?;
         let (mut link, mut hash) =
             last.map_or((0, BEGIN.to_owned()), |last| (last.link, last.chain));
@@ -105,23 +110,20 @@ impl RetentionStore for Database {
         let list = json(&rows);
         removed!(
             tx,
-            query!(
-                "INSERT INTO ledger (link, kind, ref, at, chain)
+            statement!("INSERT INTO ledger (link, kind, ref, at, chain)
                  SELECT CAST(value ->> 'link' AS BIGINT), value ->> 'kind', CAST(value ->> 'ref' AS BIGINT), CAST(value ->> 'at' AS BIGINT),
                      value ->> 'chain' FROM json_each($1)",
                 list
             ),
-            query!(
-                "UPDATE audit SET sealed = true WHERE seq IN (SELECT CAST(value ->> 'ref' AS BIGINT) FROM json_each($1) WHERE value ->> 'kind' = 'audit')",
+            statement!("UPDATE audit SET sealed = true WHERE seq IN (SELECT CAST(value ->> 'ref' AS BIGINT) FROM json_each($1) WHERE value ->> 'kind' = 'audit')",
                 list
             ),
-            query!(
-                "UPDATE answers SET sealed = true
+            statement!("UPDATE answers SET sealed = true
                  WHERE question IN (SELECT CAST(value ->> 'ref' AS BIGINT) FROM json_each($1) WHERE value ->> 'kind' = 'answer')",
                 list
             ),
         );
-        tx.commit().await.map_err(unavailable)?;
+        engine::commit(tx).await?;
         Ok(rows.len() as u64)
     }
 
@@ -131,7 +133,8 @@ impl RetentionStore for Database {
         since: Timestamp,
         limit: u32,
     ) -> StoreResult<(String, Vec<LedgerEntry>)> {
-        let first = query_scalar!(
+        let first = scalar!(
+            Option<i64>,
             r#"SELECT min(link) AS "link?: i64" FROM ledger WHERE at >= $1"#,
             since.0
         );
@@ -140,16 +143,16 @@ impl RetentionStore for Database {
             return Ok((BEGIN.into(), Vec::new()));
         };
         let after = (first - 1).max(after.cast_signed());
-        let before = query_scalar!("SELECT chain FROM ledger WHERE link = $1", after);
-        let before = before.fetch_optional(self.reader()).await;
-        let before = before.map_err(unavailable)?.unwrap_or_default();
-        let rows = query!(
+        let before = scalar!(String, "SELECT chain FROM ledger WHERE link = $1", after);
+        let before = before.maybe(self.reader()).await?.unwrap_or_default();
+        let rows = rows!(
+            { link: i64, kind: String, chain: String, decided: Option<i64>, actor: Option<String>, verb: Option<String>, subject: Option<String>, allowed: Option<bool>, reason: Option<String>, answered: Option<i64>, name: Option<String>, via: Option<String>, decision: Option<String>, line: i64, task: Option<i64> },
             r#"SELECT l.link, l.kind, l.chain, a.at AS "decided?", a.actor AS "actor?", a.verb AS "verb?", a.subject AS "subject?",
                    a.allowed AS "allowed?: bool", a.reason AS "reason?", w.at AS "answered?", w.name AS "name?", w.via AS "via?",
                    w.decision AS "decision?", l.ref AS line, q.task AS "task?"
                FROM ledger l LEFT JOIN audit a ON l.kind = 'audit' AND a.seq = l.ref
                    LEFT JOIN answers w ON l.kind = 'answer' AND w.question = l.ref LEFT JOIN questions q ON q.id = w.question
-               WHERE l.link > $1 ORDER BY l.link LIMIT $2"#,
+               WHERE l.link > $1 ORDER BY l.link LIMIT CAST($2 AS BIGINT)"#,
             after,
             i64::from(limit)
         );
@@ -187,14 +190,16 @@ impl RetentionStore for Database {
 
 /// Decisions and answers that are not in the ledger yet, earliest first.
 async fn unsealed(tx: &mut Connection) -> StoreResult<Vec<(i64, Timestamp, SealedFact)>> {
-    let decisions = query!(
-        r#"SELECT seq, at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit WHERE NOT sealed ORDER BY seq LIMIT $1"#,
+    let decisions = rows!(
+        { seq: i64, at: i64, actor: String, verb: String, subject: String, allowed: bool, reason: String },
+        r#"SELECT seq, at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit WHERE NOT sealed ORDER BY seq LIMIT CAST($1 AS BIGINT)"#,
         PORTION
     );
     let decisions = decisions.all(&mut *tx).await?;
-    let answers = query!(
+    let answers = rows!(
+        { question: i64, at: i64, name: String, via: String, decision: String, task: i64 },
         "SELECT a.question, a.at, a.name, a.via, a.decision, q.task FROM answers a JOIN questions q ON q.id = a.question
-         WHERE NOT a.sealed ORDER BY a.question LIMIT $1",
+         WHERE NOT a.sealed ORDER BY a.question LIMIT CAST($1 AS BIGINT)",
         PORTION
     );
     let answers = answers.all(tx).await?;
@@ -224,8 +229,8 @@ async fn unsealed(tx: &mut Connection) -> StoreResult<Vec<(i64, Timestamp, Seale
 }
 
 async fn log_lines(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
-    let lines = query!(
-        "DELETE FROM task_log WHERE seq IN (SELECT seq FROM task_log ORDER BY seq LIMIT $1) AND at < $2",
+    let lines = statement!(
+        "DELETE FROM task_log WHERE seq IN (SELECT seq FROM task_log ORDER BY seq LIMIT CAST($1 AS BIGINT)) AND at < $2",
         PORTION,
         until.0
     );
@@ -235,16 +240,16 @@ async fn log_lines(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
 /// Removes messages outside of tasks and processed inbound events. Events stay while a task that
 /// existed at the time is open, since platforms may send them again.
 async fn outside(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
-    let heard = query!(
-        "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox ORDER BY seq LIMIT $1) AND at < $2 AND read IS NOT NULL
+    let heard = statement!("DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox ORDER BY seq LIMIT CAST($1 AS BIGINT)) AND at < $2 AND read IS NOT NULL
              AND NOT EXISTS (SELECT 1 FROM tasks WHERE state IN ('queued', 'running', 'waiting') AND created <= inbox.at)",
         PORTION,
         until.0
     );
     let rows = removed!(tx, heard);
-    let ids = query_scalar!(
+    let ids = scalar!(
+        String,
         "SELECT id FROM (SELECT id, at FROM chat_messages WHERE task IS NULL AND id NOT IN (SELECT message FROM outbox WHERE posted IS NULL)
-                         ORDER BY seq LIMIT $1) m
+                         ORDER BY seq LIMIT CAST($1 AS BIGINT)) m
          WHERE at < $2",
         PORTION,
         until.0
@@ -253,15 +258,15 @@ async fn outside(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
     Ok(rows
         + removed!(
             tx,
-            query!(
+            statement!(
                 "DELETE FROM posts WHERE message IN (SELECT atom FROM json_each($1))",
                 ids
             ),
-            query!(
+            statement!(
                 "DELETE FROM outbox WHERE message IN (SELECT atom FROM json_each($1))",
                 ids
             ),
-            query!(
+            statement!(
                 "DELETE FROM chat_messages WHERE id IN (SELECT atom FROM json_each($1))",
                 ids
             ),
@@ -272,21 +277,23 @@ async fn outside(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
 /// worker. Questions, answers and the task's row stay. `old` tasks are pruned even if messages are
 /// still queued for posting.
 async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<u64> {
-    let ids = query_scalar!(
+    let ids = scalar!(
+        i64,
         r#"SELECT id AS "id!" FROM tasks WHERE state IN ('done', 'failed', 'cancelled') AND NOT pruned AND updated < $1 AND NOT dead
              AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.task = tasks.id AND (e.held IS NOT NULL OR e.wanted IS NOT NULL))
              AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.task = tasks.id AND e.kept IS NOT NULL AND e.pushed IS NULL)
              AND NOT EXISTS (SELECT 1 FROM questions q WHERE q.task = tasks.id AND q.state = 'expired')
              AND ($2 OR NOT EXISTS (SELECT 1 FROM outbox o WHERE o.task = tasks.id AND o.posted IS NULL))
              AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.task = tasks.id AND s.state <> 'ended')
-           ORDER BY updated LIMIT $3"#,
+           ORDER BY updated LIMIT CAST($3 AS BIGINT)"#,
         until.0,
         old,
         TASKS
     );
     let ids = ids.all(&mut *tx).await?;
     // A task may have been started again meanwhile; after this it cannot be.
-    let pruned = query_scalar!(
+    let pruned = scalar!(
+        i64,
         r#"UPDATE tasks SET pruned = true, prompt = 'It was removed, since the task was over long ago.'
            WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) AND state IN ('done', 'failed', 'cancelled') AND NOT dead
            RETURNING id AS "id!""#,
@@ -299,31 +306,31 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<
     let ids = json(&ids);
     Ok(removed!(
         tx,
-        query!(
+        statement!(
             "DELETE FROM task_log WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
             ids
         ),
-        query!(
+        statement!(
             "DELETE FROM notes WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
             ids
         ),
-        query!(
+        statement!(
             "DELETE FROM posts WHERE message IN (SELECT id FROM chat_messages WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)))",
             ids
         ),
-        query!(
+        statement!(
             "DELETE FROM outbox WHERE message IN (SELECT id FROM chat_messages WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)))",
             ids
         ),
-        query!(
+        statement!(
             "DELETE FROM chat_messages WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
             ids
         ),
-        query!(
+        statement!(
             "DELETE FROM sessions WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
             ids
         ),
-        query!(
+        statement!(
             "DELETE FROM executions WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
             ids
         ),
@@ -333,22 +340,21 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<
 /// Removes the start of the ledger with the decisions that it seals. The link before the first
 /// remaining one stays, since that one is verified with it. Answers stay with their questions.
 async fn decisions(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
-    let links = query_scalar!(
+    let links = scalar!(
+        i64,
         r#"SELECT link AS "link!" FROM ledger WHERE link < (SELECT coalesce((SELECT min(link) FROM ledger WHERE at >= $2), max(link)) - 1 FROM ledger)
-           ORDER BY link LIMIT $1"#,
+           ORDER BY link LIMIT CAST($1 AS BIGINT)"#,
         PORTION,
         until.0
     );
     let links = json(&links.all(&mut *tx).await?);
     Ok(removed!(
         tx,
-        query!(
-            "DELETE FROM audit WHERE seq IN (SELECT ref FROM ledger WHERE kind = 'audit' AND link IN
+        statement!("DELETE FROM audit WHERE seq IN (SELECT ref FROM ledger WHERE kind = 'audit' AND link IN
                  (SELECT CAST(atom AS BIGINT) FROM json_each($1)))",
             links
         ),
-        query!(
-            "DELETE FROM ledger WHERE link IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+        statement!("DELETE FROM ledger WHERE link IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
             links
         ),
     ))

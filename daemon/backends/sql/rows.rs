@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use crate::statement::row;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 use vine_domain::{
@@ -63,8 +64,8 @@ pub fn uuid(text: &str) -> StoreResult<Uuid> {
 /// Tasks, by the clauses after `FROM tasks`.
 macro_rules! tasks {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
-        sqlx::query_as!(
-            $crate::sql::rows::TaskRow,
+        rows!(
+            TaskRow,
             "SELECT id, title, prompt, repo, base, branch, lane, requester, created, updated, epoch, failures, losses, state, detail,
                  lease_worker, lease_until, version,
                  (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks " + $rest $(+ $more)*
@@ -77,8 +78,8 @@ pub(crate) use tasks;
 /// The same for lists, with only the start of each prompt.
 macro_rules! listed {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
-        sqlx::query_as!(
-            $crate::sql::rows::TaskRow,
+        rows!(
+            TaskRow,
             r#"SELECT id, title, substr(prompt, 1, 100) AS "prompt!: String", repo, base, branch, lane, requester, created, updated, epoch, failures,
                  losses, state, detail, lease_worker, lease_until, version,
                  (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks "# + $rest $(+ $more)*
@@ -88,27 +89,29 @@ macro_rules! listed {
 }
 pub(crate) use listed;
 
-pub struct TaskRow {
-    pub id: i64,
-    pub title: String,
-    pub prompt: String,
-    pub repo: String,
-    pub base: String,
-    pub branch: String,
-    pub lane: i64,
-    pub requester: String,
-    pub created: i64,
-    pub updated: i64,
-    pub epoch: i64,
-    pub failures: i64,
-    pub losses: String,
-    pub state: String,
-    pub detail: Option<String>,
-    pub lease_worker: Option<String>,
-    pub lease_until: Option<i64>,
-    pub version: i64,
-    /// When its latest attempt started.
-    pub claimed: Option<i64>,
+row! {
+    pub struct TaskRow {
+        pub id: i64,
+        pub title: String,
+        pub prompt: String,
+        pub repo: String,
+        pub base: String,
+        pub branch: String,
+        pub lane: i64,
+        pub requester: String,
+        pub created: i64,
+        pub updated: i64,
+        pub epoch: i64,
+        pub failures: i64,
+        pub losses: String,
+        pub state: String,
+        pub detail: Option<String>,
+        pub lease_worker: Option<String>,
+        pub lease_until: Option<i64>,
+        pub version: i64,
+        /// When its latest attempt started.
+        pub claimed: Option<i64>,
+    }
 }
 
 impl TryFrom<TaskRow> for Task {
@@ -200,8 +203,8 @@ fn state(row: &TaskRow) -> StoreResult<TaskState> {
 /// Questions `q` with their tasks `t` and answers `a`, by the clauses that follow.
 macro_rules! questions {
     ($rest:literal $(, $arg:expr)* $(,)?) => {
-        sqlx::query_as!(
-            $crate::sql::rows::QuestionRow,
+        rows!(
+            QuestionRow,
             r#"SELECT q.id, q.key, q.task, t.repo, q.epoch, q.session, q.call, q.ask, q.context, q.asked_at, q.state, q.why, q.delivered_at,
                  q.reminders, q.escalated AS "escalated: bool", q.alarm, q.expired, q.told AS "told: bool", a.key AS "answer_key?", a.decision AS "decision?",
                  a.user_id AS "user_id?", a.name AS "name?", a.via AS "via?", a.at AS "at?"
@@ -212,31 +215,33 @@ macro_rules! questions {
 }
 pub(crate) use questions;
 
-pub struct QuestionRow {
-    pub id: i64,
-    pub key: String,
-    pub task: i64,
-    pub repo: String,
-    pub epoch: i64,
-    pub session: Option<String>,
-    pub call: String,
-    pub ask: String,
-    pub context: String,
-    pub asked_at: i64,
-    pub state: String,
-    pub why: Option<String>,
-    pub delivered_at: Option<i64>,
-    pub reminders: i64,
-    pub escalated: bool,
-    pub alarm: Option<i64>,
-    pub expired: Option<i64>,
-    pub told: bool,
-    pub answer_key: Option<String>,
-    pub decision: Option<String>,
-    pub user_id: Option<String>,
-    pub name: Option<String>,
-    pub via: Option<String>,
-    pub at: Option<i64>,
+row! {
+    pub struct QuestionRow {
+        pub id: i64,
+        pub key: String,
+        pub task: i64,
+        pub repo: String,
+        pub epoch: i64,
+        pub session: Option<String>,
+        pub call: String,
+        pub ask: String,
+        pub context: String,
+        pub asked_at: i64,
+        pub state: String,
+        pub why: Option<String>,
+        pub delivered_at: Option<i64>,
+        pub reminders: i64,
+        pub escalated: bool,
+        pub alarm: Option<i64>,
+        pub expired: Option<i64>,
+        pub told: bool,
+        pub answer_key: Option<String>,
+        pub decision: Option<String>,
+        pub user_id: Option<String>,
+        pub name: Option<String>,
+        pub via: Option<String>,
+        pub at: Option<i64>,
+    }
 }
 
 impl TryFrom<QuestionRow> for Question {
@@ -309,14 +314,16 @@ fn answer(row: &QuestionRow) -> StoreResult<Option<Answer>> {
     }))
 }
 
-pub struct NoteRow {
-    pub key: String,
-    pub task: i64,
-    pub author: String,
-    pub text: String,
-    pub at: i64,
-    pub state: String,
-    pub delivered: Option<i64>,
+row! {
+    pub struct NoteRow {
+        pub key: String,
+        pub task: i64,
+        pub author: String,
+        pub text: String,
+        pub at: i64,
+        pub state: String,
+        pub delivered: Option<i64>,
+    }
 }
 
 impl TryFrom<NoteRow> for Note {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::query;
 use vine_domain::{
     Session, SessionId, SessionPolicy, SessionState, Slug, TaskId, Timestamp, WorkerId,
     attempt::Attempt,
@@ -15,25 +14,29 @@ use super::{
     commit,
     rows::{int, one_row, parsed, uuid},
     run::{Fetch as _, Run as _},
-    unavailable,
 };
-use crate::{Connection, Database};
+use crate::{
+    Connection, Database, engine,
+    statement::{row, rows, statement},
+};
 
-struct SessionRow {
-    id: String,
-    task: i64,
-    repo: String,
-    worker: String,
-    worktree: String,
-    agent: String,
-    started: i64,
-    active: i64,
-    ended: Option<i64>,
-    reason: Option<String>,
-    context: Option<i64>,
-    kept: bool,
-    reused: i64,
-    state: String,
+row! {
+    struct SessionRow {
+        id: String,
+        task: i64,
+        repo: String,
+        worker: String,
+        worktree: String,
+        agent: String,
+        started: i64,
+        active: i64,
+        ended: Option<i64>,
+        reason: Option<String>,
+        context: Option<i64>,
+        kept: bool,
+        reused: i64,
+        state: String,
+    }
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -73,7 +76,7 @@ impl TryFrom<SessionRow> for Session {
 /// Sessions, by the clauses that follow.
 macro_rules! sessions {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)*) => {
-        sqlx::query_as!(
+        rows!(
             SessionRow,
             r#"SELECT s.id, s.task, t.repo, s.worker, s.worktree, s.agent, s.started, s.active, s.ended, s.reason, s.context,
                  s.kept AS "kept: bool", s.reused, s.state
@@ -87,7 +90,7 @@ macro_rules! sessions {
 macro_rules! listing {
     ($first:literal, $($arg:expr),*) => {
         sessions!(
-            $first + " AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY s.active DESC, s.id LIMIT $2",
+            $first + " AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY s.active DESC, s.id LIMIT CAST($2 AS BIGINT)",
             $($arg),*
         )
     };
@@ -100,8 +103,7 @@ impl Sessions for Database {
         let id = session.id.to_string();
         let worker = session.worker.to_string();
         commit::holds(&mut tx, &worker, attempt).await?;
-        let mapped = query!(
-            "INSERT INTO sessions (id, task, worker, worktree, agent, state, started, active) VALUES ($1, $2, $3, $4, $5, 'active', $6, $6)
+        let mapped = statement!("INSERT INTO sessions (id, task, worker, worktree, agent, state, started, active) VALUES ($1, $2, $3, $4, $5, 'active', $6, $6)
              ON CONFLICT (id) DO UPDATE SET active = excluded.active, worktree = excluded.worktree, agent = excluded.agent
              WHERE sessions.task = excluded.task AND sessions.worker = excluded.worker AND sessions.state = 'active'",
             id,
@@ -112,7 +114,7 @@ impl Sessions for Database {
             session.active.0
         );
         one_row(mapped.run(&mut *tx).await?)?;
-        let of_attempt = query!(
+        let of_attempt = statement!(
             "UPDATE executions SET session = $1 WHERE task = $2 AND epoch = $3",
             id,
             int(attempt.task.0),
@@ -120,7 +122,7 @@ impl Sessions for Database {
         );
         of_attempt.run(&mut *tx).await?;
         end_others(&mut tx, attempt, session.id, self.now()).await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn touch_session(
@@ -132,7 +134,7 @@ impl Sessions for Database {
     ) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         commit::holds(&mut tx, &by.to_string(), attempt).await?;
-        let touched = query!(
+        let touched = statement!(
             "UPDATE sessions SET active = $1, context = coalesce($2, context), heard = true WHERE id = $3 AND task = $4 AND state = 'active'",
             self.now().0,
             context.map(i64::from),
@@ -140,7 +142,7 @@ impl Sessions for Database {
             int(attempt.task.0)
         );
         one_row(touched.run(&mut *tx).await?)?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn correct_session(
@@ -155,7 +157,7 @@ impl Sessions for Database {
             Err(StoreError::Conflict) => return Ok(false),
             other => other?,
         }
-        let corrected = query!(
+        let corrected = statement!(
             "UPDATE sessions SET task = $1, state = 'active', ended = NULL, reason = NULL, active = $2 WHERE id = $3 AND worker = $4",
             int(attempt.task.0),
             self.now().0,
@@ -166,13 +168,13 @@ impl Sessions for Database {
             return Ok(false);
         }
         end_others(&mut tx, attempt, id, self.now()).await?;
-        tx.commit().await.map_err(unavailable)?;
+        engine::commit(tx).await?;
         Ok(true)
     }
 
     async fn sweep_sessions(&self, policy: &SessionPolicy) -> StoreResult<u64> {
         // A waiting task keeps its session forever, since its worker may come back with the files.
-        let ended = query!(
+        let ended = statement!(
             "UPDATE sessions SET state = 'ended', ended = $1, reason = v.reason
              FROM (SELECT id, CASE WHEN worker NOT IN (SELECT id FROM workers) THEN 'lost'
                                    WHEN kept THEN NULL
@@ -190,7 +192,8 @@ impl Sessions for Database {
     }
 
     async fn session_stats(&self) -> StoreResult<SessionStats> {
-        let rows = query!(
+        let rows = rows!(
+            { word: String, count: i64, reused: i64, lived: i64 },
             r#"SELECT coalesce(reason, state) AS "word!", count(*) AS "count!: i64", CAST(coalesce(sum(reused), 0) AS BIGINT) AS "reused!: i64",
                    CAST(coalesce(sum(coalesce(ended - started, 0)), 0) AS BIGINT) AS "lived!: i64"
                FROM sessions GROUP BY 1 ORDER BY 1"#
@@ -210,7 +213,7 @@ impl Sessions for Database {
     }
 
     async fn pin_session(&self, id: SessionId) -> StoreResult<()> {
-        let kept = query!(
+        let kept = statement!(
             "UPDATE sessions SET kept = true WHERE id = $1 AND state <> 'ended'",
             id.to_string()
         );
@@ -218,7 +221,7 @@ impl Sessions for Database {
     }
 
     async fn end_session(&self, id: SessionId, reason: &str) -> StoreResult<()> {
-        let ended = query!(
+        let ended = statement!(
             "UPDATE sessions SET state = 'ended', ended = $1, reason = $2 WHERE id = $3 AND state <> 'ended'",
             self.now().0,
             reason,
@@ -229,7 +232,7 @@ impl Sessions for Database {
 
     async fn session(&self, id: SessionId) -> StoreResult<Option<Session>> {
         let row = sessions!("WHERE s.id = $1", id.to_string())
-            .maybe(self.reader())
+            .maybe(self.quick())
             .await?;
         row.map(Session::try_from).transpose()
     }
@@ -245,14 +248,14 @@ impl Sessions for Database {
         // Live sessions have their own index.
         let rows = if ended_too {
             listing!("WHERE true", within, limit)
-                .fetch_all(self.reader())
+                .all(self.reader())
                 .await
         } else {
             listing!("WHERE s.state <> 'ended'", within, limit)
-                .fetch_all(self.reader())
+                .all(self.reader())
                 .await
         };
-        rows.map_err(unavailable)?
+        rows?
             .into_iter()
             .map(|row| Ok((parsed(&row.repo)?, row.try_into()?)))
             .collect()
@@ -263,7 +266,7 @@ impl Sessions for Database {
             "WHERE s.task = $1 AND s.state <> 'ended' ORDER BY s.active DESC, s.id LIMIT 1",
             int(task.0)
         );
-        row.maybe(self.reader())
+        row.maybe(self.quick())
             .await?
             .map(Session::try_from)
             .transpose()
@@ -278,7 +281,7 @@ async fn end_others(
     id: SessionId,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let others = query!(
+    let others = statement!(
         "UPDATE sessions SET state = 'ended', reason = 'lost', ended = $1 WHERE task = $2 AND id <> $3 AND state = 'active'",
         now.0,
         int(attempt.task.0),

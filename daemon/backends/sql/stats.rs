@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::query;
 use vine_domain::{
     Timestamp,
     attempt::Usage,
@@ -13,14 +12,17 @@ use vine_domain::{
 use super::{
     rows::millis,
     run::{Fetch as _, Run as _},
-    unavailable,
 };
-use crate::{Database, engine};
+use crate::{
+    Database, engine,
+    statement::{rows, scalar, statement},
+};
 
 #[async_trait]
 impl Stats for Database {
     async fn oldest_pending(&self) -> StoreResult<OldestPending> {
-        let row = query!(
+        let row = rows!(
+            { queued: Option<i64>, question: Option<i64>, lease: Option<i64>, outbox: Option<i64>, inbox: Option<i64>, inbox_depth: i64 },
             r#"SELECT (SELECT min(due) FROM work_orders WHERE due <= $1) AS "queued?: i64",
                       (SELECT min(asked_at) FROM questions WHERE state = 'open') AS "question?: i64",
                       (SELECT min(e.started) FROM tasks t JOIN executions e ON e.task = t.id AND e.epoch = t.epoch
@@ -45,18 +47,15 @@ impl Stats for Database {
     }
 
     async fn probe_write(&self) -> StoreResult<()> {
-        let beat = query!(
+        let beat = statement!(
             "INSERT INTO pulse (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at",
             self.now().0
         );
         let mut tx = self.begin().await?;
         beat.run(&mut *tx).await?;
-        tx.commit().await.map_err(unavailable)?;
-        let read = query!("SELECT at FROM pulse WHERE id = 1");
-        read.fetch_one(self.reader())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        engine::commit(tx).await?;
+        let read = scalar!(i64, "SELECT at FROM pulse WHERE id = 1");
+        read.one(self.quick()).await.map(drop)
     }
 
     async fn ended_since(
@@ -64,7 +63,8 @@ impl Stats for Database {
         since: Timestamp,
         span: Duration,
     ) -> StoreResult<Vec<EndedAttempts>> {
-        let rows = query!(
+        let rows = rows!(
+            { span: i64, done: i64, failed: i64 },
             r#"SELECT (ended - $1) / $2 AS "span!: i64", sum(CASE outcome WHEN 'done' THEN 1 ELSE 0 END) AS "done!: i64",
                    sum(CASE outcome WHEN 'failed' THEN 1 ELSE 0 END) AS "failed!: i64"
                FROM executions WHERE ended >= $1 GROUP BY 1 ORDER BY 1"#,
@@ -81,7 +81,8 @@ impl Stats for Database {
     }
 
     async fn day(&self, since: Timestamp) -> StoreResult<DayStats> {
-        let row = query!(
+        let row = rows!(
+            { done: i64, failed: i64, took: i64, busy: i64, first: i64, queued: i64, asked: i64, messages: i64 },
             r#"SELECT coalesce(sum(CASE outcome WHEN 'done' THEN 1 ELSE 0 END), 0) AS "done!: i64",
                    coalesce(sum(CASE outcome WHEN 'failed' THEN 1 ELSE 0 END), 0) AS "failed!: i64",
                    CAST(coalesce(sum(CASE outcome WHEN 'done' THEN e.ended - e.started ELSE 0 END), 0) AS BIGINT) AS "took!: i64",
@@ -109,7 +110,8 @@ impl Stats for Database {
     }
 
     async fn spent_since(&self, since: Timestamp) -> StoreResult<Vec<Spending>> {
-        let rows = query!(
+        let rows = rows!(
+            { repo: String, requester: String, day: i64, turns: i64, input: i64, output: i64, cost: i64 },
             r#"SELECT t.repo AS "repo!", t.requester AS "requester!", e.ended / 86400000 AS "day!: i64",
                    CAST(sum(CAST(u.value ->> 'turns' AS BIGINT)) AS BIGINT) AS "turns!: i64",
                    CAST(sum(CAST(u.value ->> 'input_tokens' AS BIGINT)) AS BIGINT) AS "input!: i64",
@@ -139,8 +141,9 @@ impl Stats for Database {
         since: Timestamp,
         limit: u32,
     ) -> StoreResult<Vec<(Timestamp, Duration)>> {
-        let rows = query!(
-            "SELECT a.at, q.asked_at FROM answers a JOIN questions q ON q.id = a.question WHERE a.at >= $1 ORDER BY a.at DESC LIMIT $2",
+        let rows = rows!(
+            { at: i64, asked_at: i64 },
+            "SELECT a.at, q.asked_at FROM answers a JOIN questions q ON q.id = a.question WHERE a.at >= $1 ORDER BY a.at DESC LIMIT CAST($2 AS BIGINT)",
             since.0,
             i64::from(limit)
         );

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use sqlx::query_scalar;
 use vine_domain::{
     Epoch, Task, TaskId, TaskState, Timestamp,
     attempt::Attempt,
@@ -13,13 +12,18 @@ use vine_domain::{
 use super::{
     commit,
     messages::{self, ThreadLine},
-    rows::{NoteRow, StateColumns, all, int, json, listed, plain, questions, tasks},
+    rows::{
+        NoteRow, QuestionRow, StateColumns, TaskRow, all, int, json, listed, plain, questions,
+        tasks,
+    },
     run::Fetch as _,
     script::{StatementBatch, part},
-    unavailable,
     users::audit,
 };
-use crate::{Connection, Database};
+use crate::{
+    Connection, Database, engine,
+    statement::{rows, scalar},
+};
 
 #[async_trait]
 impl Tasks for Database {
@@ -69,27 +73,24 @@ impl Tasks for Database {
                 with_key(&mut tx, new.key.as_deref()).await?
             });
         }
-        tx.commit().await.map_err(unavailable)?;
+        engine::commit(tx).await?;
         Ok(known)
     }
 
     async fn task(&self, id: TaskId) -> StoreResult<Option<Task>> {
         let row = tasks!("WHERE id = $1", int(id.0))
-            .maybe(self.reader())
+            .maybe(self.quick())
             .await?;
         row.map(Task::try_from).transpose()
     }
 
     async fn snapshots(&self, ids: &[TaskId]) -> StoreResult<Vec<TaskSnapshot>> {
         let list = json(&ids.iter().map(|id| id.0).collect::<Vec<_>>());
-        let mut at = self.reader().acquire().await.map_err(unavailable)?;
         let rows = tasks!(
             "WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
             list
-        )
-        .fetch_all(&mut *at)
-        .await;
-        let mut situations: Vec<TaskSnapshot> = all::<_, Task>(rows.map_err(unavailable)?)?
+        );
+        let mut situations: Vec<TaskSnapshot> = all::<_, Task>(rows.all(self.quick()).await?)?
             .into_iter()
             .map(|task| TaskSnapshot {
                 task,
@@ -101,19 +102,19 @@ impl Tasks for Database {
             "WHERE q.task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY q.id",
             list
         );
-        for question in all::<_, vine_domain::Question>(rows.all(&mut *at).await?)? {
+        for question in all::<_, vine_domain::Question>(rows.all(self.quick()).await?)? {
             situations
                 .iter_mut()
                 .filter(|one| one.task.id == question.task())
                 .for_each(|one| one.questions.push(question.clone()));
         }
-        let rows = sqlx::query_as!(
+        let rows = rows!(
             NoteRow,
             "SELECT key, task, author, text, at, state, delivered FROM notes
              WHERE state = 'waiting' AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY seq",
             list
         );
-        for note in all::<_, vine_domain::Note>(rows.all(&mut *at).await?)? {
+        for note in all::<_, vine_domain::Note>(rows.all(self.quick()).await?)? {
             situations
                 .iter_mut()
                 .filter(|one| one.task.id == note.task)
@@ -144,17 +145,17 @@ impl Tasks for Database {
                     text,
                     limit
                 )
-                .fetch_all(self.reader())
+                .all(self.reader())
                 .await
             }
             None => {
                 listing!("WHERE true", "id DESC", before, repo, text, limit)
-                    .fetch_all(self.reader())
+                    .all(self.reader())
                     .await
             }
             Some("dead") => {
                 listing!("WHERE dead", "id DESC", before, repo, text, limit)
-                    .fetch_all(self.reader())
+                    .all(self.reader())
                     .await
             }
             Some(state) => {
@@ -167,17 +168,17 @@ impl Tasks for Database {
                     limit,
                     state
                 )
-                .fetch_all(self.reader())
+                .all(self.reader())
                 .await
             }
         };
-        all(rows.map_err(unavailable)?)
+        all(rows?)
     }
 
     async fn commit(&self, commits: &[Commit]) -> StoreResult<Vec<StoreResult<()>>> {
         let mut tx = self.begin().await?;
         let stored = commit::commit(&mut tx, commits, self.now()).await?;
-        tx.commit().await.map_err(unavailable)?;
+        engine::commit(tx).await?;
         Ok(stored)
     }
 }
@@ -195,7 +196,8 @@ async fn insert(tx: &mut Connection, news: &[NewTask], now: Timestamp) -> StoreR
         })
     };
     let rows: Vec<Value> = news.iter().map(row).collect();
-    let made = query_scalar!(
+    let made = scalar!(
+        i64,
         r#"INSERT INTO tasks (id, key, title, prompt, repo, base, branch, lane, requester, created, updated, state, detail)
            SELECT CAST(value ->> 'id' AS BIGINT), value ->> 'key', value ->> 'title', value ->> 'prompt', value ->> 'repo', value ->> 'base',
                value ->> 'branch', CAST(value ->> 'lane' AS BIGINT), value ->> 'requester', $1, $1, $2, $3 FROM json_each($4) l
@@ -226,7 +228,8 @@ fn put_orders(script: &mut StatementBatch, news: &[&NewTask]) {
 }
 
 async fn with_key(tx: &mut Connection, key: Option<&str>) -> StoreResult<Option<TaskId>> {
-    let known = query_scalar!(
+    let known = scalar!(
+        i64,
         r#"SELECT id AS "id!" FROM tasks WHERE key = $1"#,
         key.map(|key| plain(key).into_owned())
     );
@@ -242,7 +245,7 @@ macro_rules! listing {
             $first + " AND id < $1 AND (CAST($2 AS TEXT) IS NULL OR repo = $2)
                AND (CAST($3 AS TEXT) IS NULL OR replace(lower(title), lower($3), '') <> lower(title)
                     OR replace(lower(branch), lower($3), '') <> lower(branch))
-             ORDER BY " + $order + " LIMIT $4",
+             ORDER BY " + $order + " LIMIT CAST($4 AS BIGINT)",
             $($arg),*
         )
     };

@@ -14,22 +14,26 @@ use super::{
     messages::{self, ThreadLine},
     rows::{from_json, int, uuid},
     run::Fetch as _,
-    unavailable,
 };
-use crate::Database;
+use crate::{
+    Database, engine,
+    statement::{row, rows},
+};
 
-struct MessageRow {
-    seq: i64,
-    aside: bool,
-    id: String,
-    task: Option<i64>,
-    question: Option<i64>,
-    note: Option<String>,
-    author: String,
-    kind: String,
-    text: String,
-    buttons: String,
-    at: i64,
+row! {
+    struct MessageRow {
+        seq: i64,
+        id: String,
+        task: Option<i64>,
+        aside: bool,
+        question: Option<i64>,
+        note: Option<String>,
+        author: String,
+        kind: String,
+        text: String,
+        buttons: String,
+        at: i64,
+    }
 }
 
 impl TryFrom<MessageRow> for Message {
@@ -54,7 +58,7 @@ impl TryFrom<MessageRow> for Message {
 /// Messages, by the clauses after `FROM chat_messages`.
 macro_rules! messages {
     ($rest:literal $(, $arg:expr)*) => {
-        sqlx::query_as!(
+        rows!(
             MessageRow,
             r#"SELECT seq AS "seq!", id, task, aside IS NOT NULL AS "aside!: bool", question, note, author, kind, text, buttons, at
                FROM chat_messages "# + $rest
@@ -77,7 +81,7 @@ impl Messages for Database {
             .map(|(author, text)| ThreadLine::Reply(task, author, text));
         let said: Vec<ThreadLine> = reply.chain(messages.iter().map(ThreadLine::Ours)).collect();
         messages::add_messages(&mut tx, &said, self.now()).await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn add_command_reply(
@@ -98,18 +102,18 @@ impl Messages for Database {
         )
         .await?;
         mark(&mut tx, event, self.now()).await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn enqueue_message(&self, message: &Outbound) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         messages::add_messages(&mut tx, &[ThreadLine::Ours(message)], self.now()).await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn thread(&self, task: TaskId, after: u64, limit: u32) -> StoreResult<Vec<Message>> {
         let rows = messages!(
-            "WHERE task = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+            "WHERE task = $1 AND seq > $2 ORDER BY seq LIMIT CAST($3 AS BIGINT)",
             int(task.0),
             int(after),
             i64::from(limit)
@@ -123,7 +127,7 @@ impl Messages for Database {
 
     async fn latest(&self, task: TaskId, limit: u32) -> StoreResult<Vec<Message>> {
         let rows = messages!(
-            "WHERE task = $1 ORDER BY seq DESC LIMIT $2",
+            "WHERE task = $1 ORDER BY seq DESC LIMIT CAST($2 AS BIGINT)",
             int(task.0),
             i64::from(limit)
         );
@@ -138,7 +142,7 @@ impl Messages for Database {
     async fn messages(&self, mut after: u64, limit: u32) -> StoreResult<Vec<Message>> {
         loop {
             let rows = messages!(
-                "WHERE seq > $1 ORDER BY seq LIMIT $2",
+                "WHERE seq > $1 ORDER BY seq LIMIT CAST($2 AS BIGINT)",
                 int(after),
                 i64::from(limit)
             );

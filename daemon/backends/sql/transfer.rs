@@ -6,12 +6,12 @@ use std::{
     io::{BufRead, Write},
 };
 
-use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sqlx::{AssertSqlSafe, query, query_scalar};
+use vine_domain::ports::StoreError;
 
-use crate::{Connection, Database, engine};
+use super::run::Run as _;
+use crate::{Connection, Database, engine, statement::built};
 
 /// Columns of `settings` that belong to one database and are not transferred.
 const OWN: [&str; 3] = ["place", "born", "era"];
@@ -73,8 +73,8 @@ struct ExportFooter {
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// The database returned an error.
-    #[error("the database returned an error: {0}")]
-    Engine(#[from] sqlx::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The file could not be written or read.
     #[error("the file could not be read or written: {0}")]
     File(#[from] std::io::Error),
@@ -98,21 +98,8 @@ impl Database {
         let mut rows = 0;
         for table in TABLES {
             let columns = columns(&mut tx, table).await?;
-            let statement = AssertSqlSafe(engine::as_json(table, &columns));
-            let mut found = query_scalar::<_, String>(statement).fetch(&mut *tx);
-            while let Some(row) = found.try_next().await? {
-                let row = RawValue::from_string(row)
-                    .map_err(|error| TransferError::Line(0, error.to_string()))?;
-                writeln!(
-                    out,
-                    "{}",
-                    json(&ExportRow {
-                        table: table.into(),
-                        row
-                    })
-                )?;
-                rows += 1;
-            }
+            let statement = engine::as_json(table, &columns);
+            rows += engine::each(&mut tx, statement, |row| put_line(out, table, row)).await?;
         }
         writeln!(out, "{}", json(&ExportFooter { rows }))?;
         Ok(rows)
@@ -132,14 +119,11 @@ impl Database {
             );
             return Err(TransferError::Line(1, why));
         }
-        let mut tx = self
-            .begin()
-            .await
-            .map_err(|error| TransferError::File(std::io::Error::other(error.to_string())))?;
+        let mut tx = self.begin().await?;
         engine::take_time(&mut tx).await?;
         is_empty(&mut tx).await?;
-        query(AssertSqlSafe("DELETE FROM settings".to_owned()))
-            .execute(&mut *tx)
+        built("DELETE FROM settings".into(), Vec::new())
+            .run(&mut *tx)
             .await?;
         let mut taken = 0;
         let mut portion = Vec::new();
@@ -177,17 +161,22 @@ impl Database {
             ));
         }
         engine::count_on(&mut tx).await?;
-        tx.commit().await?;
+        engine::commit(tx).await?;
         Ok(taken)
     }
+}
+
+fn put_line(out: &mut (dyn Write + Send), table: &str, row: String) -> Result<(), TransferError> {
+    let row =
+        RawValue::from_string(row).map_err(|error| TransferError::Line(0, error.to_string()))?;
+    let table = table.into();
+    Ok(writeln!(out, "{}", json(&ExportRow { table, row }))?)
 }
 
 /// Checks that the database is empty.
 async fn is_empty(tx: &mut Connection) -> Result<(), TransferError> {
     for table in TABLES.into_iter().filter(|table| *table != "settings") {
-        let count: i64 = query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
-            .fetch_one(&mut *tx)
-            .await?;
+        let count = engine::count(tx, table).await?;
         if count > 0 {
             return Err(TransferError::NotEmpty(count, table));
         }
@@ -225,10 +214,7 @@ async fn put(
         names.join(", "),
         values.join(", ")
     );
-    query(AssertSqlSafe(statement))
-        .bind(json(rows))
-        .execute(tx)
-        .await?;
+    built(statement, vec![json(rows)]).run(tx).await?;
     Ok(())
 }
 

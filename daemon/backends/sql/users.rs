@@ -5,7 +5,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sqlx::{query, query_scalar};
 use uuid::Uuid;
 use vine_domain::{
     ConfiguredPerson, Role, Timestamp, User, UserId,
@@ -18,13 +17,14 @@ use super::{
     rows::{from_json, json, plain, uuid},
     run::{Fetch as _, Run as _},
     script::{StatementBatch, part},
-    unavailable,
 };
-use crate::{Connection, Database};
+use crate::{
+    Connection, Database, engine,
+    statement::{rows, scalar, statement},
+};
 
 async fn save(tx: &mut Connection, user: &User, configured: bool) -> StoreResult<()> {
-    let saved = query!(
-        "INSERT INTO users (id, name, role, repos, configured) VALUES ($1, $2, $3, $4, $5)
+    let saved = statement!("INSERT INTO users (id, name, role, repos, configured) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, repos = excluded.repos, configured = excluded.configured",
         user.id.to_string(),
         user.name,
@@ -40,7 +40,7 @@ const ON_THE_WAY: Duration = Duration::from_secs(60);
 
 /// Ends a user's tokens, browser sessions and links, except the token with the hash `but`.
 async fn log_out(tx: &mut Connection, user: &str, but: &str) -> StoreResult<()> {
-    let ended = query!(
+    let ended = statement!(
         "UPDATE tokens SET spent = true WHERE owner = $1 AND hash <> $2",
         user,
         but
@@ -53,8 +53,7 @@ async fn identify(
     user: &User,
     identities: &(impl Serialize + ?Sized),
 ) -> StoreResult<()> {
-    let identified = query!(
-        "INSERT INTO identities (platform, subject, user_id) SELECT value ->> 0, value ->> 1, $1 FROM json_each($2) WHERE true
+    let identified = statement!("INSERT INTO identities (platform, subject, user_id) SELECT value ->> 0, value ->> 1, $1 FROM json_each($2) WHERE true
          ON CONFLICT (platform, subject) DO UPDATE SET user_id = excluded.user_id",
         user.id.to_string(),
         json(identities)
@@ -85,12 +84,13 @@ pub fn audit<'a>(script: &mut StatementBatch, entries: impl Iterator<Item = &'a 
 #[async_trait]
 impl People for Database {
     async fn user(&self, platform: &str, subject: &str) -> StoreResult<Option<User>> {
-        let row = query!(
+        let row = rows!(
+            { id: String, name: String, role: Option<String>, repos: String },
             "SELECT u.id, u.name, u.role, u.repos FROM users u JOIN identities i ON i.user_id = u.id WHERE i.platform = $1 AND i.subject = $2",
             platform,
             &*plain(subject)
         );
-        let row = row.maybe(self.reader()).await?;
+        let row = row.maybe(self.quick()).await?;
         row.map(|row| {
             let role = row.role.as_deref().and_then(Role::from_word);
             Ok(User {
@@ -107,16 +107,16 @@ impl People for Database {
         let mut tx = self.begin().await?;
         save(&mut tx, user, false).await?;
         identify(&mut tx, user, identities).await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn set_people(&self, grants: &[ConfiguredPerson]) -> StoreResult<()> {
         let mut tx = self.begin().await?;
-        let unnamed = query!(
+        let unnamed = statement!(
             "DELETE FROM identities WHERE user_id IN (SELECT id FROM users WHERE configured)"
         );
         unnamed.run(&mut *tx).await?;
-        let powerless = query!(
+        let powerless = statement!(
             "UPDATE users SET role = NULL, repos = '{}', configured = false WHERE configured"
         );
         powerless.run(&mut *tx).await?;
@@ -133,21 +133,21 @@ impl People for Database {
         }
         // A person added again later under the same name starts fresh.
         for gone in [
-            query!(
+            statement!(
                 "DELETE FROM passwords WHERE user_id NOT IN (SELECT user_id FROM identities WHERE platform = 'vine')"
             ),
-            query!(
+            statement!(
                 "DELETE FROM tokens WHERE owner IN (SELECT id FROM users)
                  AND owner NOT IN (SELECT user_id FROM identities WHERE platform = 'vine')"
             ),
             // Only admins may enrol workers.
-            query!(
+            statement!(
                 "UPDATE tokens SET spent = true WHERE kind = 'enrolment' AND owner IN (SELECT id FROM users WHERE configured AND coalesce(role, '') <> 'admin')"
             ),
         ] {
             gone.run(&mut *tx).await?;
         }
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn add_token(
@@ -158,8 +158,7 @@ impl People for Database {
         life: Duration,
     ) -> StoreResult<()> {
         // Always later than existing ones, since a worker's latest token ends the others.
-        let added = query!(
-            "INSERT INTO tokens (hash, kind, owner, expires, made)
+        let added = statement!("INSERT INTO tokens (hash, kind, owner, expires, made)
              SELECT $1, $2, $3, $4, CASE WHEN coalesce(max(made), 0) >= $5 THEN max(made) + 1 ELSE $5 END FROM tokens WHERE owner = $3",
             hash,
             kind.as_str(),
@@ -171,14 +170,15 @@ impl People for Database {
     }
 
     async fn token_owner(&self, hash: &str, kind: TokenKind) -> StoreResult<Option<Uuid>> {
-        let owner = query_scalar!(
+        let owner = scalar!(
+            String,
             "SELECT owner FROM tokens WHERE hash = $1 AND kind = $2 AND expires > $3 AND NOT spent",
             hash,
             kind.as_str(),
             self.now().0
         );
         owner
-            .maybe(self.reader())
+            .maybe(self.quick())
             .await?
             .as_deref()
             .map(uuid)
@@ -186,7 +186,8 @@ impl People for Database {
     }
 
     async fn spend_token(&self, hash: &str, kind: TokenKind) -> StoreResult<Option<Uuid>> {
-        let owner = query_scalar!(
+        let owner = scalar!(
+            String,
             "UPDATE tokens SET spent = true WHERE hash = $1 AND kind = $2 AND expires > $3 AND NOT spent RETURNING owner",
             hash,
             kind.as_str(),
@@ -201,7 +202,8 @@ impl People for Database {
     }
 
     async fn passwords_of(&self, name: &str) -> StoreResult<Vec<(UserId, String)>> {
-        let rows = query!(
+        let rows = rows!(
+            { id: String, hash: String },
             "SELECT u.id, p.hash FROM users u JOIN passwords p ON p.user_id = u.id
              JOIN identities i ON i.user_id = u.id AND i.platform = 'vine' WHERE u.name = $1",
             &*plain(name)
@@ -213,17 +215,18 @@ impl People for Database {
     }
 
     async fn password_of(&self, user: UserId) -> StoreResult<Option<String>> {
-        let hash = query_scalar!(
+        let hash = scalar!(
+            String,
             "SELECT hash FROM passwords WHERE user_id = $1",
             user.to_string()
         );
-        hash.maybe(self.reader()).await
+        hash.maybe(self.quick()).await
     }
 
     async fn set_password(&self, user: UserId, hash: &str, session: &str) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         let id = user.to_string();
-        let set = query!(
+        let set = statement!(
             "INSERT INTO passwords (user_id, hash, changed) VALUES ($1, $2, $3)
              ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, changed = excluded.changed",
             id,
@@ -232,21 +235,22 @@ impl People for Database {
         );
         set.run(&mut *tx).await?;
         log_out(&mut tx, &id, session).await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn forget_password(&self, user: UserId) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         let id = user.to_string();
-        query!("DELETE FROM passwords WHERE user_id = $1", id)
+        statement!("DELETE FROM passwords WHERE user_id = $1", id)
             .run(&mut *tx)
             .await?;
         log_out(&mut tx, &id, "").await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn tokens(&self, owner: Option<Uuid>) -> StoreResult<Vec<TokenInfo>> {
-        let rows = query!(
+        let rows = rows!(
+            { hash: String, kind: String, made: i64, expires: i64, used: Option<i64>, name: String },
             r#"SELECT hash, kind, made, expires, used,
                       coalesce((SELECT name FROM users u WHERE u.id = t.owner), (SELECT name FROM workers w WHERE w.id = t.owner), '') AS "name!"
                FROM tokens t WHERE NOT spent AND expires > $1 AND (CAST($2 AS TEXT) IS NULL OR owner = $2) ORDER BY made DESC, hash"#,
@@ -268,27 +272,25 @@ impl People for Database {
     }
 
     async fn revoke_token(&self, id: &str, owner: Option<Uuid>) -> StoreResult<u64> {
-        let revoked = query!(
-            "UPDATE tokens SET spent = true
+        let revoked = statement!("UPDATE tokens SET spent = true
              WHERE substr(hash, 1, 12) = $1 AND NOT spent AND (CAST($2 AS TEXT) IS NULL OR owner = $2)",
             id,
             owner.map(|owner| owner.to_string())
         );
-        let revoked = revoked.execute(self.writer()).await;
-        Ok(revoked.map_err(unavailable)?.rows_affected())
+        revoked.run(self.writer()).await
     }
 
     async fn note_used(&self, hashes: &[String]) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         let list = json(hashes);
         let now = self.now().0;
-        let used = query!(
+        let used = statement!(
             "UPDATE tokens SET used = $1 WHERE hash IN (SELECT atom FROM json_each($2))",
             now,
             list
         );
         used.run(&mut *tx).await?;
-        let replaced = query!(
+        let replaced = statement!(
             "UPDATE tokens SET expires = $1 WHERE kind = 'worker' AND expires > $1 AND EXISTS (
                  SELECT 1 FROM tokens n WHERE n.hash IN (SELECT atom FROM json_each($2))
                      AND n.owner = tokens.owner AND n.kind = 'worker' AND n.made > tokens.made)",
@@ -296,23 +298,19 @@ impl People for Database {
             list
         );
         replaced.run(&mut *tx).await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn audit(&self, entries: &[AuditEntry]) -> StoreResult<()> {
         let mut script = StatementBatch::default();
         audit(&mut script, entries.iter());
-        script
-            .run(
-                &mut *self.writer().acquire().await.map_err(unavailable)?,
-                self.now(),
-            )
-            .await
+        script.run(&mut *self.alone().await?, self.now()).await
     }
 
     async fn audit_lines(&self, limit: u32) -> StoreResult<Vec<(Timestamp, AuditEntry)>> {
-        let rows = query!(
-            r#"SELECT at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit ORDER BY seq DESC LIMIT $1"#,
+        let rows = rows!(
+            { at: i64, actor: String, verb: String, subject: String, allowed: bool, reason: String },
+            r#"SELECT at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit ORDER BY seq DESC LIMIT CAST($1 AS BIGINT)"#,
             i64::from(limit)
         );
         let rows = rows.all(self.reader()).await?.into_iter();
@@ -330,7 +328,8 @@ impl People for Database {
     }
 
     async fn users_with(&self, role: Role) -> StoreResult<Vec<UserId>> {
-        let ids = query_scalar!(
+        let ids = scalar!(
+            String,
             "SELECT id FROM users WHERE role = $1 AND NOT configured",
             role.as_str()
         );

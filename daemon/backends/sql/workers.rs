@@ -1,7 +1,6 @@
 //! Workers.
 
 use async_trait::async_trait;
-use sqlx::query;
 use vine_domain::{
     TaskId, Timestamp, Worker, WorkerId,
     ports::{Fleet, StoreError, StoreResult},
@@ -11,27 +10,31 @@ use vine_domain::{
 use super::{
     rows::{all, from_json, int, json, plain, uuid},
     run::{Fetch as _, Run as _},
-    unavailable,
 };
-use crate::Database;
+use crate::{
+    Database, engine,
+    statement::{row, rows, statement},
+};
 
-struct WorkerRow {
-    id: String,
-    name: String,
-    slots: i64,
-    version: String,
-    draining: bool,
-    trouble: Option<String>,
-    ill_repos: String,
-    boot: Option<String>,
-    seen: i64,
-    worktree_bytes: i64,
-    most: Option<i64>,
-    only_repos: Option<String>,
-    gone: Option<i64>,
-    standing: Option<String>,
-    running: i64,
-    waiting: i64,
+row! {
+    struct WorkerRow {
+        id: String,
+        name: String,
+        slots: i64,
+        version: String,
+        draining: bool,
+        trouble: Option<String>,
+        ill_repos: String,
+        boot: Option<String>,
+        seen: i64,
+        worktree_bytes: i64,
+        most: Option<i64>,
+        only_repos: Option<String>,
+        gone: Option<i64>,
+        standing: Option<String>,
+        running: i64,
+        waiting: i64,
+    }
 }
 
 impl TryFrom<WorkerRow> for (Worker, usize, usize) {
@@ -64,7 +67,7 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
 #[async_trait]
 impl Fleet for Database {
     async fn add_worker(&self, worker: &Worker) -> StoreResult<()> {
-        let added = query!(
+        let added = statement!(
             "INSERT INTO workers (id, name, slots, version, draining, trouble, boot, seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             worker.id.to_string(),
             worker.name,
@@ -82,8 +85,7 @@ impl Fleet for Database {
     }
 
     async fn save_worker(&self, worker: &Worker) -> StoreResult<()> {
-        let saved = query!(
-            "UPDATE workers SET slots = $1, version = $2, trouble = $3, ill_repos = $4, boot = $5, seen = $6, worktree_bytes = $7, standing = $8, gone = NULL
+        let saved = statement!("UPDATE workers SET slots = $1, version = $2, trouble = $3, ill_repos = $4, boot = $5, seen = $6, worktree_bytes = $7, standing = $8, gone = NULL
              WHERE id = $9",
             i64::from(worker.slots),
             &*plain(&worker.version),
@@ -105,7 +107,7 @@ impl Fleet for Database {
     }
 
     async fn set_draining(&self, id: WorkerId, draining: bool) -> StoreResult<()> {
-        let set = query!(
+        let set = statement!(
             "UPDATE workers SET draining = $1 WHERE id = $2",
             draining,
             id.to_string()
@@ -114,7 +116,7 @@ impl Fleet for Database {
     }
 
     async fn set_limits(&self, id: WorkerId, limits: &WorkerLimits) -> StoreResult<()> {
-        let set = query!(
+        let set = statement!(
             "UPDATE workers SET most = $1, only_repos = $2 WHERE id = $3",
             limits.slots.map(i64::from),
             limits.repos.as_ref().map(json),
@@ -124,7 +126,7 @@ impl Fleet for Database {
     }
 
     async fn set_gone(&self, id: WorkerId) -> StoreResult<()> {
-        let set = query!(
+        let set = statement!(
             "UPDATE workers SET gone = $1 WHERE id = $2",
             self.now().0,
             id.to_string()
@@ -135,13 +137,13 @@ impl Fleet for Database {
     async fn remove_worker(&self, id: WorkerId) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         let id = id.to_string();
-        query!("DELETE FROM tokens WHERE owner = $1", id)
+        statement!("DELETE FROM tokens WHERE owner = $1", id)
             .run(&mut *tx)
             .await?;
-        query!("DELETE FROM workers WHERE id = $1", id)
+        statement!("DELETE FROM workers WHERE id = $1", id)
             .run(&mut *tx)
             .await?;
-        tx.commit().await.map_err(unavailable)
+        engine::commit(tx).await
     }
 
     async fn workers_after(
@@ -149,12 +151,12 @@ impl Fleet for Database {
         name: &str,
         limit: u32,
     ) -> StoreResult<Vec<(Worker, usize, usize)>> {
-        let rows = sqlx::query_as!(
+        let rows = rows!(
             WorkerRow,
             r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes, most, only_repos, gone, standing,
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "running!: i64",
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'waiting') AS "waiting!: i64"
-               FROM workers w WHERE name > $1 ORDER BY name LIMIT $2"#,
+               FROM workers w WHERE name > $1 ORDER BY name LIMIT CAST($2 AS BIGINT)"#,
             &*plain(name),
             i64::from(limit)
         );
@@ -163,7 +165,8 @@ impl Fleet for Database {
 
     async fn at_work(&self, workers: &[WorkerId]) -> StoreResult<Vec<(WorkerId, TaskId, String)>> {
         let ids: Vec<String> = workers.iter().map(ToString::to_string).collect();
-        let rows = query!(
+        let rows = rows!(
+            { worker: String, id: i64, title: String },
             r#"SELECT lease_worker AS "worker!", id AS "id!", title FROM tasks
                WHERE lease_worker IN (SELECT atom FROM json_each($1)) ORDER BY id"#,
             json(&ids)
@@ -181,14 +184,14 @@ impl Fleet for Database {
     }
 
     async fn worker(&self, id: WorkerId) -> StoreResult<Option<Worker>> {
-        let row = sqlx::query_as!(
+        let row = rows!(
             WorkerRow,
             r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes, most, only_repos, gone, standing,
                    0 AS "running!: i64", 0 AS "waiting!: i64"
                FROM workers WHERE id = $1"#,
             id.to_string()
         );
-        let row = row.maybe(self.reader()).await?;
+        let row = row.maybe(self.quick()).await?;
         Ok(row
             .map(<(Worker, usize, usize)>::try_from)
             .transpose()?

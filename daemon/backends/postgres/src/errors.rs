@@ -1,4 +1,6 @@
-//! Why the store cannot be opened.
+//! What goes wrong: opening the store, and what PostgreSQL says, as the port says it.
+
+use vine_domain::ports::StoreError;
 
 use crate::sql::Incompatible;
 
@@ -67,4 +69,14 @@ pub enum ConnectError {
         /// The server's address.
         at: String,
     },
+}
+
+/// Converts an error of the engine to the port's error.
+pub fn unavailable(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Database(db) if db.is_unique_violation() => {
+            StoreError::Taken(db.message().to_owned())
+        }
+        other => StoreError::Unavailable(Box::new(other)),
+    }
 }

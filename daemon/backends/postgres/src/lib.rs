@@ -9,6 +9,7 @@ mod database;
 mod errors;
 #[path = "../../sql/mod.rs"]
 mod sql;
+mod statement;
 mod wakeups;
 
 use crate::database::engine;

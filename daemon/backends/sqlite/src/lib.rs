@@ -1,23 +1,23 @@
-//! The store on SQLite: one writer connection, a few readers, a write-ahead log.
+//! The store on SQLite: one connection that writes, a few that read, a write-ahead log.
 //!
 //! Start with [`Database::open`]; the statements are in `backends/sql`, shared with PostgreSQL. One
 //! daemon owns the file: it assigns task and question IDs from memory and holds a lock file next to
 //! it.
 
 mod backup;
+mod connection;
 mod database;
+mod errors;
 #[path = "../../sql/mod.rs"]
 mod sql;
+mod statement;
 
-use crate::database::engine;
 pub use crate::{
     backup::{BackupError, backup},
     database::{Database, Durability, OpenError},
     sql::{Incompatible, TransferError},
 };
+use crate::{connection::Connection, database::engine};
 
-/// The connection type of the shared statements.
-type Connection = sqlx::SqliteConnection;
-
-/// The engine of that connection.
+/// The engine that checks statements and runs migrations.
 type Engine = sqlx::Sqlite;

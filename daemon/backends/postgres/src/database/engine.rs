@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use sqlx::{PgPool, Postgres, Transaction, query, query_scalar};
+use futures_util::TryStreamExt;
+use sqlx::{
+    AssertSqlSafe, PgPool, Postgres, Transaction, pool::PoolConnection, query, query_scalar,
+};
 use vine_domain::{
     Clock, QuestionId, TaskId, Timestamp,
     clock::System,
@@ -12,7 +15,11 @@ use vine_domain::{
 
 use crate::{
     Connection, Database,
-    sql::{StatementBatch, unavailable},
+    errors::unavailable,
+    sql::{
+        StatementBatch, TransferError,
+        run::{Fetch as _, Run as _},
+    },
 };
 
 /// A statement that locks its rows and skips those that another transaction has locked.
@@ -58,7 +65,11 @@ pub fn skew(database: &Database) -> Duration {
 
 /// The size of the rows in bytes, estimated from the server's statistics. The size of the tables
 /// would include freed space, as if nothing had been removed.
-pub async fn size(database: &Database) -> sqlx::Result<u64> {
+pub async fn size(database: &Database) -> StoreResult<u64> {
+    estimated(database).await.map_err(unavailable)
+}
+
+async fn estimated(database: &Database) -> sqlx::Result<u64> {
     // A table that was never analyzed has no statistics.
     let unknown: bool = query_scalar(
         "SELECT EXISTS (SELECT 1 FROM pg_stat_user_tables s WHERE s.schemaname = current_schema() AND s.n_live_tup > 0 AND NOT EXISTS
@@ -85,36 +96,58 @@ pub async fn size(database: &Database) -> sqlx::Result<u64> {
 }
 
 /// A transaction that sees a consistent snapshot of the database.
-pub async fn snapshot(database: &Database) -> sqlx::Result<Transaction<'static, Postgres>> {
+pub async fn snapshot(database: &Database) -> StoreResult<Transaction<'static, Postgres>> {
     let mut tx = database
         .pool
         .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        .await?;
+        .await
+        .map_err(unavailable)?;
     take_time(&mut tx).await?;
     Ok(tx)
 }
 
 /// Lifts the time limit for statements of this transaction.
-pub async fn take_time(tx: &mut Connection) -> sqlx::Result<()> {
+pub async fn take_time(tx: &mut Connection) -> StoreResult<()> {
     query("SET LOCAL statement_timeout = 0")
-        .execute(tx)
+        .run(tx)
         .await
-        .map(|_| ())
+        .map(drop)
 }
 
 /// A table's columns with their types.
-pub async fn columns(at: &mut Connection, table: &str) -> sqlx::Result<Vec<(String, String)>> {
+pub async fn columns(at: &mut Connection, table: &str) -> StoreResult<Vec<(String, String)>> {
     let rows = query!(
         r#"SELECT column_name::TEXT AS "name!", data_type::TEXT AS "kind!" FROM information_schema.columns
            WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position"#,
         table
     );
     Ok(rows
-        .fetch_all(at)
+        .all(at)
         .await?
         .into_iter()
         .map(|row| (row.name, row.kind))
         .collect())
+}
+
+/// How many rows a table has.
+pub async fn count(at: &mut Connection, table: &str) -> StoreResult<i64> {
+    let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+    query_scalar::<_, i64>(count).one(at).await
+}
+
+/// Passes on each value that a statement returns; returns their number.
+pub async fn each(
+    at: &mut Connection,
+    statement: String,
+    mut take: impl FnMut(String) -> Result<(), TransferError> + Send,
+) -> Result<u64, TransferError> {
+    let mut found = query_scalar::<_, String>(AssertSqlSafe(statement)).fetch(at);
+    let mut rows = 0;
+    while let Some(row) = found.try_next().await.map_err(unavailable)? {
+        take(row)?;
+        rows += 1;
+    }
+    Ok(rows)
 }
 
 /// The statement that returns a table's rows as JSON.
@@ -130,7 +163,7 @@ pub fn as_json(table: &str, columns: &[(String, String)]) -> String {
 }
 
 /// Continues IDs after the assigned ones.
-pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
+pub async fn count_on(tx: &mut Connection) -> StoreResult<()> {
     let given = query!(
         "SELECT setval('task_ids', (SELECT greatest((SELECT max(id) FROM tasks), last_task) + 1 FROM settings), false) AS tasks,
                 setval('question_ids', (SELECT greatest((SELECT max(id) FROM questions), last_question) + 1 FROM settings), false) AS questions,
@@ -145,7 +178,7 @@ pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
                 setval(pg_get_serial_sequence('inbox', 'seq'), (SELECT coalesce(max(seq), 0) + 1 \
                 FROM inbox), false) AS inbox"
     );
-    given.fetch_one(tx).await.map(|_| ())
+    given.one(tx).await.map(drop)
 }
 
 /// Runs the statements of a batch one by one.
@@ -162,15 +195,34 @@ pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) ->
     Ok(())
 }
 
+/// Commits a transaction.
+pub async fn commit(tx: Transaction<'static, Postgres>) -> StoreResult<()> {
+    tx.commit().await.map_err(unavailable)
+}
+
 impl Database {
+    /// For reads of a few rows by their keys.
+    pub fn quick(&self) -> &PgPool {
+        self.count();
+        &self.pool
+    }
+
+    /// For reads that may take longer.
     pub fn reader(&self) -> &PgPool {
         self.count();
         &self.pool
     }
 
+    /// For single statements.
     pub fn writer(&self) -> &PgPool {
         self.count();
         &self.pool
+    }
+
+    /// For several statements of which each stands alone.
+    pub async fn alone(&self) -> StoreResult<PoolConnection<Postgres>> {
+        self.count();
+        self.pool.acquire().await.map_err(unavailable)
     }
 
     /// Begins in its own task: a caller that is cancelled during BEGIN would return the connection

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction, query};
 use vine_domain::{
     QuestionId, TaskId, Timestamp,
     ports::{StoreError, StoreResult},
@@ -13,7 +12,9 @@ use vine_domain::{
 
 use crate::{
     Connection, Database,
-    sql::{StatementBatch, unavailable},
+    connection::{OwnedConnection, Quick, ReadConnection, Reader, Transaction, Writer},
+    sql::{StatementBatch, TransferError, run::Fetch as _},
+    statement::{Bind as _, Rows, Statement, row},
 };
 
 /// A statement that locks its rows. There is only one writer, so nothing is needed.
@@ -44,32 +45,59 @@ pub fn skew(_: &Database) -> Duration {
 }
 
 /// The size of the rows in bytes; free pages do not count.
-pub async fn size(database: &Database) -> sqlx::Result<u64> {
-    let size: i64 = sqlx::query_scalar(
-        "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()",
-    )
-    .fetch_one(database.reader())
-    .await?;
-    Ok(size.unsigned_abs())
+pub async fn size(database: &Database) -> StoreResult<u64> {
+    let size = "SELECT (page_count - freelist_count) * page_size
+                FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()";
+    let size = Rows::<i64>::new(Statement::new(size, Vec::new()));
+    Ok(size.one(database.quick()).await?.unsigned_abs())
 }
 
 /// A transaction that sees a consistent snapshot of the database.
-pub async fn snapshot(database: &Database) -> sqlx::Result<Transaction<'static, Sqlite>> {
-    database.reader.begin().await
+pub async fn snapshot(database: &Database) -> StoreResult<Transaction<ReadConnection>> {
+    Transaction::begin(database.quick.take()?, "BEGIN")
 }
 
 /// Lifts the time limit for statements of this transaction. SQLite has none.
-pub async fn take_time(_: &mut Connection) -> sqlx::Result<()> {
+pub async fn take_time(_: &mut Connection) -> StoreResult<()> {
     Ok(())
 }
 
 /// A table's columns with their types.
-pub async fn columns(at: &mut Connection, table: &str) -> sqlx::Result<Vec<(String, String)>> {
+pub async fn columns(at: &mut Connection, table: &str) -> StoreResult<Vec<(String, String)>> {
     // The macros do not know this built-in table.
-    sqlx::query_as("SELECT name, type FROM pragma_table_info($1)")
-        .bind(table)
-        .fetch_all(at)
-        .await
+    let columns = Rows::<Column>::new(Statement::new(
+        "SELECT name, type AS kind FROM pragma_table_info($1)",
+        vec![table.value()],
+    ));
+    let columns = columns.all(at).await?.into_iter();
+    Ok(columns.map(|column| (column.name, column.kind)).collect())
+}
+
+row! {
+    struct Column {
+        name: String,
+        kind: String,
+    }
+}
+
+/// How many rows a table has.
+pub async fn count(at: &mut Connection, table: &str) -> StoreResult<i64> {
+    let count = Statement::built(format!("SELECT count(*) FROM {table}"), Vec::new());
+    Rows::<i64>::new(count).one(at).await
+}
+
+/// Passes on each value that a statement returns; returns their number.
+pub async fn each(
+    at: &mut Connection,
+    statement: String,
+    mut take: impl FnMut(String) -> Result<(), TransferError>,
+) -> Result<u64, TransferError> {
+    let mut rows = 0;
+    at.each(&Statement::built(statement, Vec::new()), |row: String| {
+        rows += 1;
+        take(row)
+    })?;
+    Ok(rows)
 }
 
 /// The statement that returns a table's rows as JSON.
@@ -82,53 +110,48 @@ pub fn as_json(table: &str, columns: &[(String, String)]) -> String {
 }
 
 /// Continues IDs after the existing ones. SQLite does that when the file is opened.
-pub async fn count_on(_: &mut Connection) -> sqlx::Result<()> {
+pub async fn count_on(_: &mut Connection) -> StoreResult<()> {
     Ok(())
 }
 
-/// Runs the statements of a batch as one text. Its first parameters are the lists, its last is the
-/// time.
+/// Runs the statements of a batch.
 pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) -> StoreResult<()> {
-    let time = script.lists.len() + 1;
-    let is_timed = script.parts.iter().any(|(part, _)| part.timed);
-    let text: Vec<String> = script
-        .parts
-        .iter()
-        .map(|(part, list)| numbered(part.sql, list + 1, time))
-        .collect();
-    // The macros have checked each part; only its parameter numbers differ.
-    let whole = script
-        .lists
-        .into_iter()
-        .fold(query(AssertSqlSafe(text.join(";\n"))), |whole, list| {
-            whole.bind(list)
-        });
-    let whole = if is_timed { whole.bind(now.0) } else { whole };
-    whole.execute(tx).await.map(|_| ()).map_err(unavailable)
+    for (part, list) in script.parts {
+        let mut values = vec![script.lists[list].value()];
+        values.extend(part.timed.then(|| now.0.value()));
+        tx.run(&Statement::new(part.sql, values))?;
+    }
+    Ok(())
 }
 
-/// A statement with its parameters `$1` and `$2` renumbered.
-fn numbered(sql: &str, first: usize, second: usize) -> String {
-    let mut pieces = sql.split('$');
-    let begin = pieces.next().unwrap_or_default().to_owned();
-    pieces.fold(begin, |text, piece| {
-        let (number, rest) = piece.split_at(1);
-        format!(
-            "{text}${}{rest}",
-            if number == "1" { first } else { second }
-        )
-    })
+/// Commits a transaction.
+pub async fn commit(tx: Transaction<OwnedConnection>) -> StoreResult<()> {
+    tx.commit()
 }
 
 impl Database {
-    pub fn reader(&self) -> &SqlitePool {
+    /// For reads of a few rows by their keys.
+    pub fn quick(&self) -> &Quick {
+        self.count();
+        &self.quick
+    }
+
+    /// For reads that may take longer.
+    pub fn reader(&self) -> &Reader {
         self.count();
         &self.reader
     }
 
-    pub fn writer(&self) -> &SqlitePool {
+    /// For single statements.
+    pub fn writer(&self) -> &Writer {
         self.count();
         &self.writer
+    }
+
+    /// For several statements of which each stands alone.
+    pub async fn alone(&self) -> StoreResult<OwnedConnection> {
+        self.count();
+        self.writer.own().await
     }
 
     /// Checks that the file was not deleted or replaced, since writes to it would be lost.
@@ -140,13 +163,10 @@ impl Database {
     }
 
     /// A write transaction. It is immediate, since one that starts with a read cannot wait.
-    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    pub async fn begin(&self) -> StoreResult<Transaction<OwnedConnection>> {
         self.count();
         self.is_there()?;
-        self.writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(unavailable)
+        Transaction::begin(self.writer.own().await?, "BEGIN IMMEDIATE")
     }
 
     pub async fn task_ids(&self, count: u32) -> StoreResult<Vec<TaskId>> {
@@ -161,16 +181,4 @@ impl Database {
 
 fn next(counter: &AtomicU64) -> u64 {
     counter.fetch_add(1, Ordering::Relaxed) + 1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::numbered;
-
-    #[test]
-    fn parameters_of_a_part_get_their_places_in_the_whole() {
-        assert_eq!(numbered("SELECT $2, $1, $1", 3, 12), "SELECT $12, $3, $3");
-        assert_eq!(numbered("$1", 10, 11), "$10");
-        assert_eq!(numbered("SELECT 1", 2, 3), "SELECT 1");
-    }
 }

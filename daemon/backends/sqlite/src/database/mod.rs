@@ -11,22 +11,26 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicU64},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use sqlx::{
-    ConnectOptions, Connection as _, SqlitePool, query_scalar,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    ConnectOptions, Connection as _, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use vine_domain::Clock;
 
-use crate::sql::{self, Incompatible};
+use crate::{
+    connection::{BUSY, Connection, Options, Quick, Reader, Writer, readers},
+    sql::{self, Incompatible},
+};
 
 /// The store of one daemon. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
-    pub(crate) writer: SqlitePool,
-    pub(crate) reader: SqlitePool,
+    pub(crate) writer: Writer,
+    pub(crate) quick: Quick,
+    pub(crate) reader: Reader,
     pub(crate) clock: Arc<dyn Clock>,
     /// How often the clock was set.
     pub(crate) era: Arc<AtomicI64>,
@@ -86,36 +90,32 @@ impl Database {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
         let owned = own(path)?;
-        let options = options(path, durability);
-        let writer = pool(1)
-            .connect_with(options.clone())
-            .await
-            .map_err(OpenError::Engine)?;
-        migrate(&writer, None).await?;
-        let reader = pool(4)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(OpenError::Engine)?;
-        let last = |sql: &'static str| last_id(&writer, sql);
-        let era: i64 = query_scalar("SELECT era FROM settings")
-            .fetch_one(&writer)
-            .await
-            .map_err(OpenError::Engine)?;
-        let task =
-            last("SELECT max(coalesce((SELECT max(id) FROM tasks), 0), last_task) FROM settings")
-                .await?;
-        let question = last(
+        let mut at = connect(path, durability).await?;
+        migrate(&mut at, None).await?;
+        at.close().await.map_err(OpenError::Migration)?;
+        let options = Options {
+            path: path.to_owned(),
+            durability,
+        };
+        let mut at = Connection::open(&options, true).map_err(OpenError::Engine)?;
+        let mut number = |sql| number(&mut at, sql);
+        let era = number("SELECT era FROM settings")?;
+        let task = number(
+            "SELECT max(coalesce((SELECT max(id) FROM tasks), 0), last_task) FROM settings",
+        )?;
+        let question = number(
             "SELECT max(coalesce((SELECT max(id) FROM questions), 0), last_question) FROM settings",
-        )
-        .await?;
+        )?;
+        let (quick, reader) = readers(options);
         Ok(Self {
-            writer,
+            writer: Writer::new(at),
+            quick,
             reader,
             clock,
             era: Arc::new(AtomicI64::new(era)),
             behind: Arc::default(),
-            last_task: Arc::new(AtomicU64::new(task)),
-            last_question: Arc::new(AtomicU64::new(question)),
+            last_task: Arc::new(AtomicU64::new(task.unsigned_abs())),
+            last_question: Arc::new(AtomicU64::new(question.unsigned_abs())),
             transactions: Arc::default(),
             file: Arc::new(DatabaseFile::of(path)?),
             _owned: Arc::new(owned),
@@ -125,11 +125,9 @@ impl Database {
     /// Creates a file with the schema of an earlier version, for tests of migrations.
     pub async fn make(path: &Path, version: i64) -> Result<(), OpenError> {
         let _owned = own(path)?;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(options(path, Durability::Normal))
-            .await;
-        migrate(&pool.map_err(OpenError::Engine)?, Some(version)).await
+        let mut at = connect(path, Durability::Normal).await?;
+        migrate(&mut at, Some(version)).await?;
+        at.close().await.map_err(OpenError::Migration)
     }
 
     /// The clock that judges leases and due times.
@@ -139,12 +137,23 @@ impl Database {
 
     /// Closes the file after running statements have finished.
     pub async fn close(&self) {
-        self.reader.close().await;
+        self.quick.close();
         self.writer.close().await;
     }
 }
 
-fn options(path: &Path, durability: Durability) -> SqliteConnectOptions {
+impl Durability {
+    /// The word for `PRAGMA synchronous`.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Normal => "normal",
+        }
+    }
+}
+
+/// A connection for migrations, which `sqlx` runs.
+async fn connect(path: &Path, durability: Durability) -> Result<SqliteConnection, OpenError> {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -154,34 +163,15 @@ fn options(path: &Path, durability: Durability) -> SqliteConnectOptions {
             Durability::Full => SqliteSynchronous::Full,
             Durability::Normal => SqliteSynchronous::Normal,
         })
-        .busy_timeout(Duration::from_secs(5))
-        // A large transaction does not leave a large log behind.
-        .pragma("journal_size_limit", "16777216")
-        .statement_cache_capacity(200)
+        .busy_timeout(BUSY)
         .disable_statement_logging()
+        .connect()
+        .await
+        .map_err(OpenError::Migration)
 }
 
-/// A file does not disconnect, so connections need no test before use. But on a full disk SQLite
-/// ends a transaction by itself, and a connection that still counts one as open cannot begin
-/// another: it is closed and replaced.
-fn pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .test_before_acquire(false)
-        .before_acquire(|at, _| {
-            Box::pin(async move {
-                if at.is_in_transaction() {
-                    // A dropped transaction is only rolled back now.
-                    at.ping().await?;
-                }
-                Ok(!at.is_in_transaction())
-            })
-        })
-}
-
-async fn migrate(pool: &SqlitePool, to: Option<i64>) -> Result<(), OpenError> {
-    let mut at = pool.acquire().await.map_err(OpenError::Engine)?;
-    Ok(sql::migrate(&mut at, sqlx::migrate!("../../../migrations/sqlite"), to).await?)
+async fn migrate(at: &mut SqliteConnection, to: Option<i64>) -> Result<(), OpenError> {
+    Ok(sql::migrate(at, sqlx::migrate!("../../../migrations/sqlite"), to).await?)
 }
 
 /// Why the store cannot be opened.
@@ -203,7 +193,10 @@ pub enum OpenError {
     Unfit(#[from] Incompatible),
     /// SQLite returned an error.
     #[error("the database could not be opened: {0}")]
-    Engine(sqlx::Error),
+    Engine(rusqlite::Error),
+    /// The same while the schema was brought up to date.
+    #[error("the database could not be opened: {0}")]
+    Migration(sqlx::Error),
 }
 
 fn own(path: &Path) -> Result<File, OpenError> {
@@ -217,51 +210,6 @@ fn own(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-async fn last_id(pool: &SqlitePool, sql: &'static str) -> Result<u64, OpenError> {
-    let max: Option<i64> = query_scalar(sql)
-        .fetch_one(pool)
-        .await
-        .map_err(OpenError::Engine)?;
-    Ok(max.unwrap_or(0).unsigned_abs())
-}
-
-#[cfg(test)]
-mod tests {
-    use sqlx::query;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_transaction_that_sqlite_ended_by_itself_does_not_end_all_writing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("vine.db");
-        let pool = pool(1).connect_with(options(&path, Durability::Normal));
-        let pool = pool.await.expect("opened");
-        query("CREATE TABLE t (x)")
-            .execute(&pool)
-            .await
-            .expect("made");
-        for end in ["ROLLBACK", "SELECT 1"] {
-            let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.expect("begun");
-            query("INSERT INTO t VALUES (1)")
-                .execute(&mut *tx)
-                .await
-                .expect("written");
-            query(end)
-                .execute(&mut *tx)
-                .await
-                .expect("as on a full disk");
-            drop(tx);
-            let mut tx = pool
-                .begin_with("BEGIN IMMEDIATE")
-                .await
-                .expect("begun again");
-            let count: i64 = query_scalar("SELECT count(*) FROM t")
-                .fetch_one(&mut *tx)
-                .await
-                .expect("read");
-            assert_eq!(count, 0, "{end}");
-            tx.commit().await.expect("ended");
-        }
-    }
+fn number(at: &mut Connection, sql: &'static str) -> Result<i64, OpenError> {
+    at.number(sql).map_err(OpenError::Engine)
 }
