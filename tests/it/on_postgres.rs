@@ -19,6 +19,7 @@ mod store {
     mod cancelled;
     pub mod contract;
     mod feed;
+    pub mod one_write;
     mod outbox;
     mod plans;
 }

@@ -19,6 +19,7 @@ mod shared {
 mod store {
     pub mod contract;
     mod feed;
+    pub mod one_write;
     mod outbox;
 }
 mod stories;

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use vine_domain::{Clock, TaskState, lifecycle::TaskSnapshot, ports::Commit};
+use vine_domain::{
+    Clock, TaskState,
+    lifecycle::TaskSnapshot,
+    ports::{ClaimedTask, Commit, Write, Written},
+};
 
 use crate::{Wakeups, metrics::Metrics, question_traces::TraceListener};
 
@@ -16,8 +20,21 @@ pub(crate) struct AfterCommit {
 }
 
 impl AfterCommit {
-    /// A change of a task was stored.
-    pub fn changed(&self, before: &TaskSnapshot, commit: &Commit) {
+    /// Something was stored; `before` is the task before its change.
+    pub fn stored(&self, write: &Write, before: Option<&TaskSnapshot>, written: &Written) {
+        match (write, before, written) {
+            (Write::Change(commit), Some(before), _) => self.changed(before, commit),
+            (Write::Create(new), _, Written::Created(id)) if *id == new.id => self.created(),
+            (Write::Say(say), ..) => {
+                self.metrics
+                    .said(say.messages.len(), usize::from(say.reply.is_some()));
+                self.wakeups.outbox();
+            }
+            _ => {}
+        }
+    }
+
+    fn changed(&self, before: &TaskSnapshot, commit: &Commit) {
         let after = &commit.change.task;
         let from = before.task.state.as_str();
         let to = after.state.as_str();
@@ -26,7 +43,7 @@ impl AfterCommit {
             self.wakeups.worker(lease.worker);
         }
         if matches!(after.state, TaskState::Queued { .. }) {
-            self.wakeups.work();
+            self.wakeups.work_elsewhere();
         }
         self.wakeups.outbox();
         let now = self.clock.now();
@@ -34,10 +51,19 @@ impl AfterCommit {
         self.traces.stored(before, commit, now);
     }
 
-    /// New tasks were stored.
-    pub fn created(&self, tasks: usize) {
-        self.metrics.created(tasks);
-        self.wakeups.work();
+    fn created(&self) {
+        self.metrics.created(1);
+        self.wakeups.work_elsewhere();
         self.wakeups.outbox();
+    }
+
+    /// Orders were given to workers.
+    pub fn claimed(&self, claimed: &[ClaimedTask]) {
+        for task in claimed {
+            self.metrics.claimed(task.lane, task.waited);
+        }
+        if !claimed.is_empty() {
+            self.wakeups.page();
+        }
     }
 }

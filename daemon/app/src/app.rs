@@ -49,20 +49,20 @@ impl App {
         settings: Settings,
         stop: CancellationToken,
     ) -> (Self, Dispatcher) {
-        let core = Core::new(store, clock, ids, settings, stop);
+        let (core, unread) = Core::new(store, clock, ids, settings, stop);
         let people = Arc::new(People::new(&core));
         let tasks = Arc::new(Tasks::new(&core, &people));
         let questions = Arc::new(Questions::new(&core, &people, &tasks));
-        let (fleet, dispatcher) = Fleet::new(&core, &people, &tasks);
+        let dispatcher = Dispatcher::new(&core, &tasks, unread);
         let rooms = Arc::new(Rooms::new(&core, &people, &tasks));
         let app = Self {
             reporting: Arc::new(Reporting::new(&core, &people, &rooms)),
             cluster: Arc::new(Cluster::new(&core)),
+            fleet: Arc::new(Fleet::new(&core, &people, &tasks)),
             core: Arc::new(core),
             people,
             tasks,
             questions,
-            fleet: Arc::new(fleet),
             rooms,
         };
         (app, dispatcher)

@@ -5,9 +5,10 @@
 use std::{
     mem,
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
 };
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::{AppError, AppResult};
 
@@ -74,21 +75,31 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
             input,
             reply: BatchReply(reply),
         });
+        // Whoever else is about to call does so first.
+        tokio::task::yield_now().await;
         tokio::select! {
             biased;
             outcome = &mut outcome => return outcome.map_err(|_| AppError::Stopping)?,
             way = Arc::clone(&self.batches).acquire_owned() => {
                 let batch = self.take();
-                if !batch.is_empty() {
-                    let run = run(batch);
-                    tokio::spawn(async move {
-                        run.await;
-                        drop(way);
-                    });
+                if let Ok(way) = way
+                    && !batch.is_empty()
+                {
+                    begin(run(batch), way).await;
                 }
             }
         }
         outcome.await.map_err(|_| AppError::Stopping)?
+    }
+
+    /// Runs a batch of what waits, even if that is nothing.
+    pub async fn run_now<F>(&self, run: impl FnOnce(Vec<BatchedCall<I, O>>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if let Ok(way) = Arc::clone(&self.batches).acquire_owned().await {
+            begin(run(self.take()), way).await;
+        }
     }
 
     fn gathered(&self) -> std::sync::MutexGuard<'_, Vec<BatchedCall<I, O>>> {
@@ -102,5 +113,17 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         let count = waiting.len().min(LARGEST);
         let rest = waiting.split_off(count);
         mem::replace(&mut *waiting, rest)
+    }
+}
+
+/// Runs a batch. One that needs to wait goes on in a task of its own, since its caller may hang up.
+async fn begin(batch: impl Future<Output = ()> + Send + 'static, way: OwnedSemaphorePermit) {
+    let mut batch = Box::pin(async move {
+        batch.await;
+        drop(way);
+    });
+    let begun = std::future::poll_fn(|context| Poll::Ready(batch.as_mut().poll(context)));
+    if begun.await.is_pending() {
+        tokio::spawn(batch);
     }
 }

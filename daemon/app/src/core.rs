@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vine_domain::{Clock, Ids, ports::Store};
 
 use crate::{
     Settings, Wakeups, after_commit::AfterCommit, isolation::Isolation, metrics::Metrics,
-    question_traces::TraceListener, settings::SettingsInForce, write_queue::WriteQueue,
+    question_traces::TraceListener, settings::SettingsInForce, waiting_claims::Unread,
+    write_queue::WriteQueue,
 };
 
 /// The handles that flows are made from; each takes the few that it needs.
@@ -37,14 +39,14 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// The handles of one daemon over its ports.
+    /// The handles of one daemon over its ports, and where orders arrive whose worker had hung up.
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
         settings: Settings,
         stop: CancellationToken,
-    ) -> Self {
+    ) -> (Self, mpsc::UnboundedReceiver<Unread>) {
         let wakeups = Arc::new(Wakeups::default());
         let metrics = Arc::new(Metrics::default());
         let traces = Arc::new(TraceListener::new(Arc::clone(&store)));
@@ -54,8 +56,8 @@ impl Core {
             metrics: Arc::clone(&metrics),
             traces: Arc::clone(&traces),
         };
-        let writes = WriteQueue::new(Arc::clone(&store), after, settings.batches);
-        Self {
+        let (writes, unread) = WriteQueue::new(Arc::clone(&store), after, settings.batches);
+        let core = Self {
             me: ids.uuid().to_string().into(),
             writes: Arc::new(writes),
             isolation: Arc::new(Isolation::new(Arc::clone(&store), Arc::clone(&clock))),
@@ -67,6 +69,7 @@ impl Core {
             metrics,
             traces,
             stop,
-        }
+        };
+        (core, unread)
     }
 }

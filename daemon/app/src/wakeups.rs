@@ -30,9 +30,9 @@ impl Wakeups {
         self.wake(Wakeup::Work);
     }
 
-    /// The same, for this daemon alone.
-    pub fn work_here(&self) {
-        self.heard(Wakeup::Work);
+    /// The same, for other daemons: here, the write that made the work assigns it.
+    pub(crate) fn work_elsewhere(&self) {
+        self.tell_others(Wakeup::Work);
     }
 
     /// Waits for [`Wakeups::work`].
@@ -137,6 +137,10 @@ impl Wakeups {
 
     fn wake(&self, hint: Wakeup) {
         self.heard(hint);
+        self.tell_others(hint);
+    }
+
+    fn tell_others(&self, hint: Wakeup) {
         if let Some(others) = self.others.get() {
             let _stopping = others.send(hint);
         }

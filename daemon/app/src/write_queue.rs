@@ -1,32 +1,31 @@
-//! The way into the store for what people and agents wait for: snapshots are read, changes, new
-//! tasks and audit entries are written, each kind gathered while the previous batch is on its way.
+//! The way into the store for what people and agents wait for. What is decided while a batch is on
+//! its way to the disk gathers, and goes together in the next one; what is decided alone goes at
+//! once. Claims that wait for work take part in every batch that may have some for them.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::{
+    sync::{OwnedMutexGuard, mpsc},
+    time::Instant,
+};
 use vine_domain::{
-    AuditEntry, TaskId,
-    lifecycle::TaskSnapshot,
-    ports::{Commit, NewTask, Store, StoreError},
+    AuditEntry, TaskId, TaskState,
+    lifecycle::{About, TaskSnapshot},
+    ports::{ClaimedTask, Commit, Say, Store, StoreError, StoreResult, Write, Written},
+    schedule::ClaimRequest,
 };
 
 use crate::{
-    AppResult, Missing,
+    AppError, AppResult, Missing,
     after_commit::AfterCommit,
-    batcher::{BatchedCall, Batcher},
+    batcher::{BatchReply, BatchedCall, Batcher},
     tasks::PermittedTask,
+    waiting_claims::{Asking, PendingClaim, TICK, Unread, WaitingClaims},
 };
-
-/// A decided change, with the task before it.
-pub(crate) struct DecidedChange {
-    /// The task before it.
-    pub before: TaskSnapshot,
-    /// What to store.
-    pub commit: Commit,
-}
 
 /// While it lives, no other change of this task is decided in this daemon.
 pub(crate) struct TaskTurn {
@@ -44,28 +43,53 @@ impl TaskTurn {
 /// With this many tasks, those that nobody changes are forgotten.
 const TURNS: usize = 1000;
 
+/// How long claims rest when the store fails.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Something to be stored.
+enum Queued {
+    /// A task that gets its number now.
+    Create(Box<PermittedTask>),
+    /// A change, with the task before it, and a claim that goes after it.
+    Change {
+        before: Arc<TaskSnapshot>,
+        commit: Box<Commit>,
+        claim: Option<PendingClaim>,
+    },
+    Say(Say),
+    Audit(AuditEntry),
+}
+
 /// Gathers what goes into the store, and tells who must know when it was stored.
 pub(crate) struct WriteQueue {
     writer: Writer,
-    snapshots: Batcher<TaskId, TaskSnapshot>,
-    changes: Batcher<DecidedChange, TaskSnapshot>,
-    creations: Batcher<PermittedTask, TaskId>,
-    audits: Batcher<AuditEntry, ()>,
+    snapshots: Batcher<(TaskId, About), TaskSnapshot>,
+    writes: Batcher<Queued, Written>,
     /// Of tasks that are being changed.
     turns: Mutex<HashMap<TaskId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl WriteQueue {
-    /// `batches` of each kind may run at the same time: one if there is one writer.
-    pub fn new(store: Arc<dyn Store>, after: AfterCommit, batches: usize) -> Self {
-        Self {
-            writer: Writer { store, after },
+    /// `batches` may run at the same time: one if there is one writer. Also returns where orders
+    /// arrive whose worker had hung up.
+    pub fn new(
+        store: Arc<dyn Store>,
+        after: AfterCommit,
+        batches: usize,
+    ) -> (Self, mpsc::UnboundedReceiver<Unread>) {
+        let (claims, unread) = WaitingClaims::new();
+        let claims = Arc::new(claims);
+        let queue = Self {
+            writer: Writer {
+                store,
+                after,
+                claims,
+            },
             snapshots: Batcher::new(batches),
-            changes: Batcher::new(batches),
-            creations: Batcher::new(batches),
-            audits: Batcher::new(batches),
+            writes: Batcher::new(batches),
             turns: Mutex::default(),
-        }
+        };
+        (queue, unread)
     }
 
     /// Waits until no other change of this task is being decided here. Other daemons may change it
@@ -84,42 +108,107 @@ impl WriteQueue {
         }
     }
 
-    /// A task with its questions and waiting notes.
-    pub async fn snapshot(&self, task: TaskId) -> AppResult<TaskSnapshot> {
+    /// A task with its waiting notes and these of its questions.
+    pub async fn snapshot(&self, task: TaskId, about: About) -> AppResult<TaskSnapshot> {
         let writer = self.writer.clone();
         let read = |calls| async move { writer.read(calls).await };
-        self.snapshots.call(task, read).await
+        self.snapshots.call((task, about), read).await
     }
 
-    /// Stores a decided change. Returns the task before it; [`StoreError::Conflict`] if another
-    /// change was stored first.
+    /// Stores a decided change; [`StoreError::Conflict`] if another change was stored first. A claim
+    /// that comes with it is answered by the same transaction.
     ///
     /// One batch must not hold two changes of a task. The turn sees to that: it ends after the reply,
     /// and a caller that hangs up takes a change that no batch has taken yet along.
-    pub async fn commit(&self, _of: &TaskTurn, change: DecidedChange) -> AppResult<TaskSnapshot> {
-        let writer = self.writer.clone();
-        let commit = |calls| async move { writer.commit(calls).await };
-        self.changes.call(change, commit).await
+    pub async fn commit(
+        &self,
+        _of: &TaskTurn,
+        before: Arc<TaskSnapshot>,
+        commit: Commit,
+        claim: Option<PendingClaim>,
+    ) -> AppResult<()> {
+        let commit = Box::new(commit);
+        self.write(Queued::Change {
+            before,
+            commit,
+            claim,
+        })
+        .await
+        .map(drop)
     }
 
     /// Stores a new task. Returns its id, or that of the task that was created with its key before.
     pub async fn create(&self, task: PermittedTask) -> AppResult<TaskId> {
-        let writer = self.writer.clone();
-        let create = |calls| async move { writer.create(calls).await };
-        self.creations.call(task, create).await
+        match self.write(Queued::Create(Box::new(task))).await? {
+            Written::Created(id) => Ok(id),
+            other => Err(StoreError::Corrupt(format!("a new task became {other:?}")).into()),
+        }
     }
 
     /// The same for several tasks, all or none. Returns their ids in order.
     pub async fn create_together(&self, tasks: Vec<PermittedTask>) -> AppResult<Vec<TaskId>> {
-        self.writer.store_new(tasks).await
+        let ids = self.writer.create_together(tasks).await?;
+        self.hand_out().await;
+        Ok(ids)
+    }
+
+    /// Stores messages that change no task.
+    pub async fn say(&self, say: Say) -> AppResult<()> {
+        self.write(Queued::Say(say)).await.map(drop)
     }
 
     /// Records an entry in the audit.
     pub async fn audit(&self, entry: AuditEntry) -> AppResult<()> {
-        let writer = self.writer.clone();
-        let audit = |calls| async move { writer.audit(calls).await };
-        self.audits.call(entry, audit).await
+        self.write(Queued::Audit(entry)).await.map(drop)
     }
+
+    async fn write(&self, queued: Queued) -> AppResult<Written> {
+        let writer = self.writer.clone();
+        let write = |calls| async move { writer.write(calls).await };
+        self.writes.call(queued, write).await
+    }
+
+    /// Lets a claim wait for work, and gives it what there is.
+    pub async fn claim(&self, claim: PendingClaim) {
+        self.writer.claims.add(claim);
+        self.hand_out().await;
+    }
+
+    /// There may be new work: gives it to the claims that wait.
+    pub async fn stir(&self) {
+        self.writer.claims.stir();
+        self.hand_out().await;
+    }
+
+    /// Gives what is due to the claims that wait, and answers those that have waited long enough.
+    pub async fn hand_out(&self) {
+        if self.writer.claims.is_hungry() {
+            let writer = self.writer.clone();
+            self.writes
+                .run_now(|calls| async move { writer.write(calls).await })
+                .await;
+        }
+        self.writer.claims.end_waits();
+    }
+
+    /// When to hand out again without a wake-up.
+    pub fn alarm(&self) -> Instant {
+        self.writer.claims.alarm()
+    }
+}
+
+/// A write of a batch, and who waits for it.
+struct Entry {
+    write: Write,
+    before: Option<Arc<TaskSnapshot>>,
+    reply: BatchReply<Written>,
+}
+
+/// What is stored together, and the claims that go after it.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<Entry>,
+    claims: Vec<PendingClaim>,
 }
 
 /// Runs batches.
@@ -127,117 +216,214 @@ impl WriteQueue {
 struct Writer {
     store: Arc<dyn Store>,
     after: AfterCommit,
+    claims: Arc<WaitingClaims>,
 }
 
 impl Writer {
-    async fn read(&self, calls: Vec<BatchedCall<TaskId, TaskSnapshot>>) {
-        let ids: Vec<TaskId> = calls.iter().map(|call| call.input).collect();
-        match self.store.snapshots(&ids).await {
-            Ok(mut found) => {
+    async fn read(&self, calls: Vec<BatchedCall<(TaskId, About), TaskSnapshot>>) {
+        let wanted: Vec<(TaskId, About)> = calls.iter().map(|call| call.input).collect();
+        match self.store.snapshots(&wanted).await {
+            Ok(found) => {
+                let mut found: HashMap<TaskId, TaskSnapshot> =
+                    found.into_iter().map(|one| (one.task.id, one)).collect();
+                let mut rest = wanted.into_iter();
                 for call in calls {
-                    let id = call.input;
-                    let at = found.iter().position(|one| one.task.id == id);
-                    let known =
-                        at.map(
-                            |at| match ids.iter().filter(|other| **other == id).count() {
-                                1 => found.swap_remove(at),
-                                _ => found[at].clone(),
-                            },
-                        );
+                    let (id, _) = call.input;
+                    rest.next();
+                    // Cloned only if somebody else asks for it too.
+                    let known = match rest.as_slice().iter().any(|(other, _)| *other == id) {
+                        true => found.get(&id).cloned(),
+                        false => found.remove(&id),
+                    };
                     call.reply(known.ok_or_else(|| Missing::Task(id).into()));
                 }
             }
-            Err(error) => fail(calls, &error),
-        }
-    }
-
-    async fn commit(&self, calls: Vec<BatchedCall<DecidedChange, TaskSnapshot>>) {
-        let (changes, replies): (Vec<_>, Vec<_>) =
-            calls.into_iter().map(BatchedCall::into_parts).unzip();
-        let (befores, commits): (Vec<_>, Vec<_>) = changes
-            .into_iter()
-            .map(|change| (change.before, change.commit))
-            .unzip();
-        let outcomes = match self.store.commit(&commits).await {
-            Ok(outcomes) => outcomes,
-            Err(error) if commits.len() == 1 => vec![Err(error)],
-            // Nothing was stored. One that fails must not make the others fail.
             Err(error) => {
-                alone("changes", commits.len(), &error);
-                let mut outcomes = Vec::with_capacity(commits.len());
-                for commit in &commits {
-                    let one = self.store.commit(std::slice::from_ref(commit)).await;
-                    outcomes.push(one.and_then(|mut one| one.pop().unwrap_or(Ok(()))));
-                }
-                outcomes
-            }
-        };
-        let stored = befores.into_iter().zip(&commits).zip(outcomes);
-        for (((before, commit), outcome), reply) in stored.zip(replies) {
-            reply.send(match outcome {
-                Ok(()) => {
-                    self.after.changed(&before, commit);
-                    Ok(before)
-                }
-                Err(error) => Err(error.into()),
-            });
-        }
-    }
-
-    async fn create(&self, calls: Vec<BatchedCall<PermittedTask, TaskId>>) {
-        let tasks = calls.iter().map(|call| call.input.clone()).collect();
-        match self.store_new(tasks).await {
-            Ok(ids) => calls
-                .into_iter()
-                .zip(ids)
-                .for_each(|(call, id)| call.reply(Ok(id))),
-            Err(error) if calls.len() == 1 => calls
-                .into_iter()
-                .zip([error])
-                .for_each(|(call, error)| call.reply(Err(error))),
-            // A task that cannot be stored must not make the others fail.
-            Err(error) => {
-                alone("tasks", calls.len(), &error);
                 for call in calls {
-                    let ids = self.store_new(vec![call.input.clone()]).await;
-                    call.reply(ids.map(|ids| ids[0]));
+                    call.reply(Err(copied(&error).into()));
                 }
             }
         }
     }
 
-    async fn store_new(&self, tasks: Vec<PermittedTask>) -> AppResult<Vec<TaskId>> {
-        let count = u32::try_from(tasks.len()).unwrap_or(u32::MAX);
-        let ids = self.store.next_tasks(count).await?;
-        let new: Vec<NewTask> = tasks
-            .into_iter()
-            .zip(&ids)
-            .map(|(task, id)| task.numbered(*id))
-            .collect::<AppResult<_>>()?;
-        let known = self.store.create(&new).await?;
-        let created = known.iter().filter(|known| known.is_none()).count();
-        self.after.created(created);
-        let ids = known.into_iter().zip(ids);
-        Ok(ids.map(|(known, id)| known.unwrap_or(id)).collect())
-    }
-
-    async fn audit(&self, calls: Vec<BatchedCall<AuditEntry, ()>>) {
-        let entries: Vec<AuditEntry> = calls.iter().map(|call| call.input.clone()).collect();
-        match self.store.audit(&entries).await {
-            Ok(()) => calls.into_iter().for_each(|call| call.reply(Ok(()))),
-            Err(error) => fail(calls, &error),
+    /// Stores a batch, and hands out work as long as there is some.
+    async fn write(&self, calls: Vec<BatchedCall<Queued, Written>>) {
+        let mut batch = self.entries(calls).await;
+        loop {
+            if batch.entries.iter().any(makes_work) {
+                self.claims.stir();
+            }
+            let asking = self.ask(batch.claims).await;
+            let wants = asking.wants();
+            if batch.entries.is_empty() && wants.is_empty() {
+                return;
+            }
+            let again = match self.store(batch.entries, wants).await {
+                Ok(claimed) => self.give(asking, claimed).await,
+                Err(error) => {
+                    tracing::error!(%error, "could not claim work: {error}");
+                    self.claims.failed(asking, PAUSE);
+                    false
+                }
+            };
+            if !again {
+                return;
+            }
+            batch = Batch::default();
         }
     }
+
+    /// What the calls want to write; new tasks get their numbers.
+    async fn entries(&self, calls: Vec<BatchedCall<Queued, Written>>) -> Batch {
+        let (queued, replies): (Vec<_>, Vec<_>) =
+            calls.into_iter().map(BatchedCall::into_parts).unzip();
+        let is_new = |queued: &&Queued| matches!(queued, Queued::Create(_));
+        let mut ids = self.numbers(queued.iter().filter(is_new).count()).await;
+        let mut batch = Batch::default();
+        for (queued, reply) in queued.into_iter().zip(replies) {
+            let mut before = None;
+            let write = match queued {
+                Queued::Create(task) => match ids.as_mut().map(|ids| ids.pop()) {
+                    Ok(Some(id)) => task.numbered(id).map(|new| Write::Create(Box::new(new))),
+                    Ok(None) => Err(AppError::Stopping),
+                    Err(error) => Err(copied(error).into()),
+                },
+                Queued::Change {
+                    before: known,
+                    commit,
+                    claim,
+                } => {
+                    before = Some(known);
+                    batch.claims.extend(claim);
+                    Ok(Write::Change(commit))
+                }
+                Queued::Say(say) => Ok(Write::Say(say)),
+                Queued::Audit(entry) => Ok(Write::Audit(entry)),
+            };
+            match write {
+                Ok(write) => batch.entries.push(Entry {
+                    write,
+                    before,
+                    reply,
+                }),
+                Err(error) => reply.send(Err(error)),
+            }
+        }
+        batch
+    }
+
+    /// The next numbers for tasks, the lowest last.
+    async fn numbers(&self, count: usize) -> StoreResult<Vec<TaskId>> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let mut ids = self.store.next_tasks(count).await?;
+        ids.reverse();
+        Ok(ids)
+    }
+
+    /// The claims that go with a batch: those after its own writes, and those that wait.
+    async fn ask(&self, own: Vec<PendingClaim>) -> Asking {
+        let preferred = match self.claims.is_crowded() {
+            true => self.store.preferred(1000).await.unwrap_or_default(),
+            false => Vec::new(),
+        };
+        self.claims.ask(own, &preferred.into_iter().collect())
+    }
+
+    /// Stores a batch and replies. Returns what was claimed.
+    async fn store(
+        &self,
+        entries: Vec<Entry>,
+        wants: Vec<ClaimRequest>,
+    ) -> StoreResult<Vec<ClaimedTask>> {
+        let mut writes = Vec::with_capacity(entries.len() + 1);
+        let mut waiting = Vec::with_capacity(entries.len());
+        for entry in entries {
+            writes.push(entry.write);
+            waiting.push((entry.before, entry.reply));
+        }
+        if !wants.is_empty() {
+            writes.push(Write::Claim(wants));
+        }
+        let mut outcomes = match self.store.commit(&writes).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => self.one_by_one(&writes, error).await,
+        };
+        // The claims are the last write.
+        let claimed = outcomes.split_off(waiting.len()).pop();
+        for ((write, (before, reply)), outcome) in writes.iter().zip(waiting).zip(outcomes) {
+            if let Ok(written) = &outcome {
+                self.after.stored(write, before.as_deref(), written);
+            }
+            reply.send(outcome.map_err(Into::into));
+        }
+        match claimed.transpose()? {
+            Some(Written::Claimed(claimed)) => {
+                self.after.claimed(&claimed);
+                Ok(claimed)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Nothing of a batch was stored. One write that fails must not make the others fail.
+    async fn one_by_one(&self, writes: &[Write], error: StoreError) -> Vec<StoreResult<Written>> {
+        if writes.len() == 1 {
+            return vec![Err(error)];
+        }
+        let count = writes.len();
+        tracing::warn!(%error, "could not store {count} writes together, storing them one by one: {error}");
+        let mut outcomes = Vec::with_capacity(count);
+        for write in writes {
+            let one = self.store.commit(std::slice::from_ref(write)).await;
+            outcomes.push(one.and_then(|mut one| one.pop().unwrap_or(Err(StoreError::Conflict))));
+        }
+        outcomes
+    }
+
+    /// Hands out what was claimed; if that is nothing, notes until when that stays so. Returns
+    /// whether to ask again.
+    async fn give(&self, asking: Asking, claimed: Vec<ClaimedTask>) -> bool {
+        let none = claimed.is_empty() && !asking.wants().is_empty();
+        let again = self.claims.give(asking, claimed);
+        if none && let Ok(due) = self.store.next_due().await
+            // If something is due now, no waiting claim may have it.
+            && !due.now
+        {
+            self.claims
+                .quiet(Instant::now() + due.next.unwrap_or(TICK).min(TICK));
+        }
+        again
+    }
+
+    async fn create_together(&self, tasks: Vec<PermittedTask>) -> AppResult<Vec<TaskId>> {
+        let mut ids = self.numbers(tasks.len()).await?;
+        let mut writes = Vec::with_capacity(tasks.len());
+        for (task, id) in tasks.into_iter().zip(ids.drain(..).rev()) {
+            writes.push(Write::Create(Box::new(task.numbered(id)?)));
+        }
+        let outcomes = self.store.commit(&writes).await?;
+        let mut created = Vec::with_capacity(writes.len());
+        for (write, outcome) in writes.iter().zip(outcomes) {
+            let written = outcome?;
+            self.after.stored(write, None, &written);
+            if let Written::Created(id) = written {
+                created.push(id);
+            }
+        }
+        self.claims.stir();
+        Ok(created)
+    }
 }
 
-fn alone(what: &str, count: usize, error: &dyn std::fmt::Display) {
-    tracing::warn!(%error, "could not store {count} {what} together, storing them one by one: {error}");
-}
-
-/// Replies with the same error to all calls.
-fn fail<I, O>(calls: Vec<BatchedCall<I, O>>, error: &StoreError) {
-    for call in calls {
-        call.reply(Err(copied(error).into()));
+/// Whether there may be something to claim after it.
+fn makes_work(entry: &Entry) -> bool {
+    match &entry.write {
+        Write::Create(_) => true,
+        Write::Change(commit) => matches!(commit.change.task.state, TaskState::Queued { .. }),
+        Write::Claim(_) | Write::Say(_) | Write::Audit(_) => false,
     }
 }
 

@@ -22,14 +22,14 @@ use crate::{Connection, statement::rows};
 part!(pub DROP_ORDERS, "DELETE FROM work_orders WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))");
 
 part!(
-    BEGIN_ATTEMPTS,
+    pub BEGIN_ATTEMPTS,
     now,
     "INSERT INTO executions (task, epoch, worker, started)
      SELECT id, epoch, lease_worker, $2 FROM tasks WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))"
 );
 
 part!(
-    LOG_CLAIMS,
+    pub LOG_CLAIMS,
     now,
     "INSERT INTO task_log (task, epoch, at, line)
      SELECT t.id, t.epoch, $2, 'attempt ' || t.epoch || ' claimed by ' || coalesce(w.name, t.lease_worker)
@@ -37,7 +37,7 @@ part!(
 );
 
 part!(
-    REBIND,
+    pub REBIND,
     now,
     "UPDATE sessions SET state = 'active', task = c.task, active = $2, reused = sessions.reused + 1, heard = false
      FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'session' AS session FROM json_each($1)) c

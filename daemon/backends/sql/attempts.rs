@@ -11,7 +11,7 @@ use vine_domain::{
 
 use super::{
     commit,
-    rows::{from_json, int, json, one_row, plain, uuid},
+    rows::{from_json, int, json, uuid},
     run::{Fetch as _, Run as _},
     script::StatementBatch,
 };
@@ -176,19 +176,6 @@ impl Attempts for Database {
         );
         let known = known.maybe(self.quick()).await?;
         known.map(|_| ()).ok_or(StoreError::Conflict)
-    }
-
-    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> StoreResult<()> {
-        let mut tx = self.begin().await?;
-        commit::holds(&mut tx, &by.to_string(), attempt).await?;
-        let kept = statement!(
-            "UPDATE executions SET patch = $1 WHERE task = $2 AND epoch = $3",
-            &*plain(patch),
-            int(attempt.task.0),
-            int(attempt.epoch.0)
-        );
-        one_row(kept.run(&mut *tx).await?)?;
-        engine::commit(tx).await
     }
 
     async fn patch_of(&self, task: TaskId) -> StoreResult<Option<String>> {

@@ -18,37 +18,34 @@ use super::{
     run::Fetch as _,
 };
 use crate::{
-    Connection, Database, engine,
+    Connection, engine,
     statement::{row, rows, scalar},
 };
 
-/// One transaction for all requests: reads the heads of the lanes, assigns them, and claims them
-/// with one statement.
+/// Reads the heads of the lanes, assigns them, and claims them with one statement.
 pub(super) async fn claim(
-    database: &Database,
+    tx: &mut Connection,
     wants: &[ClaimRequest],
+    now: Timestamp,
 ) -> StoreResult<Vec<ClaimedTask>> {
-    let now = database.now();
-    let mut tx = database.begin().await?;
-    let (wants, has_warm) = willing(&mut tx, wants).await?;
+    let (wants, has_warm) = willing(&mut *tx, wants).await?;
     let heads = if wants.is_empty() {
         Vec::new()
     } else {
-        heads(&mut tx, &wants, now).await?
+        heads(&mut *tx, &wants, now).await?
     };
     let warm = if heads.is_empty() || !has_warm {
         Vec::new()
     } else {
-        warm(&mut tx, &wants).await?
+        warm(&mut *tx, &wants).await?
     };
     let taken = schedule(heads, warm, &wants, now);
     if taken.is_empty() {
         return Ok(Vec::new());
     }
-    let tasks = take(&mut tx, &taken, now).await?;
-    let reused = follow(&mut tx, &taken, &tasks, now).await?;
-    let assignments = assign(&mut tx, tasks, &reused).await?;
-    engine::commit(tx).await?;
+    let tasks = take(&mut *tx, &taken, now).await?;
+    let reused = follow(&mut *tx, &taken, &tasks, now).await?;
+    let assignments = assign(&mut *tx, tasks, &reused).await?;
     let orders: HashMap<TaskId, LaneHead> = taken
         .iter()
         .map(|one| (one.order.task, one.order))

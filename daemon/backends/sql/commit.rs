@@ -1,6 +1,4 @@
-//! How decided changes are stored: the fenced tasks first, then everything that follows from them.
-//! There is one statement for each table, however many changes come together. Each change is stored
-//! completely or refused by itself.
+//! How decided changes are stored: the fenced tasks, and what follows from them.
 
 use std::collections::HashSet;
 
@@ -14,89 +12,43 @@ use vine_domain::{
 
 use super::{
     assign::DROP_ORDERS,
-    messages::{self, ThreadLine},
     rows::{StateColumns, int, json, millis, plain},
     run::Fetch as _,
     script::{StatementBatch, part},
-    users::audit,
 };
 use crate::{Connection, engine, statement::scalar};
 
-/// Writes decided changes, at most one for each task, in the current transaction.
-pub async fn commit(
-    tx: &mut Connection,
-    commits: &[Commit],
-    now: Timestamp,
-) -> StoreResult<Vec<StoreResult<()>>> {
-    let lines = commits
-        .iter()
-        .flat_map(ThreadLine::of)
-        .filter_map(|line| line.task());
-    engine::lock(
-        tx,
-        commits
-            .iter()
-            .map(|commit| commit.change.task.id)
-            .chain(lines),
-    )
-    .await?;
-    let kept = save_tasks(tx, commits, now).await?;
-    let is_kept = |commit: &&Commit| kept.contains(&commit.change.task.id);
-    let stored: Vec<&Commit> = commits.iter().filter(is_kept).collect();
-    let mut script = StatementBatch::default();
-    follow(&mut script, &stored, now);
-    script.run(tx, now).await?;
-    Ok(commits
-        .iter()
-        .map(|commit| {
-            if is_kept(&commit) {
-                Ok(())
-            } else {
-                Err(StoreError::Conflict)
-            }
-        })
-        .collect())
-}
-
-/// Writes everything that follows from the accepted changes.
-fn follow(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp) {
+/// Writes everything that follows from the accepted changes, except for log lines, messages and
+/// audit entries, which new tasks have too.
+pub(super) fn follow(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp) {
     save_orders(script, commits);
-    save_questions(
-        script,
-        commits.iter().flat_map(|commit| &commit.change.questions),
-    );
+    let questions = commits.iter().flat_map(|commit| &commit.change.questions);
+    save_questions(script, questions);
     save_notes(
         script,
         commits.iter().flat_map(|commit| &commit.change.notes),
     );
     end_attempts(script, commits);
     end_sessions(script, commits, now);
-    audit(
-        script,
-        commits.iter().filter_map(|commit| commit.audit.as_ref()),
-    );
-    let mut logged = Vec::new();
-    for Change { task, log, .. } in commits.iter().map(|commit| &commit.change) {
-        logged.extend(log.iter().map(|line| (task.attempt(), line.as_str())));
-    }
-    log(script, &logged);
-    messages::put(
-        script,
-        &commits
-            .iter()
-            .flat_map(|commit| ThreadLine::of(commit))
-            .collect::<Vec<_>>(),
-    );
+}
+
+/// The lines that a change adds to its task's log.
+pub(super) fn log_lines(commit: &Commit) -> impl Iterator<Item = (Attempt, &str)> {
+    let Change { task, log, .. } = &commit.change;
+    log.iter().map(|line| (task.attempt(), line.as_str()))
 }
 
 /// The fence: a task is only written if its row is still the one that was decided on. Returns the
 /// written tasks.
-async fn save_tasks(
+pub(super) async fn save_tasks(
     tx: &mut Connection,
-    commits: &[Commit],
+    commits: &[&Commit],
     now: Timestamp,
 ) -> StoreResult<HashSet<TaskId>> {
-    let row = |commit: &Commit| {
+    if commits.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let row = |commit: &&Commit| {
         let task = &commit.change.task;
         let state = StateColumns::from(&commit.change.task.state);
         json!({
@@ -129,7 +81,7 @@ async fn save_tasks(
 
 // A task that continues after its end returns to its last session.
 part!(
-    REVIVE_SESSIONS,
+    pub REVIVE_SESSIONS,
     "UPDATE sessions SET state = 'active', ended = NULL, reason = NULL
      WHERE id IN (SELECT (SELECT s.id FROM sessions s WHERE s.task = c.task AND (s.state = 'warm' OR s.reason IN ('completed', 'failed'))
                           ORDER BY s.active DESC LIMIT 1)
@@ -138,7 +90,7 @@ part!(
 );
 
 part!(
-    PUT_ORDERS,
+    pub PUT_ORDERS,
     "INSERT INTO work_orders (task, lane, repo, due, resumes, worker, affinity)
      SELECT o.task, o.lane, o.repo, o.due, o.resumes, o.worker, CASE WHEN o.worker IS NOT NULL THEN o.affinity END
      FROM (SELECT c.task, c.lane, c.repo, c.due, c.resumes, c.affinity,
@@ -180,7 +132,7 @@ fn save_orders(script: &mut StatementBatch, commits: &[&Commit]) {
 }
 
 part!(
-    SAVE_NOTES,
+    pub SAVE_NOTES,
     "INSERT INTO notes (key, task, author, text, at, state, delivered)
      SELECT value ->> 'key', CAST(value ->> 'task' AS BIGINT), value ->> 'author', value ->> 'text', CAST(value ->> 'at' AS BIGINT),
          value ->> 'state', CAST(value ->> 'delivered' AS BIGINT) FROM json_each($1) l WHERE true ORDER BY l.key
@@ -203,7 +155,7 @@ fn save_notes<'a>(script: &mut StatementBatch, notes: impl Iterator<Item = &'a N
 }
 
 part!(
-    SAVE_QUESTIONS,
+    pub SAVE_QUESTIONS,
     "INSERT INTO questions (id, key, task, epoch, session, call, ask, context, asked_at, state, why, delivered_at, reminders, escalated,
          alarm, expired, told)
      SELECT CAST(value ->> 'id' AS BIGINT), value ->> 'key', CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'epoch' AS BIGINT),
@@ -244,7 +196,7 @@ fn question_row(question: &Question) -> Value {
 }
 
 part!(
-    SAVE_ANSWERS,
+    pub SAVE_ANSWERS,
     "INSERT INTO answers (question, key, decision, user_id, name, via, at)
      SELECT CAST(value ->> 'question' AS BIGINT), value ->> 'key', value ->> 'decision', value ->> 'user_id', value ->> 'name',
          value ->> 'via', CAST(value ->> 'at' AS BIGINT) FROM json_each($1)"
@@ -267,12 +219,13 @@ fn save_answers<'a>(script: &mut StatementBatch, questions: impl Iterator<Item =
 // An ended attempt keeps its values. That is not in the WHERE clause: PostgreSQL would search all
 // attempts for the few that run.
 part!(
-    END_ATTEMPTS,
+    pub END_ATTEMPTS,
     now,
     "UPDATE executions SET ended = coalesce(executions.ended, $2), outcome = coalesce(executions.outcome, c.outcome),
-         usage = CASE WHEN executions.ended IS NULL THEN coalesce(c.usage, executions.usage) ELSE executions.usage END
+         usage = CASE WHEN executions.ended IS NULL THEN coalesce(c.usage, executions.usage) ELSE executions.usage END,
+         patch = coalesce(c.patch, executions.patch)
      FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'epoch' AS BIGINT) AS epoch, value ->> 'outcome' AS outcome,
-               value ->> 'usage' AS usage FROM json_each($1)) c
+               value ->> 'usage' AS usage, value ->> 'patch' AS patch FROM json_each($1)) c
      WHERE executions.task = c.task AND executions.epoch = c.epoch"
 );
 
@@ -280,16 +233,17 @@ fn end_attempts(script: &mut StatementBatch, commits: &[&Commit]) {
     let row = |commit: &&Commit| {
         let ended = commit.change.ended.as_ref()?;
         let attempt = commit.change.task.attempt();
-        Some(
-            json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "outcome": ended.outcome, "usage": ended.usage.as_ref().map(json) }),
-        )
+        Some(json!({
+            "task": attempt.task.0, "epoch": attempt.epoch.0, "outcome": ended.outcome, "usage": ended.usage.as_ref().map(json),
+            "patch": commit.patch.as_deref().map(plain),
+        }))
     };
     let rows: Vec<Value> = commits.iter().filter_map(row).collect();
     script.add(&rows, &[&END_ATTEMPTS]);
 }
 
 part!(
-    END_SESSIONS,
+    pub END_SESSIONS,
     now,
     "UPDATE sessions SET state = v.state, active = CASE WHEN v.state = 'warm' THEN $2 ELSE sessions.active END,
          ended = CASE WHEN v.state = 'ended' THEN $2 END, reason = CASE WHEN v.state = 'ended' THEN v.reason END
@@ -325,7 +279,7 @@ fn end_sessions(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp
 }
 
 part!(
-    LOG,
+    pub LOG,
     now,
     "INSERT INTO task_log (task, epoch, at, line)
      SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'epoch' AS BIGINT), $2, value ->> 'line' FROM json_each($1) l ORDER BY l.key"

@@ -4,33 +4,38 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 use vine_domain::{
-    TaskId, Timestamp,
+    TaskId,
     chat::{MessagePlace, Outbound, OutboundKind},
-    clock::{Ids, System},
-    ports::{Commit, StoreResult},
+    ports::{Commit, Reply, Say},
 };
 
 use super::{
     rows::{json, plain},
     script::{StatementBatch, part},
 };
-use crate::{Connection, engine};
 
 /// One line of a thread.
 pub enum ThreadLine<'a> {
-    /// A person's message: task, author and text.
-    Reply(TaskId, &'a str, &'a str),
+    /// A person's message.
+    Reply(TaskId, &'a Reply),
     /// Our message.
     Ours(&'a Outbound),
 }
 
 impl<'a> ThreadLine<'a> {
+    /// Messages that change no task, in order.
+    pub fn said(say: &'a Say) -> impl Iterator<Item = Self> {
+        let reply = say.reply.iter();
+        let reply = reply.map(|(task, reply)| ThreadLine::Reply(*task, reply));
+        reply.chain(say.messages.iter().map(ThreadLine::Ours))
+    }
+
     /// The messages of a change, in order.
     pub fn of(commit: &'a Commit) -> impl Iterator<Item = Self> {
         let reply = commit
             .reply
             .iter()
-            .map(|(author, text)| ThreadLine::Reply(commit.change.task.id, author, text));
+            .map(|reply| ThreadLine::Reply(commit.change.task.id, reply));
         reply.chain(commit.messages.iter().map(ThreadLine::Ours))
     }
 
@@ -44,14 +49,14 @@ impl<'a> ThreadLine<'a> {
 
     fn id(&self) -> Uuid {
         match self {
-            Self::Reply(..) => System.uuid(),
+            Self::Reply(_, reply) => reply.id.0,
             Self::Ours(message) => message.id.0,
         }
     }
 
     fn row(&self) -> Value {
         let mut row = match self {
-            Self::Reply(_, author, text) => {
+            Self::Reply(_, Reply { author, text, .. }) => {
                 json!({ "author": plain(author), "kind": "reply", "text": plain(text), "out": false })
             }
             Self::Ours(message) => ours(message),
@@ -78,7 +83,7 @@ fn ours(message: &Outbound) -> Value {
 }
 
 part!(
-    ADD,
+    pub ADD,
     now,
     "INSERT INTO chat_messages (id, task, repo, aside, question, note, author, kind, text, buttons, calls, at)
      SELECT value ->> 'id', CAST(value ->> 'task' AS BIGINT), value ->> 'repo', value ->> 'aside', CAST(value ->> 'question' AS BIGINT),
@@ -90,7 +95,7 @@ part!(
 // A newer card replaces all older ones that are still queued, except the first, which starts the
 // thread.
 part!(
-    SUPERSEDE_CARDS,
+    pub SUPERSEDE_CARDS,
     "DELETE FROM outbox WHERE posted IS NULL
        AND task IN (SELECT CAST(value ->> 'task' AS BIGINT) FROM json_each($1) WHERE value ->> 'kind' = 'card')
        AND rank = (SELECT max(CAST(value ->> 'rank' AS BIGINT)) FROM json_each($1) WHERE value ->> 'kind' = 'card')
@@ -100,7 +105,7 @@ part!(
 // A row for each room of the repository, or for the one place of a private reply. Existing rows
 // stay.
 part!(
-    PUT_OUT,
+    pub PUT_OUT,
     "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
      SELECT m.id, coalesce(c.platform, r.platform), coalesce(c.room, r.room), m.seq, m.task,
          CASE WHEN m.begins THEN c.first_edit ELSE c.edit END, CASE WHEN m.begins THEN c.first_rank ELSE c.rank END, m.at
@@ -119,20 +124,7 @@ part!(
      ON CONFLICT (message, platform) DO NOTHING"
 );
 
-/// Adds lines to their threads, and an outbox row for each room. Locks the threads until the
-/// transaction ends.
-pub async fn add_messages(
-    tx: &mut Connection,
-    lines: &[ThreadLine<'_>],
-    now: Timestamp,
-) -> StoreResult<()> {
-    engine::lock(tx, lines.iter().filter_map(ThreadLine::task)).await?;
-    let mut script = StatementBatch::default();
-    put(&mut script, lines);
-    script.run(tx, now).await
-}
-
-/// The same as part of a batch whose threads are already locked.
+/// Adds lines to their threads, which are locked, and an outbox row for each room.
 pub fn put(script: &mut StatementBatch, lines: &[ThreadLine<'_>]) {
     let rows: Vec<Value> = lines.iter().map(ThreadLine::row).collect();
     script.add(&rows, &[&ADD]);

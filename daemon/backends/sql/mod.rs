@@ -2,7 +2,7 @@
 //! every statement is checked against that engine's tables. One contract suite checks that both
 //! behave the same.
 //!
-//! Start with `commit` (how decided changes are stored) and `queue` (how work is claimed). What
+//! Start with `write` (the one way in). What
 //! differs between the engines is in `crate::engine`: how transactions begin, which rows are
 //! locked, and where IDs come from.
 //!
@@ -14,10 +14,12 @@ mod attempts;
 mod claim;
 mod clock;
 mod commit;
+mod create;
 mod inbox;
 mod messages;
 mod migrations;
 mod outbox;
+pub mod parts;
 mod posts;
 mod questions;
 mod queue;
@@ -33,6 +35,7 @@ mod threads;
 mod transfer;
 mod users;
 mod workers;
+mod write;
 
 use std::sync::atomic::Ordering;
 

@@ -6,13 +6,11 @@ use vine_domain::{
     Epoch, Note, Question, Slug, TaskId, Timestamp, WorkerId,
     attempt::Attempt,
     lease::LEASE,
-    ports::{ClaimedTask, DueOrders, Orders, StoreResult, WorkerDuties},
+    ports::{DueOrders, Orders, StoreResult, WorkerDuties},
     queue::QueueDepths,
-    schedule::ClaimRequest,
 };
 
 use super::{
-    claim,
     rows::{NoteRow, QuestionRow, all, json, questions, uuid},
     run::{Fetch as _, Run as _},
 };
@@ -23,10 +21,6 @@ use crate::{
 
 #[async_trait]
 impl Orders for Database {
-    async fn claim(&self, wants: &[ClaimRequest]) -> StoreResult<Vec<ClaimedTask>> {
-        claim::claim(self, wants).await
-    }
-
     async fn renew(&self, held: &[(WorkerId, Attempt)]) -> StoreResult<()> {
         let row = |(worker, attempt): &(WorkerId, Attempt)| json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "worker": worker.to_string() });
         let rows: Vec<Value> = held.iter().map(row).collect();

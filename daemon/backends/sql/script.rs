@@ -1,6 +1,5 @@
-//! The consequences of a decision: statements without results, collected and run together. SQLite
-//! runs them all at once, since switching to its thread and back costs more than most of them;
-//! PostgreSQL runs them one by one.
+//! The consequences of a decision: statements without results, collected and run together; on
+//! PostgreSQL in one round trip (`parts.rs` there).
 
 use serde_json::Value;
 use vine_domain::{Timestamp, ports::StoreResult};
@@ -10,7 +9,9 @@ use crate::{Connection, engine};
 
 /// A statement that reads a list of rows, as JSON, from `$1`, and the time from `$2` if it is
 /// `timed`. Defined with [`part`].
+#[allow(dead_code, reason = "engines tell statements apart by name or by text")]
 pub struct Statement {
+    pub name: &'static str,
     pub sql: &'static str,
     pub timed: bool,
 }
@@ -24,7 +25,7 @@ macro_rules! part {
             fn _is_checked() {
                 let _statement = sqlx::query!($sql, $($arg),+);
             }
-            $crate::sql::script::Statement { sql: $sql, timed: $timed }
+            $crate::sql::script::Statement { name: stringify!($name), sql: $sql, timed: $timed }
         };
     };
 }

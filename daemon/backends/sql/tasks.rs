@@ -1,80 +1,24 @@
 //! Tasks, their attempts and logs.
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use std::collections::HashMap;
 use vine_domain::{
-    Epoch, Task, TaskId, TaskState, Timestamp,
-    attempt::Attempt,
+    Note, Question, Task, TaskId,
+    lifecycle::About,
     lifecycle::TaskSnapshot,
-    ports::{Commit, NewTask, StoreResult, TaskFilter, Tasks},
+    ports::{StoreResult, TaskFilter, Tasks},
 };
 
 use super::{
-    commit,
-    messages::{self, ThreadLine},
-    rows::{
-        NoteRow, QuestionRow, StateColumns, TaskRow, all, int, json, listed, plain, questions,
-        tasks,
-    },
+    rows::{NoteRow, QuestionRow, TaskRow, all, int, json, listed, plain, questions, tasks},
     run::Fetch as _,
-    script::{StatementBatch, part},
-    users::audit,
 };
-use crate::{
-    Connection, Database, engine,
-    statement::{rows, scalar},
-};
+use crate::{Database, statement::rows};
 
 #[async_trait]
 impl Tasks for Database {
     async fn next_tasks(&self, count: u32) -> StoreResult<Vec<TaskId>> {
         self.task_ids(count).await
-    }
-
-    async fn create(&self, news: &[NewTask]) -> StoreResult<Vec<Option<TaskId>>> {
-        let now = self.now();
-        let mut tx = self.begin().await?;
-        let made = insert(&mut tx, news, now).await?;
-        let fresh: Vec<&NewTask> = news.iter().filter(|new| made.contains(&new.id)).collect();
-        let mut script = StatementBatch::default();
-        put_orders(&mut script, &fresh);
-        audit(
-            &mut script,
-            news.iter().filter_map(|new| new.audit.as_ref()),
-        );
-        let created: Vec<String> = fresh
-            .iter()
-            .map(|new| format!("created by {}", new.requester))
-            .collect();
-        let attempts = fresh.iter().map(|new| Attempt {
-            task: new.id,
-            epoch: Epoch(0),
-        });
-        commit::log(
-            &mut script,
-            &attempts
-                .zip(created.iter().map(String::as_str))
-                .collect::<Vec<_>>(),
-        );
-        messages::put(
-            &mut script,
-            &fresh
-                .iter()
-                .flat_map(|new| &new.messages)
-                .map(ThreadLine::Ours)
-                .collect::<Vec<_>>(),
-        );
-        script.run(&mut tx, now).await?;
-        let mut known = Vec::with_capacity(news.len());
-        for new in news {
-            known.push(if made.contains(&new.id) {
-                None
-            } else {
-                with_key(&mut tx, new.key.as_deref()).await?
-            });
-        }
-        engine::commit(tx).await?;
-        Ok(known)
     }
 
     async fn task(&self, id: TaskId) -> StoreResult<Option<Task>> {
@@ -84,43 +28,29 @@ impl Tasks for Database {
         row.map(Task::try_from).transpose()
     }
 
-    async fn snapshots(&self, ids: &[TaskId]) -> StoreResult<Vec<TaskSnapshot>> {
-        let list = json(&ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    async fn snapshots(&self, wanted: &[(TaskId, About)]) -> StoreResult<Vec<TaskSnapshot>> {
+        let ids: Vec<u64> = wanted.iter().map(|(task, _)| task.0).collect();
+        let list = json(&ids);
         let rows = tasks!(
             "WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
             list
         );
-        let mut situations: Vec<TaskSnapshot> = all::<_, Task>(rows.all(self.quick()).await?)?
-            .into_iter()
-            .map(|task| TaskSnapshot {
-                task,
-                questions: Vec::new(),
-                notes: Vec::new(),
-            })
-            .collect();
-        let rows = questions!(
-            "WHERE q.task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY q.id",
-            list
-        );
-        for question in all::<_, vine_domain::Question>(rows.all(self.quick()).await?)? {
-            situations
-                .iter_mut()
-                .filter(|one| one.task.id == question.task())
-                .for_each(|one| one.questions.push(question.clone()));
-        }
+        let tasks = all::<_, Task>(rows.all(self.quick()).await?)?;
         let rows = rows!(
             NoteRow,
             "SELECT key, task, author, text, at, state, delivered FROM notes
              WHERE state = 'waiting' AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY seq",
             list
         );
-        for note in all::<_, vine_domain::Note>(rows.all(self.quick()).await?)? {
-            situations
-                .iter_mut()
-                .filter(|one| one.task.id == note.task)
-                .for_each(|one| one.notes.push(note.clone()));
-        }
-        Ok(situations)
+        let mut notes = by_task(all(rows.all(self.quick()).await?)?, |note: &Note| note.task);
+        let questions = self.questions_about(wanted).await?;
+        let mut questions = by_task(questions, Question::task);
+        let snapshot = |task: Task| TaskSnapshot {
+            questions: questions.remove(&task.id).unwrap_or_default(),
+            notes: notes.remove(&task.id).unwrap_or_default(),
+            task,
+        };
+        Ok(tasks.into_iter().map(snapshot).collect())
     }
 
     async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>> {
@@ -174,67 +104,82 @@ impl Tasks for Database {
         };
         all(rows?)
     }
+}
 
-    async fn commit(&self, commits: &[Commit]) -> StoreResult<Vec<StoreResult<()>>> {
-        let mut tx = self.begin().await?;
-        let stored = commit::commit(&mut tx, commits, self.now()).await?;
-        engine::commit(tx).await?;
-        Ok(stored)
+impl Database {
+    /// The questions of these tasks, oldest first.
+    async fn questions_about(&self, wanted: &[(TaskId, About)]) -> StoreResult<Vec<Question>> {
+        let (whole, rest): (Vec<_>, Vec<_>) = wanted
+            .iter()
+            .copied()
+            .partition(|(_, about)| *about == About::Everything);
+        let mut found = Vec::new();
+        if !rest.is_empty() {
+            let ids: Vec<u64> = rest.iter().map(|(task, _)| task.0).collect();
+            let rows = questions!(
+                "WHERE q.state IN ('open', 'answered', 'expired') AND q.task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+                json(&ids)
+            );
+            found = all(rows.all(self.quick()).await?)?;
+        }
+        if !whole.is_empty() {
+            let ids: Vec<u64> = whole.iter().map(|(task, _)| task.0).collect();
+            let rows = questions!(
+                "WHERE q.task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+                json(&ids)
+            );
+            found.extend(all::<_, Question>(rows.all(self.quick()).await?)?);
+        }
+        for (task, about) in rest {
+            let settled = self.question_about(about, &found).await?;
+            found.extend(settled.filter(|question| question.task() == task));
+        }
+        found.sort_by_key(|question| question.id);
+        Ok(found)
+    }
+
+    /// The question that a decision is about, unless it was found already.
+    async fn question_about(
+        &self,
+        about: About,
+        found: &[Question],
+    ) -> StoreResult<Option<Question>> {
+        let is_it = |question: &Question| match about {
+            About::Question(id) => question.id == id,
+            About::Asked(key) => question.key == key,
+            About::Said(key) => question.answer().is_some_and(|answer| answer.key == key),
+            About::Unsettled | About::Everything => false,
+        };
+        if found.iter().any(is_it) {
+            return Ok(None);
+        }
+        let at = self.quick();
+        let row = match about {
+            About::Question(id) => questions!("WHERE q.id = $1", int(id.0)).maybe(at).await?,
+            About::Asked(key) => {
+                questions!("WHERE q.key = $1", key.to_string())
+                    .maybe(at)
+                    .await?
+            }
+            About::Said(key) => {
+                let answered = questions!(
+                    "WHERE q.id IN (SELECT question FROM answers WHERE key = $1)",
+                    key.to_string()
+                );
+                answered.maybe(at).await?
+            }
+            About::Unsettled | About::Everything => None,
+        };
+        row.map(Question::try_from).transpose()
     }
 }
 
-/// Returns the IDs of the tasks whose key was new.
-async fn insert(tx: &mut Connection, news: &[NewTask], now: Timestamp) -> StoreResult<Vec<TaskId>> {
-    let state = StateColumns::from(&TaskState::Queued {
-        due: now,
-        resumes: false,
-    });
-    let row = |new: &NewTask| {
-        json!({
-            "id": new.id.0, "key": new.key.as_deref().map(plain), "title": plain(new.title.as_str()), "prompt": plain(new.prompt.as_str()),
-            "repo": new.repo, "base": new.base, "branch": new.branch, "lane": new.lane.rank(), "requester": plain(&new.requester),
-        })
-    };
-    let rows: Vec<Value> = news.iter().map(row).collect();
-    let made = scalar!(
-        i64,
-        r#"INSERT INTO tasks (id, key, title, prompt, repo, base, branch, lane, requester, created, updated, state, detail)
-           SELECT CAST(value ->> 'id' AS BIGINT), value ->> 'key', value ->> 'title', value ->> 'prompt', value ->> 'repo', value ->> 'base',
-               value ->> 'branch', CAST(value ->> 'lane' AS BIGINT), value ->> 'requester', $1, $1, $2, $3 FROM json_each($4) l
-           WHERE true ORDER BY l.key ON CONFLICT (key) DO NOTHING RETURNING id AS "id!""#,
-        now.0,
-        state.word,
-        state.detail,
-        json(&rows)
-    );
-    let made = made.all(tx).await?;
-    Ok(made
-        .into_iter()
-        .map(|id| TaskId(id.unsigned_abs()))
-        .collect())
-}
-
-part!(
-    PUT_ORDERS,
-    now,
-    "INSERT INTO work_orders (task, lane, repo, due, resumes)
-     SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'lane' AS BIGINT), value ->> 'repo', $2, false FROM json_each($1)"
-);
-
-fn put_orders(script: &mut StatementBatch, news: &[&NewTask]) {
-    let row =
-        |new: &&NewTask| json!({ "task": new.id.0, "lane": new.lane.rank(), "repo": new.repo });
-    script.add(&news.iter().map(row).collect::<Vec<_>>(), &[&PUT_ORDERS]);
-}
-
-async fn with_key(tx: &mut Connection, key: Option<&str>) -> StoreResult<Option<TaskId>> {
-    let known = scalar!(
-        i64,
-        r#"SELECT id AS "id!" FROM tasks WHERE key = $1"#,
-        key.map(|key| plain(key).into_owned())
-    );
-    let known = known.maybe(tx).await?;
-    Ok(known.map(|id| TaskId(id.unsigned_abs())))
+fn by_task<T>(all: Vec<T>, task: impl Fn(&T) -> TaskId) -> HashMap<TaskId, Vec<T>> {
+    let mut by: HashMap<TaskId, Vec<T>> = HashMap::new();
+    for one in all {
+        by.entry(task(&one)).or_default().push(one);
+    }
+    by
 }
 
 /// Tasks below an ID that match the filter, newest first. With LIKE, PostgreSQL would expect few

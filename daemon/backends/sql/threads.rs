@@ -5,18 +5,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use vine_domain::{
     MessageId, QuestionId, TaskId, Timestamp,
-    chat::{Inbound, Message, Outbound},
+    chat::Message,
     ports::{Messages, StoreError, StoreResult},
 };
 
 use super::{
-    inbox::mark,
-    messages::{self, ThreadLine},
     rows::{from_json, int, uuid},
     run::Fetch as _,
 };
 use crate::{
-    Database, engine,
+    Database,
     statement::{row, rows},
 };
 
@@ -69,48 +67,6 @@ macro_rules! messages {
 
 #[async_trait]
 impl Messages for Database {
-    async fn add_messages(
-        &self,
-        task: TaskId,
-        reply: Option<(&str, &str)>,
-        messages: &[Outbound],
-    ) -> StoreResult<()> {
-        let mut tx = self.begin().await?;
-        let reply = reply
-            .into_iter()
-            .map(|(author, text)| ThreadLine::Reply(task, author, text));
-        let said: Vec<ThreadLine> = reply.chain(messages.iter().map(ThreadLine::Ours)).collect();
-        messages::add_messages(&mut tx, &said, self.now()).await?;
-        engine::commit(tx).await
-    }
-
-    async fn add_command_reply(
-        &self,
-        event: &Inbound,
-        author: &str,
-        task: TaskId,
-        message: &Outbound,
-    ) -> StoreResult<()> {
-        let mut tx = self.begin().await?;
-        messages::add_messages(
-            &mut tx,
-            &[
-                ThreadLine::Reply(task, author, &event.text),
-                ThreadLine::Ours(message),
-            ],
-            self.now(),
-        )
-        .await?;
-        mark(&mut tx, event, self.now()).await?;
-        engine::commit(tx).await
-    }
-
-    async fn enqueue_message(&self, message: &Outbound) -> StoreResult<()> {
-        let mut tx = self.begin().await?;
-        messages::add_messages(&mut tx, &[ThreadLine::Ours(message)], self.now()).await?;
-        engine::commit(tx).await
-    }
-
     async fn thread(&self, task: TaskId, after: u64, limit: u32) -> StoreResult<Vec<Message>> {
         let rows = messages!(
             "WHERE task = $1 AND seq > $2 ORDER BY seq LIMIT CAST($3 AS BIGINT)",

@@ -62,7 +62,7 @@ async fn identify(
 }
 
 part!(
-    AUDIT,
+    pub AUDIT,
     now,
     "INSERT INTO audit (at, actor, verb, subject, allowed, reason)
      SELECT $2, value ->> 'actor', value ->> 'verb', value ->> 'subject', CAST(value ->> 'allowed' AS BOOLEAN), value ->> 'reason'
@@ -299,12 +299,6 @@ impl People for Database {
         );
         replaced.run(&mut *tx).await?;
         engine::commit(tx).await
-    }
-
-    async fn audit(&self, entries: &[AuditEntry]) -> StoreResult<()> {
-        let mut script = StatementBatch::default();
-        audit(&mut script, entries.iter());
-        script.run(&mut *self.alone().await?, self.now()).await
     }
 
     async fn audit_lines(&self, limit: u32) -> StoreResult<Vec<(Timestamp, AuditEntry)>> {

@@ -10,12 +10,17 @@ use crate::{
     print, quantile,
 };
 
-const WORKERS: usize = 16;
 /// Tasks that are ended at each size.
 const DRAINED: usize = 1_000;
 
 /// Fills the queue to each size (default 1,000, 100,000 and 1,000,000), and empties a little of it.
-pub async fn run(program: &str, sizes: &str, more: &[(&str, String)]) -> Result<()> {
+/// So many workers do that.
+pub async fn run(
+    program: &str,
+    sizes: &str,
+    workers: usize,
+    more: &[(&str, String)],
+) -> Result<()> {
     let mut place = Place::start(program, more).await?;
     let mut queued = 0;
     for size in sizes.split(',') {
@@ -27,7 +32,7 @@ pub async fn run(program: &str, sizes: &str, more: &[(&str, String)]) -> Result<
             tasks,
             seconds,
             mut calls,
-        } = drain(&place, WORKERS, DRAINED).await?;
+        } = drain(&place, workers, DRAINED).await?;
         queued = size - tasks;
         calls.sort();
         print(

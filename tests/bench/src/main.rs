@@ -49,6 +49,7 @@ async fn main() -> Result<()> {
             backlog::run(
                 program(1)?,
                 option("--queued").unwrap_or("1000,100000,1000000"),
+                option("--workers").map_or(Ok(16), str::parse)?,
                 &more,
             )
             .await

@@ -1,8 +1,10 @@
 //! Every number of `/metrics` that stands for something in the use cases: the real thing happens,
 //! and the number is read back.
 
+use crate::store::one_write::OneWrite as _;
 use std::time::Duration;
 
+use vine_app::fleet::CompletedAttempt;
 use vine_app::{fleet::WorkerHeartbeat, questions::QuestionRequest};
 use vine_domain::{
     Failure, FailureKind, MessageId, QuestionId, Role, Slug,
@@ -253,7 +255,11 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
     team.bed.clock.pass(Duration::from_secs(20));
     team.app
         .fleet
-        .complete(team.worker, done, Report::default(), "")
+        .complete(
+            team.worker,
+            CompletedAttempt::new(done, Report::default()),
+            0,
+        )
         .await
         .expect("done");
     let after = numbers(&team).await;
@@ -497,15 +503,23 @@ async fn secrets_are_taken_out_of_all_that_agents_say_and_counted() {
         .fleet
         .complete(
             team.worker,
-            attempt,
-            report,
-            &format!("+key = \"{secret}\""),
+            CompletedAttempt {
+                patch: format!("+key = \"{secret}\""),
+                ..CompletedAttempt::new(attempt, report)
+            },
+            0,
         )
         .await
         .expect("done");
     let (task, store) = (attempt.task, &team.bed.store);
     let all = [
-        format!("{:?}", store.snapshots(&[task]).await.expect("read")),
+        format!(
+            "{:?}",
+            store
+                .snapshots(&[(task, vine_domain::lifecycle::About::Everything)])
+                .await
+                .expect("read")
+        ),
         format!("{:?}", store.thread(task, 0, 100).await.expect("read")),
         format!("{:?}", store.log_of(task, 100).await.expect("read")),
         format!("{:?}", store.patch_of(task).await.expect("read")),
@@ -765,11 +779,7 @@ async fn what_waits_in_outbox_and_inbox_is_counted_and_timed() {
         OutboundKind::Notice,
         "words",
     );
-    team.bed
-        .store
-        .enqueue_message(&message)
-        .await
-        .expect("stored");
+    team.bed.store.say(&[message]).await.expect("stored");
     team.bed.clock.pass(Duration::from_secs(7));
     let after = numbers(&team).await;
     assert_eq!(

@@ -1,5 +1,6 @@
 //! A chat platform's way through the use cases, with a platform that does what a test says.
 
+use crate::store::one_write::OneWrite as _;
 use std::{
     collections::HashMap,
     sync::{
@@ -726,12 +727,7 @@ async fn a_room_that_takes_nothing_for_an_hour_holds_up_no_other() {
             OutboundKind::Notice,
             repo,
         );
-        talk.team
-            .bed
-            .store
-            .enqueue_message(&message)
-            .await
-            .expect("stored");
+        talk.team.bed.store.say(&[message]).await.expect("stored");
     }
     app.wakeups().outbox();
     talk.chat
@@ -759,12 +755,7 @@ async fn what_is_tried_again_is_tried_when_its_time_has_come_and_not_at_the_next
         OutboundKind::Notice,
         "shop",
     );
-    talk.team
-        .bed
-        .store
-        .enqueue_message(&message)
-        .await
-        .expect("stored");
+    talk.team.bed.store.say(&[message]).await.expect("stored");
     app.wakeups().outbox();
     let began = std::time::Instant::now();
     until(Duration::from_secs(10), "it failed once", || {
@@ -807,12 +798,7 @@ async fn what_cannot_be_posted_is_named_at_its_room_until_something_can_be() {
         OutboundKind::Notice,
         "shop",
     );
-    talk.team
-        .bed
-        .store
-        .enqueue_message(&message)
-        .await
-        .expect("stored");
+    talk.team.bed.store.say(&[message]).await.expect("stored");
     app.wakeups().outbox();
     let named = until(Duration::from_secs(10), "the trouble is named", || {
         app.rooms.platforms.unposted("matrix", "!shop")

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
+use vine_app::fleet::CompletedAttempt;
 use vine_app::{
     App, AppError, Caller, Inbox, Settings, fleet::WorkerHeartbeat, questions::QuestionRequest,
 };
@@ -188,9 +189,8 @@ async fn of_two_people_answering_at_once_exactly_one_wins_and_the_other_is_told(
             .fleet
             .complete(
                 team.worker,
-                attempt,
-                vine_domain::task::Report::default(),
-                "",
+                CompletedAttempt::new(attempt, vine_domain::task::Report::default()),
+                0,
             )
             .await
             .expect("done");

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use vine_app::fleet::CompletedAttempt;
 use vine_app::{
     App, Caller, CommandContext, Settings, commands, parse, questions::QuestionRequest, sweep,
 };
@@ -200,10 +201,15 @@ impl Day {
             branch: report.commit.as_ref().and(branch),
             ..report
         };
-        let done = self
-            .app()
-            .fleet
-            .complete(self.team.worker, attempt, report, patch);
+        let done = self.app().fleet.complete(
+            self.team.worker,
+            CompletedAttempt {
+                attempt,
+                report,
+                patch: patch.to_owned(),
+            },
+            0,
+        );
         done.await.expect("completed");
         self.mark_posted().await;
     }

@@ -1,6 +1,7 @@
 //! Callers hang up at any moment. What they had begun must not stay open in a connection that
 //! others use after them.
 
+use crate::store::one_write::OneWrite as _;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -20,7 +21,7 @@ async fn a_call_that_is_dropped_at_any_moment_leaves_no_transaction_open() {
     for round in 0..300_u64 {
         let store = Arc::clone(&bed.store);
         let message = notice(task, vine_domain::chat::OutboundKind::Notice);
-        let call = tokio::spawn(async move { store.enqueue_message(&message).await });
+        let call = tokio::spawn(async move { store.say(&[message]).await });
         // The runtime's clock knows milliseconds only.
         let end = Instant::now() + Duration::from_micros(round % 100 * 3);
         while Instant::now() < end {

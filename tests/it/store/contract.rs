@@ -21,7 +21,7 @@ use vine_domain::{
     lease::LEASE,
     ledger::{BEGIN, SealedFact, follows},
     lifecycle::{Event, TaskAction, TaskSnapshot, decide},
-    ports::{Commit, NewTask, Store, StoreError, TaskFilter},
+    ports::{Commit, NewTask, Reply, Say, Store, StoreError, TaskFilter, Write, Written},
     queue::AGEING,
     repo::Source,
     retention::{LogCap, Retention},
@@ -33,7 +33,7 @@ use vine_domain::{
 use vine_postgres::Database as Postgres;
 use vine_sqlite::{Database as Sqlite, Durability};
 
-use crate::harness::base::Base;
+use crate::{harness::base::Base, store::one_write::OneWrite as _};
 
 /// A clock that stands still until it is moved.
 pub struct Manual(AtomicI64);
@@ -154,7 +154,8 @@ impl Bed {
             messages: vec![notice(id, OutboundKind::Card)],
             audit: None,
         };
-        assert_eq!(self.store.create(&[task]).await.expect("created"), [None]);
+        let created = self.store.write(Write::Create(Box::new(task))).await;
+        assert!(matches!(created, Ok(Written::Created(new)) if new == id));
         id
     }
 
@@ -174,25 +175,31 @@ impl Bed {
             .collect()
     }
 
-    /// Decides and stores, as the use cases do.
-    pub async fn step(&self, task: TaskId, event: Event) -> Result<(), StoreError> {
+    /// Decides, as the use cases do.
+    pub async fn decided(&self, task: TaskId, event: Event) -> Result<Commit, StoreError> {
         let situation = self
             .store
-            .snapshots(&[task])
+            .snapshots(&[(task, event.about())])
             .await?
             .pop()
             .expect("the task");
         let change = decide(&situation, event, self.clock.now()).expect("allowed");
         let was_queued = matches!(situation.task.state, TaskState::Queued { .. });
-        let commit = Commit {
+        Ok(Commit {
             change,
             messages: vec![],
             reply: None,
+            patch: None,
             sessions: SessionPolicy::default(),
             was_queued,
             audit: None,
-        };
-        self.store.commit(&[commit]).await?.remove(0)
+        })
+    }
+
+    /// Decides and stores.
+    pub async fn step(&self, task: TaskId, event: Event) -> Result<(), StoreError> {
+        let commit = self.decided(task, event).await?;
+        self.store.change(&[commit]).await?.remove(0)
     }
 }
 
@@ -345,7 +352,12 @@ async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing_whil
         commits.push(Commit {
             change: decide(&situation, finished, bed.clock.now()).expect("allowed"),
             messages: vec![notice(attempt.task, OutboundKind::Notice)],
-            reply: Some(("Bob".into(), "late".into())),
+            reply: Some(Reply {
+                id: MessageId(System.uuid()),
+                author: "Bob".into(),
+                text: "late".into(),
+            }),
+            patch: Some("patch".into()),
             sessions: SessionPolicy::default(),
             was_queued: false,
             audit: None,
@@ -362,7 +374,7 @@ async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing_whil
     .expect("cancelled");
     let before = bed.store.thread(task, 0, 100).await.expect("read");
     assert!(matches!(
-        bed.store.commit(&commits).await.expect("no error")[..],
+        bed.store.change(&commits).await.expect("no error")[..],
         [Err(StoreError::Conflict), Ok(())]
     ));
     assert_eq!(
@@ -405,9 +417,18 @@ async fn text_with_a_zero_in_it_is_kept_with_a_sign_in_its_place() {
         .log(worker, attempt, &["a\0b".into()], &LogCap::default())
         .await
         .expect("kept");
+    let finished = Event::Finished {
+        by: worker,
+        attempt,
+        report: Report::default(),
+    };
+    let mut commit = bed.decided(task, finished).await.expect("decided");
+    commit.patch = Some("-\0\n+1".into());
     bed.store
-        .keep_patch(worker, attempt, "-\0\n+1")
+        .change(&[commit])
         .await
+        .expect("kept")
+        .remove(0)
         .expect("kept");
     assert!(
         bed.store
@@ -475,27 +496,11 @@ async fn writes_beside_the_task_are_fenced_too() {
                 .await,
             Err(StoreError::Conflict)
         ));
-        assert!(matches!(
-            bed.store.keep_patch(by, attempt, "patch").await,
-            Err(StoreError::Conflict)
-        ));
     }
     bed.store
         .log(worker, attempt, &["line".into()], &LogCap::default())
         .await
         .expect("logged");
-    bed.store
-        .keep_patch(worker, attempt, "patch")
-        .await
-        .expect("kept");
-    assert_eq!(
-        bed.store
-            .patch_of(attempt.task)
-            .await
-            .expect("read")
-            .as_deref(),
-        Some("patch")
-    );
 }
 
 #[tokio::test]
@@ -584,10 +589,17 @@ async fn a_command_is_dealt_with_when_its_reply_is_stored() {
         OutboundKind::Notice,
         "done so",
     );
-    bed.store
-        .add_command_reply(&event, "Ann", task, &reply)
-        .await
-        .expect("stored");
+    let command = Reply {
+        id: MessageId(System.uuid()),
+        author: "Ann".into(),
+        text: event.text.clone(),
+    };
+    let say = Say {
+        reply: Some((task, command)),
+        messages: vec![reply],
+        event: Some(Box::new(event.clone())),
+    };
+    bed.store.write(Write::Say(say)).await.expect("stored");
     assert!(
         bed.store.is_processed(&event).await.expect("read"),
         "a crash now does not run it again"

@@ -1,6 +1,7 @@
 //! The feed of everything that was said, in every store: whoever reads on after a number misses
 //! nothing and never stands still.
 
+use crate::store::one_write::OneWrite as _;
 use std::time::Duration;
 
 use vine_domain::{
@@ -39,7 +40,7 @@ async fn what_was_said_aside_is_not_shown_and_stops_no_reader() {
             OutboundKind::Notice,
             "only for you",
         );
-        bed.store.enqueue_message(&message).await.expect("stored");
+        bed.store.say(&[message]).await.expect("stored");
     }
     let task = bed.task().await;
     for limit in [1, 2, 3, 10] {

@@ -1,6 +1,7 @@
 //! The outbox, in every store: what is to be posted where, in which order, and what stands there
 //! already.
 
+use crate::store::one_write::OneWrite as _;
 use std::time::Duration;
 
 use vine_domain::{
@@ -146,7 +147,7 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
     let bed = Bed::new().await;
     let task = bed.task().await;
     bed.store
-        .add_messages(task, None, &[notice(task, OutboundKind::Notice)])
+        .say(&[notice(task, OutboundKind::Notice)])
         .await
         .expect("said");
     let due = bed.store.due("chat", 10).await.expect("read");
@@ -184,7 +185,7 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
         .await
         .expect("settled");
     bed.store
-        .add_messages(task, None, &[notice(task, OutboundKind::Card)])
+        .say(&[notice(task, OutboundKind::Card)])
         .await
         .expect("said");
     let edit = bed.store.due("chat", 10).await.expect("read");
@@ -243,10 +244,7 @@ async fn what_people_wait_for_overtakes_states_and_a_newer_state_replaces_the_ol
         said("which?", question, task),
         said("done", OutboundKind::Card, task),
     ];
-    bed.store
-        .add_messages(task, None, &messages)
-        .await
-        .expect("said");
+    bed.store.say(&messages).await.expect("said");
     assert_eq!(
         post_all(&bed, "chat").await,
         ["notice hello", "question which?", "card done"].map(String::from)
@@ -261,14 +259,10 @@ async fn a_question_never_overtakes_the_root_of_its_thread_nor_what_was_said_bef
         question: QuestionId(1),
     };
     bed.store
-        .add_messages(
-            task,
-            None,
-            &[
-                said("hello", OutboundKind::Notice, task),
-                said("which?", question, task),
-            ],
-        )
+        .say(&[
+            said("hello", OutboundKind::Notice, task),
+            said("which?", question, task),
+        ])
         .await
         .expect("said");
     let kinds: Vec<_> = post_all(&bed, "chat")
@@ -280,11 +274,11 @@ async fn a_question_never_overtakes_the_root_of_its_thread_nor_what_was_said_bef
     let other = bed.task().await;
     post_all(&bed, "chat").await;
     bed.store
-        .add_messages(task, None, &[notice(task, OutboundKind::Notice)])
+        .say(&[notice(task, OutboundKind::Notice)])
         .await
         .expect("said");
     bed.store
-        .add_messages(other, None, &[said("urgent", question, other)])
+        .say(&[said("urgent", question, other)])
         .await
         .expect("said");
     assert_eq!(
@@ -299,14 +293,10 @@ async fn a_room_that_is_new_shows_what_is_not_over_and_one_room_serves_one_repos
     let bed = Bed::new().await;
     let task = bed.task().await;
     bed.store
-        .add_messages(
-            task,
-            None,
-            &[
-                said("runs", OutboundKind::Card, task),
-                said("old news", OutboundKind::Notice, task),
-            ],
-        )
+        .say(&[
+            said("runs", OutboundKind::Card, task),
+            said("old news", OutboundKind::Notice, task),
+        ])
         .await
         .expect("said");
     bed.store
@@ -361,11 +351,7 @@ async fn a_question_is_shown_once_it_is_posted_and_perhaps_as_soon_as_somebody_m
     let asked = bed.clock.now();
     let question = QuestionId(1);
     bed.store
-        .add_messages(
-            task,
-            None,
-            &[said("which?", OutboundKind::Question { question }, task)],
-        )
+        .say(&[said("which?", OutboundKind::Question { question }, task)])
         .await
         .expect("said");
     let shown = |begun: Option<Timestamp>| {
@@ -416,11 +402,7 @@ async fn a_post_of_unknown_age_is_as_old_as_it_can_be() {
     post_all(&bed, "chat").await;
     let (asked, question) = (bed.clock.now(), QuestionId(1));
     bed.store
-        .add_messages(
-            task,
-            None,
-            &[said("which?", OutboundKind::Question { question }, task)],
-        )
+        .say(&[said("which?", OutboundKind::Question { question }, task)])
         .await
         .expect("said");
     bed.clock.pass(Duration::from_secs(9));
@@ -448,25 +430,22 @@ async fn words_that_are_stored_twice_are_shown_once_and_an_old_state_replaces_no
         said("hello", OutboundKind::Notice, task),
     );
     bed.store
-        .add_messages(task, None, &[runs.clone(), hello.clone()])
+        .say(&[runs.clone(), hello.clone()])
         .await
         .expect("said");
     bed.store
-        .add_messages(task, None, &[said("waits", OutboundKind::Card, task)])
+        .say(&[said("waits", OutboundKind::Card, task)])
         .await
         .expect("said");
     bed.store
-        .add_messages(task, None, &[runs, hello.clone()])
+        .say(&[runs, hello.clone()])
         .await
         .expect("said again");
     assert_eq!(
         post_all(&bed, "chat").await,
         ["notice hello", "card waits"].map(String::from)
     );
-    bed.store
-        .add_messages(task, None, &[hello])
-        .await
-        .expect("said once more");
+    bed.store.say(&[hello]).await.expect("said once more");
     assert_eq!(
         post_all(&bed, "chat").await,
         Vec::<String>::new(),

@@ -1,6 +1,7 @@
 //! Tables of several versions: filled ones are brought up to date, newer ones are used as long as
 //! they allow that.
 
+use vine_domain::lifecycle::About;
 use vine_domain::{QuestionState, TaskId, TaskState, ports::TaskFilter};
 use vine_postgres::Database as Postgres;
 use vine_sqlite::Database as Sqlite;
@@ -39,7 +40,7 @@ async fn migrations_run_over_filled_tables_of_the_first_version() {
     let states: Vec<&str> = tasks.iter().map(|task| task.state.as_str()).collect();
     assert_eq!(states, ["queued", "waiting", "done"]);
     let situation = store
-        .snapshots(&[TaskId(2)])
+        .snapshots(&[(TaskId(2), About::Everything)])
         .await
         .expect("read")
         .pop()

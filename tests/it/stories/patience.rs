@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use vine_app::Settings;
+use vine_app::fleet::CompletedAttempt;
 use vine_domain::{
     ConfiguredPerson, ReminderPolicy, Role, Slug, TaskId, User,
     chat::{MessagePlace as In, OutboxItem, Posted},
@@ -95,9 +96,8 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
         .fleet
         .complete(
             team.worker,
-            attempt,
-            vine_domain::task::Report::default(),
-            "",
+            CompletedAttempt::new(attempt, vine_domain::task::Report::default()),
+            0,
         )
         .await
         .expect("done");

@@ -1,7 +1,9 @@
 //! Sessions that are worth keeping: used for the next task, ended by policy, found again or done
 //! without.
 
+use crate::store::one_write::OneWrite as _;
 use std::time::Duration;
+use vine_app::fleet::CompletedAttempt;
 
 use serde_json::Value;
 use vine_domain::{Lane, Session, SessionPolicy, SessionState};
@@ -307,9 +309,8 @@ async fn done_with(team: &Team, queued: u32, context: u8) -> Session {
         .fleet
         .complete(
             team.worker,
-            attempt,
-            vine_domain::task::Report::default(),
-            "",
+            CompletedAttempt::new(attempt, vine_domain::task::Report::default()),
+            0,
         )
         .await
         .expect("done");

@@ -9,7 +9,9 @@ use vine_domain::{
     ports::{EventSink, StoreResult},
     uuid_of,
 };
+use vine_domain::{ports::Say, ports::StoreError};
 
+use crate::AppError;
 use crate::{App, adapters::suggestions, texts};
 
 /// Passes the events of one adapter to the use cases.
@@ -34,13 +36,12 @@ impl AdapterEvents {
             self.platform,
             until.unwrap_or_default()
         )));
-        self.app
-            .core
-            .store
-            .enqueue_message(&texts::missed(id, &repo, self.platform))
-            .await?;
-        self.app.core.wakeups.outbox();
-        Ok(())
+        let say = Say::one(texts::missed(id, &repo, self.platform));
+        match self.app.core.writes.say(say).await {
+            Ok(()) => Ok(()),
+            Err(AppError::Store(error)) => Err(error),
+            Err(other) => Err(StoreError::Unavailable(other.to_string().into())),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What workers report about their attempts.
 
+use std::time::Duration;
+
 use vine_domain::{
     TaskState, WorkerId,
     attempt::{Attempt, Usage},
@@ -8,46 +10,72 @@ use vine_domain::{
     secrets,
     task::Report,
 };
+use vine_domain::{assignment::Assignment, ports::Say, schedule::ClaimRequest};
 
+use crate::tasks::Transition;
 use crate::{
     AppError, AppResult, Missing,
     fleet::{Fleet, kept_work::KeptWorkReport},
 };
 
+/// An attempt that its agent finished.
+#[derive(Debug, Clone)]
+pub struct CompletedAttempt {
+    /// Which.
+    pub attempt: Attempt,
+    /// What the agent reports.
+    pub report: Report,
+    /// Its changes, for `task diff`; perhaps empty.
+    pub patch: String,
+}
+
+impl CompletedAttempt {
+    /// One without changes.
+    pub fn new(attempt: Attempt, report: Report) -> Self {
+        let patch = String::new();
+        Self {
+            attempt,
+            report,
+            patch,
+        }
+    }
+}
+
 impl Fleet {
-    /// The agent finished.
+    /// The agent finished, and its worker claims more. Returns the tasks that it gets.
     pub async fn complete(
         &self,
         by: WorkerId,
-        attempt: Attempt,
-        report: Report,
-        patch: &str,
-    ) -> AppResult<()> {
+        done: CompletedAttempt,
+        next: u32,
+    ) -> AppResult<Vec<Assignment>> {
+        let CompletedAttempt {
+            attempt,
+            report,
+            patch,
+        } = done;
         let report = self.metrics.without_secrets(report);
-        if !patch.is_empty() {
-            self.keep_patch(by, attempt, &self.metrics.without_secrets(patch.to_owned()))
-                .await?;
-        }
-        self.tasks
-            .transition(
-                attempt.task,
-                Event::Finished {
-                    by,
-                    attempt,
-                    report,
-                },
-                None,
-            )
-            .await
-            .map(|_| ())
-    }
-
-    /// Stores the patch under the lease, so before the attempt ends; a repeated completion finds
-    /// it.
-    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> AppResult<()> {
-        match self.store.keep_patch(by, attempt, patch).await {
-            Err(StoreError::Conflict) if self.tasks.get(attempt.task).await?.is_over() => Ok(()),
-            other => self.fenced(attempt, other),
+        let patch = Some(patch).filter(|patch| !patch.is_empty());
+        let (claim, tasks) = match next {
+            0 => (None, None),
+            next => {
+                let want = ClaimRequest::of(by, next);
+                let (claim, tasks) = self.pending(want, Duration::ZERO).await?;
+                (Some(claim), Some(tasks))
+            }
+        };
+        let finished = Event::Finished {
+            by,
+            attempt,
+            report,
+        };
+        let finished = Transition::from(finished)
+            .patch(patch.map(|patch| self.metrics.without_secrets(patch)))
+            .then(claim.filter(|_| !self.stop.is_cancelled()));
+        self.tasks.transition(attempt.task, finished).await?;
+        match tasks {
+            Some(tasks) => Ok(tasks.await.unwrap_or_default()),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -79,7 +107,7 @@ impl Fleet {
             },
             other => other,
         };
-        self.tasks.transition(attempt.task, event, None).await?;
+        self.tasks.transition(attempt.task, event).await?;
         Ok(self.tasks.get(attempt.task).await?.is_over())
     }
 
@@ -113,12 +141,7 @@ impl Fleet {
         let text = crate::texts::kept(&task, &kept);
         let message =
             crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, text);
-        self.store
-            .add_messages(attempt.task, None, &[message])
-            .await?;
-        self.metrics.said(1, 0);
-        self.wakeups.outbox();
-        Ok(())
+        self.writes.say(Say::one(message)).await
     }
 
     /// The report about kept work may quote what an agent wrote.
@@ -157,12 +180,7 @@ impl Fleet {
         };
         let message =
             crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, text);
-        self.store
-            .add_messages(attempt.task, None, &[message])
-            .await?;
-        self.metrics.said(1, 0);
-        self.wakeups.outbox();
-        Ok(())
+        self.writes.say(Say::one(message)).await
     }
 
     /// Adds the agent's output to the task's log.

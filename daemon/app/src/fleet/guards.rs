@@ -1,6 +1,7 @@
 //! Guards: what agents of a repository may do and reach. People set it, workers read it, and a
 //! thread shows when an agent was refused.
 
+use vine_domain::ports::Say;
 use vine_domain::{
     Guard, MessageId, Repo, Slug, Verb, Wall, Worker, WorkerId,
     attempt::Attempt,
@@ -190,10 +191,7 @@ impl Fleet {
         };
         let mut message = texts::notice(id, task.id, text);
         message.buttons = buttons;
-        self.store.add_messages(task.id, None, &[message]).await?;
-        self.metrics.said(1, 0);
-        self.wakeups.outbox();
-        Ok(())
+        self.writes.say(Say::one(message)).await
     }
 }
 

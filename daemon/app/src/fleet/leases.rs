@@ -23,7 +23,6 @@ impl Fleet {
                     attempt,
                     why: why.into(),
                 },
-                None,
             )
             .await
         {

@@ -15,24 +15,17 @@ mod workers;
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vine_domain::{Clock, Ids, ports::Store};
 
 use crate::{
-    Wakeups,
-    core::Core,
-    fleet::{dispatcher::PendingClaim, presence::Presence},
-    isolation::Isolation,
-    metrics::Metrics,
-    people::People,
-    settings::SettingsInForce,
-    tasks::Tasks,
+    Wakeups, core::Core, fleet::presence::Presence, isolation::Isolation, metrics::Metrics,
+    people::People, settings::SettingsInForce, tasks::Tasks, write_queue::WriteQueue,
 };
 
 pub use crate::fleet::{
-    dispatcher::Dispatcher, enrolment::NewWorker, guards::GuardPatch, heartbeat::WorkerHeartbeat,
-    kept_work::KeptWorkReport, presence::GONE,
+    attempts::CompletedAttempt, dispatcher::Dispatcher, enrolment::NewWorker, guards::GuardPatch,
+    heartbeat::WorkerHeartbeat, kept_work::KeptWorkReport, presence::GONE,
 };
 
 /// Workers and their sessions.
@@ -48,14 +41,12 @@ pub struct Fleet {
     people: Arc<People>,
     tasks: Arc<Tasks>,
     presence: Presence,
-    claims: mpsc::Sender<PendingClaim>,
+    writes: Arc<WriteQueue>,
 }
 
 impl Fleet {
-    /// The fleet, and the loop that assigns work, to be spawned with [`Dispatcher::run`].
-    pub(crate) fn new(core: &Core, people: &Arc<People>, tasks: &Arc<Tasks>) -> (Self, Dispatcher) {
-        let (claims, incoming) = mpsc::channel(1024);
-        let fleet = Self {
+    pub(crate) fn new(core: &Core, people: &Arc<People>, tasks: &Arc<Tasks>) -> Self {
+        Self {
             store: Arc::clone(&core.store),
             clock: Arc::clone(&core.clock),
             ids: Arc::clone(&core.ids),
@@ -67,8 +58,7 @@ impl Fleet {
             people: Arc::clone(people),
             tasks: Arc::clone(tasks),
             presence: Presence::default(),
-            claims,
-        };
-        (fleet, Dispatcher::new(core, tasks, incoming))
+            writes: Arc::clone(&core.writes),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Work that a worker keeps and did not push: the task was cancelled, the work may contain a
 //! secret, or the repository's rule forbids it. A person decides what to do with it.
 
+use vine_domain::ports::Say;
 use vine_domain::{
     MessageId, Task, TaskId, Verb, WorkerState, access::ListScope, assignment::WorkerMessage,
     attempt::Attempt,
@@ -37,9 +38,7 @@ impl Fleet {
         };
         let text = format!("{} asked to push the work of {id}. {by}", caller.name());
         let message = texts::notice(MessageId(self.ids.uuid()), id, text.clone());
-        self.store.add_messages(id, None, &[message]).await?;
-        self.wakeups.outbox();
-        self.wakeups.page();
+        self.writes.say(Say::one(message)).await?;
         Ok(text)
     }
 

@@ -5,6 +5,7 @@ use vine_domain::{
     chat::{Inbound, Location},
     uuid_of,
 };
+use vine_domain::{ports::Reply, ports::Say};
 use vine_grammar::{CommandContext, parse};
 
 use crate::{
@@ -42,11 +43,17 @@ impl Inbox {
             task,
             reply.text.clone(),
         );
-        self.store
-            .add_command_reply(event, caller.name(), task, &message)
-            .await?;
-        self.app.core.metrics.said(1, 1);
-        self.app.core.wakeups.outbox();
+        let command = Reply {
+            id: MessageId(self.app.new_id()),
+            author: caller.name().to_owned(),
+            text: event.text.clone(),
+        };
+        let say = Say {
+            reply: Some((task, command)),
+            messages: vec![message],
+            event: Some(Box::new(event.clone())),
+        };
+        self.app.core.writes.say(say).await?;
         Ok(Some(reply).filter(|_| matches!(event.spot, Location::Ours { .. })))
     }
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use uuid::Uuid;
+use vine_domain::ports::Say;
 use vine_domain::{
     MessageId, TaskId,
     chat::{Inbound, InboundKind, Location},
@@ -100,8 +101,7 @@ impl Inbox {
                     task,
                     texts::deleted((!silent).then(|| caller.name()), &used),
                 );
-                self.store.enqueue_message(&message).await?;
-                self.app.core.wakeups.outbox();
+                self.app.core.writes.say(Say::one(message)).await?;
             }
             (InboundKind::Deleted(_), None)
             | (

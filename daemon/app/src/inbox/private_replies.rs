@@ -1,5 +1,6 @@
 //! Private replies: what one person receives in reply to their message on a platform.
 
+use vine_domain::ports::Say;
 use vine_domain::{
     MessageId,
     access::{self, ListScope},
@@ -68,11 +69,8 @@ impl Inbox {
             Err(error) if !stranger => error.buttons().to_vec(),
             _ => Vec::new(),
         };
-        self.store
-            .enqueue_message(&Outbound { buttons, ..told })
-            .await?;
-        self.app.core.wakeups.outbox();
-        Ok(())
+        let say = Say::one(Outbound { buttons, ..told });
+        self.app.core.writes.say(say).await
     }
 }
 

@@ -6,10 +6,11 @@ use vine_domain::{
     Slug, Task, TaskId, Verb, WorkerId,
     access::verb_for,
     attempt::Attempt,
-    lifecycle::{Event, Refusal, TaskSnapshot},
+    lifecycle::{About, Event, Refusal, TaskSnapshot},
     reading,
 };
 
+use crate::tasks::Transition;
 use crate::{AppError, AppResult, Caller, Missing, clarify, questions::Questions};
 
 /// Characters of a command or file that the audit stores.
@@ -39,7 +40,7 @@ impl Questions {
         key: Uuid,
     ) -> AppResult<Question> {
         let task = self.get(id).await?.task();
-        let known = self.tasks.snapshot(task).await?;
+        let known = self.tasks.snapshot(task, About::Question(id)).await?;
         self.answer_in(caller, known, id, text, key).await?;
         self.get(id).await
     }
@@ -72,14 +73,14 @@ impl Questions {
         self.refuse_in_rooms(caller, question, &decision)?;
         audit.subject = format!("{id}: {}", decided(&question.ask, &decision));
         let answer = self.signed(caller, decision, key)?;
-        let reply = (caller.name().to_owned(), text.trim().to_owned());
+        let reply = self.reply(caller, text);
         let event = Event::Answered {
             question: id,
             answer,
         };
         let step = self
             .tasks
-            .transition_for(known, event, Some(reply), audit)
+            .transition_for(known, Transition::from(event).reply(reply), audit)
             .await;
         match step {
             Err(AppError::Refused(
@@ -214,7 +215,7 @@ impl Questions {
         heard: DeliveredOutcome,
     ) -> AppResult<()> {
         self.tasks
-            .transition(attempt.task, Event::Delivered { by, attempt, heard }, None)
+            .transition(attempt.task, Event::Delivered { by, attempt, heard })
             .await
             .map(|_| ())
     }

@@ -10,9 +10,6 @@ use crate::{
 impl Questions {
     /// Stores a question durably before it is posted anywhere.
     pub async fn ask(&self, by: WorkerId, asked: QuestionRequest) -> AppResult<QuestionId> {
-        if let Some(known) = self.asked_as(&asked).await? {
-            return Ok(known);
-        }
         let id = self.store.next_question().await?;
         let ask = self.fit_to_show(asked.ask.clone().labelled());
         let context = self.metrics.without_secrets(asked.context.clone());
@@ -29,18 +26,13 @@ impl Questions {
                 .patience
                 .alarm(&question, question.asked_at),
         );
-        self.tasks
-            .transition(
-                asked.attempt.task,
-                Event::Asked {
-                    by,
-                    question: Box::new(question),
-                },
-                None,
-            )
-            .await?;
-        // Two calls with the same key may have run at the same time; only one was stored.
-        Ok(self.asked_as(&asked).await?.unwrap_or(id))
+        let key = question.key;
+        let question = Box::new(question);
+        let event = Event::Asked { by, question };
+        let before = self.tasks.transition(asked.attempt.task, event).await?;
+        // The same call may have been made before.
+        let known = before.questions.iter().find(|known| known.key == key);
+        Ok(known.map_or(id, |known| known.id))
     }
 
     /// An ask without the secrets in it. What a person has to allow is left unchanged: they must
@@ -62,17 +54,6 @@ impl Questions {
         }
     }
 
-    /// The question that is already stored for this call.
-    async fn asked_as(&self, asked: &QuestionRequest) -> AppResult<Option<QuestionId>> {
-        let known = self
-            .store
-            .questions_of(asked.attempt.task)
-            .await?
-            .into_iter()
-            .find(|question| question.key == asked.key);
-        Ok(known.map(|question| question.id))
-    }
-
     /// The agent no longer needs the answer.
     pub async fn withdraw(
         &self,
@@ -90,7 +71,6 @@ impl Questions {
                     question: id,
                     why,
                 },
-                None,
             )
             .await
             .map(|_| ())

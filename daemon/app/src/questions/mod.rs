@@ -10,10 +10,11 @@ mod views;
 
 use std::sync::Arc;
 
-use vine_domain::{Clock, ports::Store};
+use vine_domain::{Clock, Ids, ports::Store};
 
 use crate::{
-    Wakeups, core::Core, metrics::Metrics, people::People, settings::SettingsInForce, tasks::Tasks,
+    core::Core, metrics::Metrics, people::People, settings::SettingsInForce, tasks::Tasks,
+    write_queue::WriteQueue,
 };
 
 pub use crate::questions::{request::QuestionRequest, views::TaskWithParts};
@@ -21,8 +22,9 @@ pub use crate::questions::{request::QuestionRequest, views::TaskWithParts};
 /// Questions, notes and reminders.
 pub struct Questions {
     store: Arc<dyn Store>,
+    writes: Arc<WriteQueue>,
+    ids: Arc<dyn Ids>,
     clock: Arc<dyn Clock>,
-    wakeups: Arc<Wakeups>,
     metrics: Arc<Metrics>,
     settings: Arc<SettingsInForce>,
     people: Arc<People>,
@@ -33,8 +35,9 @@ impl Questions {
     pub(crate) fn new(core: &Core, people: &Arc<People>, tasks: &Arc<Tasks>) -> Self {
         Self {
             store: Arc::clone(&core.store),
+            writes: Arc::clone(&core.writes),
+            ids: Arc::clone(&core.ids),
             clock: Arc::clone(&core.clock),
-            wakeups: Arc::clone(&core.wakeups),
             metrics: Arc::clone(&core.metrics),
             settings: Arc::clone(&core.settings),
             people: Arc::clone(people),

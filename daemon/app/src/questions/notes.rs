@@ -1,12 +1,15 @@
 //! Notes: what a person says to an agent that answers no question, stored until the agent has it.
 
 use uuid::Uuid;
+use vine_domain::lifecycle::About;
+use vine_domain::{MessageId, ports::Reply, ports::Say};
 use vine_domain::{
     Note, NoteState, TaskId, Verb, WorkerId,
     attempt::Attempt,
     lifecycle::{Event, TaskSnapshot},
 };
 
+use crate::tasks::Transition;
 use crate::{AppError, AppResult, Caller, questions::Questions};
 
 /// A note has at most this many bytes.
@@ -33,7 +36,7 @@ impl Questions {
         read: &str,
         key: Uuid,
     ) -> AppResult<()> {
-        let known = self.tasks.snapshot(task).await?;
+        let known = self.tasks.snapshot(task, About::Said(key)).await?;
         self.note_in(caller, known, said, read, key).await
     }
 
@@ -62,7 +65,7 @@ impl Questions {
             .permit(caller, Verb::Answer, Some(&known.task.repo), &subject)
             .await?;
         let author = caller.name().to_owned();
-        let reply = (author.clone(), said.trim().to_owned());
+        let reply = self.reply(caller, said);
         let note = Note {
             key,
             task,
@@ -73,7 +76,11 @@ impl Questions {
         };
         let step = self
             .tasks
-            .transition_for(known, Event::Noted(note), Some(reply), audit)
+            .transition_for(
+                known,
+                Transition::from(Event::Noted(note)).reply(reply),
+                audit,
+            )
             .await;
         if let Err(AppError::Refused(_)) = &step {
             self.keep_words(caller, task, said).await?;
@@ -88,12 +95,22 @@ impl Questions {
         task: TaskId,
         text: &str,
     ) -> AppResult<()> {
-        self.store
-            .add_messages(task, Some((caller.name(), text.trim())), &[])
-            .await?;
-        self.metrics.said(0, 1);
-        self.wakeups.page();
-        Ok(())
+        let reply = Some((task, self.reply(caller, text)));
+        self.writes
+            .say(Say {
+                reply,
+                ..Say::default()
+            })
+            .await
+    }
+
+    /// What a person wrote, for the thread.
+    pub(super) fn reply(&self, caller: &Caller, text: &str) -> Reply {
+        Reply {
+            id: MessageId(self.ids.uuid()),
+            author: caller.name().to_owned(),
+            text: text.trim().to_owned(),
+        }
     }
 
     /// Records that the agent has received the note.
@@ -104,11 +121,7 @@ impl Questions {
         attempt: Attempt,
     ) -> AppResult<()> {
         self.tasks
-            .transition(
-                attempt.task,
-                Event::NoteDelivered { by, attempt, note },
-                None,
-            )
+            .transition(attempt.task, Event::NoteDelivered { by, attempt, note })
             .await
             .map(|_| ())
     }

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use vine_domain::ports::Say;
 use vine_domain::{
     MessageId, Question, QuestionId, Slug, lifecycle::Event, reminder::ReminderStep, uuid_of,
 };
@@ -81,8 +82,7 @@ impl Questions {
                 isolation: None,
             };
             let message = texts::digest(&context, id, repo, &open);
-            self.store.enqueue_message(&message).await?;
-            self.wakeups.outbox();
+            self.writes.say(Say::one(message)).await?;
         }
         for question in rung {
             self.waited(question.id, digest).await?;
@@ -104,6 +104,6 @@ impl Questions {
             patience: Arc::clone(&self.settings.get().patience),
             quietly,
         };
-        self.tasks.transition(task, event, None).await.map(|_| ())
+        self.tasks.transition(task, event).await.map(|_| ())
     }
 }

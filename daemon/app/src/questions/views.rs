@@ -3,6 +3,7 @@
 use std::{cmp::Reverse, collections::HashMap};
 
 use vine_api::TaskView;
+use vine_domain::lifecycle::About;
 use vine_domain::{
     Ask, Note, Question, QuestionId, Slug, Task, TaskId, Verb, access::ListScope,
     attempt::Execution, ports::StoreResult, question::Milestones,
@@ -175,7 +176,10 @@ impl Questions {
         &self,
         questions: Vec<Question>,
     ) -> StoreResult<Vec<(Question, Task)>> {
-        let ids: Vec<TaskId> = questions.iter().map(Question::task).collect();
+        let ids: Vec<_> = questions
+            .iter()
+            .map(|question| (question.task(), About::Unsettled))
+            .collect();
         let situations = if ids.is_empty() {
             Vec::new()
         } else {

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use vine_domain::lifecycle::About;
 use vine_domain::{
     Repo, Slug, Task, TaskId, Timestamp, Verb,
     access::ListScope,
@@ -36,7 +37,7 @@ impl Tasks {
         caller: &Caller,
         id: TaskId,
     ) -> AppResult<TaskSnapshot> {
-        let whole = self.snapshot(id).await?;
+        let whole = self.snapshot(id, About::Everything).await?;
         self.people
             .allow(caller, Verb::See, Some(&whole.task.repo), &id.to_string())
             .await?;

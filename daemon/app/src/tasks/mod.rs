@@ -15,8 +15,8 @@ use crate::{
     settings::SettingsInForce, write_queue::WriteQueue,
 };
 
-pub(crate) use crate::tasks::request::PermittedTask;
 pub use crate::tasks::request::TaskRequest;
+pub(crate) use crate::tasks::{request::PermittedTask, transition::Transition};
 
 /// Tasks and their repositories.
 pub struct Tasks {

@@ -1,5 +1,6 @@
 //! What people order about tasks and repositories.
 
+use vine_domain::lifecycle::About;
 use vine_domain::{
     Invalid, Repo, Slug, Task, TaskId, Verb,
     lifecycle::{Event, TaskAction},
@@ -10,7 +11,7 @@ use crate::{AppError, AppResult, Caller, tasks::Tasks, texts};
 impl Tasks {
     /// Cancels, retries, moves or discards a task.
     pub async fn order(&self, caller: &Caller, id: TaskId, order: TaskAction) -> AppResult<Task> {
-        let known = self.snapshot(id).await?;
+        let known = self.snapshot(id, About::Unsettled).await?;
         let task = &known.task;
         let audit = self
             .people
@@ -30,7 +31,7 @@ impl Tasks {
             }
         }
         let by = caller.name().to_owned();
-        self.transition_for(known, Event::Ordered { order, by }, None, audit)
+        self.transition_for(known, Event::Ordered { order, by }, audit)
             .await?;
         self.get(id).await
     }

@@ -1,57 +1,103 @@
 //! Transitions: how any change is made. Load, decide, write the messages, store; start over if
 //! another change was stored first.
 
+use std::sync::Arc;
+
 use vine_domain::{
     AuditEntry, TaskId, TaskState,
-    lifecycle::{self, Change, Event, Refusal, TaskSnapshot},
-    ports::{Commit, StoreError},
+    lifecycle::{self, About, Change, Event, Refusal, TaskSnapshot},
+    ports::{Commit, Reply, StoreError},
 };
 
 use crate::{
     AppError, AppResult,
     tasks::Tasks,
     texts::{self, TextContext},
-    write_queue::{DecidedChange, TaskTurn},
+    waiting_claims::PendingClaim,
+    write_queue::TaskTurn,
 };
 
 /// Races are short: each retry means that another change of the same task was stored.
 const TRIES: usize = 20;
 
+/// What happens to a task, and what is stored with it.
+pub(crate) struct Transition {
+    event: Event,
+    reply: Option<Reply>,
+    audit: Option<AuditEntry>,
+    patch: Option<String>,
+    claim: Option<PendingClaim>,
+}
+
+impl From<Event> for Transition {
+    fn from(event: Event) -> Self {
+        Self {
+            event,
+            reply: None,
+            audit: None,
+            patch: None,
+            claim: None,
+        }
+    }
+}
+
+impl Transition {
+    /// The message of a person that caused it.
+    pub fn reply(mut self, reply: Reply) -> Self {
+        self.reply = Some(reply);
+        self
+    }
+
+    /// The patch of the attempt that it ends.
+    pub fn patch(mut self, patch: Option<String>) -> Self {
+        self.patch = patch;
+        self
+    }
+
+    /// A claim that goes after it.
+    pub fn then(mut self, claim: Option<PendingClaim>) -> Self {
+        self.claim = claim;
+        self
+    }
+}
+
 /// The outcome of a transition.
 struct Applied {
     /// The task before it.
-    before: TaskSnapshot,
+    before: Arc<TaskSnapshot>,
     /// Something was stored.
     changed: bool,
 }
 
 impl Tasks {
-    /// Applies `event` to a task. `reply` is the author and words of the message that caused it.
-    /// Returns the task before the change.
+    /// Applies a transition to a task. Returns the task before it.
     pub(crate) async fn transition(
         &self,
         id: TaskId,
-        event: Event,
-        reply: Option<(String, String)>,
-    ) -> AppResult<TaskSnapshot> {
+        transition: impl Into<Transition>,
+    ) -> AppResult<Arc<TaskSnapshot>> {
         let turn = self.writes.turn(id).await;
-        let applied = self.apply(&turn, None, &event, reply, None).await?;
+        let mut transition = transition.into();
+        let applied = self.apply(&turn, None, &mut transition).await?;
+        if let Some(claim) = transition.claim {
+            drop(turn);
+            self.writes.claim(claim).await;
+        }
         Ok(applied.before)
     }
 
-    /// The same for a person and a task that was just loaded: the decision that allowed the event is
+    /// The same for a person and a task that was just loaded: the decision that allowed it is
     /// recorded in the audit, whatever the outcome.
     pub(crate) async fn transition_for(
         &self,
         known: TaskSnapshot,
-        event: Event,
-        reply: Option<(String, String)>,
+        transition: impl Into<Transition>,
         audit: AuditEntry,
-    ) -> AppResult<TaskSnapshot> {
+    ) -> AppResult<Arc<TaskSnapshot>> {
         let turn = self.writes.turn(known.task.id).await;
-        let applied = self
-            .apply(&turn, Some(known), &event, reply, Some(&audit))
-            .await;
+        let mut transition = transition.into();
+        transition.audit = Some(audit.clone());
+        let applied = self.apply(&turn, Some(known), &mut transition).await;
         // A change stores its audit entry; without one, it is stored here.
         if let Ok(Applied { changed: false, .. }) | Err(_) = &applied {
             self.people.audit(audit).await?;
@@ -59,9 +105,9 @@ impl Tasks {
         Ok(applied?.before)
     }
 
-    /// A task with its questions and waiting notes.
-    pub(crate) async fn snapshot(&self, id: TaskId) -> AppResult<TaskSnapshot> {
-        self.writes.snapshot(id).await
+    /// A task with its waiting notes and these of its questions.
+    pub(crate) async fn snapshot(&self, id: TaskId, about: About) -> AppResult<TaskSnapshot> {
+        self.writes.snapshot(id, about).await
     }
 
     /// Decides and stores; starts over if another change was stored first. `known` was loaded before
@@ -71,16 +117,16 @@ impl Tasks {
         &self,
         turn: &TaskTurn,
         mut known: Option<TaskSnapshot>,
-        event: &Event,
-        reply: Option<(String, String)>,
-        audit: Option<&AuditEntry>,
+        transition: &mut Transition,
     ) -> AppResult<Applied> {
         for _ in 0..TRIES {
             let is_latest = known.is_none();
+            let event = &transition.event;
             let before = match known.take() {
                 Some(known) => known,
-                None => self.snapshot(turn.task()).await?,
+                None => self.snapshot(turn.task(), event.about()).await?,
             };
+            let before = Arc::new(before);
             let change = match lifecycle::decide(&before, event.clone(), self.clock.now()) {
                 Ok(change) if !change.is_empty() => change,
                 _ if !is_latest => continue,
@@ -92,12 +138,11 @@ impl Tasks {
                 }
                 Err(refusal) => return Err(self.refused(event, refusal)),
             };
-            let commit = self
-                .commit_of(&before, change, reply.clone(), audit.cloned())
-                .await;
-            let change = DecidedChange { before, commit };
-            match self.writes.commit(turn, change).await {
-                Ok(before) => {
+            let commit = self.commit_of(&before, change, transition).await;
+            let claim = transition.claim.take();
+            let stored = self.writes.commit(turn, Arc::clone(&before), commit, claim);
+            match stored.await {
+                Ok(()) => {
                     return Ok(Applied {
                         before,
                         changed: true,
@@ -124,8 +169,7 @@ impl Tasks {
         &self,
         before: &TaskSnapshot,
         change: Change,
-        reply: Option<(String, String)>,
-        audit: Option<AuditEntry>,
+        transition: &Transition,
     ) -> Commit {
         if let Err(error) = self.isolation.refresh().await {
             tracing::debug!("could not read walls for cards: {error}");
@@ -146,8 +190,9 @@ impl Tasks {
             was_queued: matches!(before.task.state, TaskState::Queued { .. }),
             sessions: settings.sessions,
             change,
-            reply,
-            audit,
+            reply: transition.reply.clone(),
+            patch: transition.patch.clone(),
+            audit: transition.audit.clone(),
         }
     }
 }

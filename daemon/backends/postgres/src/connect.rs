@@ -9,7 +9,10 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use crate::errors::{ConnectError, OpenError};
+use crate::{
+    errors::{ConnectError, OpenError},
+    parts,
+};
 
 /// A healthy server answers sooner.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +40,8 @@ const SETTINGS: &str = "SET statement_timeout = '20s'; SET idle_in_transaction_s
 
 /// Applies our settings to a new connection.
 pub async fn settle(at: &mut PgConnection) -> sqlx::Result<()> {
-    at.execute(SETTINGS).await.map(|_| ())
+    at.execute(SETTINGS).await?;
+    parts::define(at).await
 }
 
 /// Connects once and returns the server's version and address.

@@ -7,6 +7,7 @@ mod clock;
 mod connect;
 mod database;
 mod errors;
+mod parts;
 #[path = "../../sql/mod.rs"]
 mod sql;
 mod statement;

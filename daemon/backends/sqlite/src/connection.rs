@@ -198,6 +198,12 @@ impl Writer {
         OwnedMutexGuard::try_map(guard, Option::as_mut).map_err(|_| closed())
     }
 
+    /// The same, unless somebody has it.
+    fn try_own(&self) -> Option<OwnedConnection> {
+        let guard = Arc::clone(&self.0).try_lock_owned().ok()?;
+        OwnedMutexGuard::try_map(guard, Option::as_mut).ok()
+    }
+
     /// Closes it after the running transaction.
     pub async fn close(&self) {
         drop(self.0.lock().await.take());
@@ -268,24 +274,66 @@ impl Drop for ReadConnection {
     }
 }
 
-/// Reads of a few rows by their keys: they take microseconds, so they run on the spot.
+/// Reads of a few rows by their keys: they take microseconds, so they run on the spot. If nobody
+/// writes, they use the connection that wrote what they read, which has it in memory.
 #[derive(Clone)]
-pub struct Quick(Pool);
+pub struct Quick {
+    writer: Writer,
+    pool: Pool,
+}
+
+/// A connection for a quick read.
+pub enum QuickConnection {
+    Writer(OwnedConnection),
+    Reader(ReadConnection),
+}
+
+impl Deref for QuickConnection {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Writer(at) => at,
+            Self::Reader(at) => at,
+        }
+    }
+}
+
+impl DerefMut for QuickConnection {
+    fn deref_mut(&mut self) -> &mut Connection {
+        match self {
+            Self::Writer(at) => at,
+            Self::Reader(at) => at,
+        }
+    }
+}
 
 /// Reads that may take longer: they run on a thread of their own.
 #[derive(Clone)]
 pub struct Reader(Pool);
 
 /// Both ways to read a file.
-pub fn readers(options: Options) -> (Quick, Reader) {
+pub fn readers(options: Options, writer: &Writer) -> (Quick, Reader) {
     let pool = Pool {
         options: Arc::new(options),
         idle: Arc::new(Mutex::new(Some(Vec::new()))),
     };
-    (Quick(pool.clone()), Reader(pool))
+    let writer = writer.clone();
+    let reader = Reader(pool.clone());
+    (Quick { writer, pool }, reader)
 }
 
 impl Quick {
+    pub fn take(&self) -> StoreResult<QuickConnection> {
+        match self.writer.try_own() {
+            Some(at) => Ok(QuickConnection::Writer(at)),
+            None => self.pool.take().map(QuickConnection::Reader),
+        }
+    }
+}
+
+impl Reader {
+    /// One connection, for a snapshot that is read bit by bit.
     pub fn take(&self) -> StoreResult<ReadConnection> {
         self.0.take()
     }
@@ -294,9 +342,7 @@ impl Quick {
     pub fn close(&self) {
         drop(self.0.idle().take());
     }
-}
 
-impl Reader {
     pub async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut Connection) -> StoreResult<T> + Send + 'static,
@@ -357,12 +403,12 @@ mod tests {
     async fn a_committed_row_is_read_at_once_and_a_closed_file_is_not() {
         let (_folder, options) = opened();
         let writer = Writer::new(Connection::open(&options, true).expect("opened"));
-        let (quick, reader) = readers(options);
+        let (quick, reader) = readers(options, &writer);
         put(&mut *writer.take().await.expect("taken")).expect("written");
         assert_eq!(count(&mut quick.take().expect("taken")), 1);
         let read = reader.read(|at| Ok(count(at))).await;
         assert_eq!(read.expect("read"), 1);
-        quick.close();
+        reader.close();
         writer.close().await;
         assert!(quick.take().is_err());
         assert!(writer.take().await.is_err());

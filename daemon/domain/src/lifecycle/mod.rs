@@ -41,12 +41,28 @@ use crate::{
     task::{Report, Task, TaskState},
 };
 
-/// A task with all its questions and its waiting notes, as loaded.
+/// Which questions of a task are loaded besides those that are not settled. A long session has
+/// hundreds, and a decision is about one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum About {
+    /// No other.
+    Unsettled,
+    /// This one.
+    Question(QuestionId),
+    /// The one that was asked with this key.
+    Asked(Uuid),
+    /// The one whose answer has this key.
+    Said(Uuid),
+    /// All of them.
+    Everything,
+}
+
+/// A task with its questions and its waiting notes, as loaded.
 #[derive(Debug, Clone)]
 pub struct TaskSnapshot {
     /// The task.
     pub task: Task,
-    /// Its questions, oldest first, closed ones included.
+    /// Its questions, oldest first: those that are not settled, and what else was loaded.
     pub questions: Vec<Question>,
     /// Its notes that wait for an agent, oldest first.
     pub notes: Vec<Note>,
@@ -56,6 +72,27 @@ impl TaskSnapshot {
     /// One of its questions.
     pub fn question(&self, id: QuestionId) -> Option<&Question> {
         self.questions.iter().find(|question| question.id == id)
+    }
+}
+
+impl Event {
+    /// Which settled question it may be about.
+    pub fn about(&self) -> About {
+        match self {
+            Self::Asked { question, .. } => About::Asked(question.key),
+            Self::Answered { question, .. }
+            | Self::Withdrawn { question, .. }
+            | Self::Waited { question, .. } => About::Question(*question),
+            Self::Delivered { heard, .. } => About::Question(heard.question),
+            Self::Noted(note) => About::Said(note.key),
+            Self::NoteDelivered { .. }
+            | Self::Finished { .. }
+            | Self::Failed { .. }
+            | Self::LeaseLost { .. }
+            | Self::Released { .. }
+            | Self::Parked { .. }
+            | Self::Ordered { .. } => About::Unsettled,
+        }
     }
 }
 

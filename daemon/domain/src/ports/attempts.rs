@@ -50,9 +50,6 @@ pub trait Attempts: Send + Sync {
     /// Records an attempt's usage so far, whether it is still running or not; a conflict if that
     /// worker had no such attempt.
     async fn record_usage(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()>;
-    /// Stores the patch of an attempt, for `task diff`; [`super::StoreError::Conflict`] unless `by`
-    /// holds it.
-    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> StoreResult<()>;
     /// The patch of the latest attempt that has one.
     async fn patch_of(&self, task: TaskId) -> StoreResult<Option<String>>;
 }

@@ -19,6 +19,7 @@ mod stats;
 mod store;
 mod tasks;
 mod wakeups;
+mod writes;
 
 pub use self::{
     attempts::{Attempts, KeptWork},
@@ -28,7 +29,7 @@ pub use self::{
     inbox::{Inbox, UnprocessedEvent},
     leases::{LeaseOutcome, Leases},
     messages::Messages,
-    orders::{ClaimedTask, DueOrders, Orders, WorkerDuties},
+    orders::{DueOrders, Orders, WorkerDuties},
     outbox::{Outbox, PostedMessage},
     people::People,
     questions::Questions,
@@ -37,6 +38,7 @@ pub use self::{
     sessions::Sessions,
     stats::{DayStats, EndedAttempts, OldestPending, Spending, Stats},
     store::{Store, TransactionCount},
-    tasks::{Commit, NewTask, TaskFilter, Tasks},
+    tasks::{TaskFilter, Tasks},
     wakeups::{Wakeup, WakeupBus},
+    writes::{ClaimedTask, Commit, NewTask, Reply, Say, Write, Writes, Written},
 };

@@ -5,15 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    assignment::Assignment,
-    attempt::Attempt,
-    ids::WorkerId,
-    input::Slug,
-    note::Note,
-    ports::error::StoreResult,
-    question::Question,
-    queue::{Lane, QueueDepths},
-    schedule::ClaimRequest,
+    attempt::Attempt, ids::WorkerId, input::Slug, note::Note, ports::error::StoreResult,
+    question::Question, queue::QueueDepths,
 };
 
 /// What a worker is responsible for.
@@ -28,8 +21,6 @@ pub struct WorkerDuties {
 /// The queue: work orders and leases, and what waits for them.
 #[async_trait]
 pub trait Orders: Send + Sync {
-    /// Gives due orders to workers; all requests are decided together.
-    async fn claim(&self, wants: &[ClaimRequest]) -> StoreResult<Vec<ClaimedTask>>;
     /// Extends leases. A lease may be written less often than it is renewed.
     async fn renew(&self, held: &[(WorkerId, Attempt)]) -> StoreResult<()>;
     /// Extends every live lease by its full length; called once at start, so that no worker is
@@ -58,19 +49,6 @@ pub trait Orders: Send + Sync {
     async fn depths(&self) -> StoreResult<QueueDepths>;
     /// Stops or resumes claiming, everywhere or in one repository.
     async fn set_paused(&self, repo: Option<&Slug>, paused: bool) -> StoreResult<()>;
-}
-
-/// An order that was given to a worker.
-#[derive(Debug, Clone)]
-pub struct ClaimedTask {
-    /// The worker.
-    pub worker: WorkerId,
-    /// What it must do.
-    pub assignment: Assignment,
-    /// The lane it waited in.
-    pub lane: Lane,
-    /// How long it was ready before it was claimed.
-    pub waited: Duration,
 }
 
 /// When orders are due.

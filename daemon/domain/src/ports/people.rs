@@ -52,8 +52,6 @@ pub trait People: Send + Sync {
     /// Records that the tokens with these hashes were used just now. When a worker uses a token,
     /// the tokens that were made for it earlier are revoked.
     async fn note_used(&self, hashes: &[String]) -> StoreResult<()>;
-    /// Adds lines to the audit.
-    async fn audit(&self, entries: &[AuditEntry]) -> StoreResult<()>;
     /// The audit, latest first.
     async fn audit_lines(&self, limit: u32) -> StoreResult<Vec<(Timestamp, AuditEntry)>>;
     /// Users with this role everywhere, except those that the configuration names; no admin means

@@ -3,7 +3,7 @@
 use super::{
     attempts::Attempts, fleet::Fleet, inbox::Inbox, leases::Leases, messages::Messages,
     orders::Orders, outbox::Outbox, people::People, questions::Questions, repos::Repos,
-    retention::RetentionStore, sessions::Sessions, stats::Stats, tasks::Tasks,
+    retention::RetentionStore, sessions::Sessions, stats::Stats, tasks::Tasks, writes::Writes,
 };
 
 /// The load that a store puts on its database.
@@ -15,7 +15,8 @@ pub trait TransactionCount: Send + Sync {
 /// The database. It is the source of truth: whatever must survive a process is stored here first.
 /// Its clock decides about leases and due times; every method is one transaction.
 pub trait Store:
-    Tasks
+    Writes
+    + Tasks
     + Attempts
     + Questions
     + Orders
@@ -34,7 +35,8 @@ pub trait Store:
 }
 
 impl<
-    T: Tasks
+    T: Writes
+        + Tasks
         + Attempts
         + Questions
         + Orders

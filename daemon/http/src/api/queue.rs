@@ -6,7 +6,7 @@ use vine_api::{
     AppendLog, AttemptFailure, Claim, Claimed, Complete, Completed, CompletionResults, Completions,
     EndedReply, Enqueue, Fail, QueueView, TaskView,
 };
-use vine_app::AppError;
+use vine_app::{AppError, fleet::CompletedAttempt};
 use vine_domain::{
     Invalid, Verb,
     lifecycle::{Event, TaskAction},
@@ -77,21 +77,13 @@ pub async fn complete(
     WorkerCaller(worker): WorkerCaller,
     JsonBody(complete): JsonBody<Complete>,
 ) -> Result<Json<Claimed>, ErrorResponse> {
-    shared
-        .app
-        .fleet
-        .complete(worker, complete.attempt, complete.report, &complete.patch)
-        .await?;
-    let assignments = match complete.next {
-        0 => Vec::new(),
-        next => {
-            shared
-                .app
-                .fleet
-                .claim(ClaimRequest::of(worker, next), std::time::Duration::ZERO)
-                .await?
-        }
+    let done = CompletedAttempt {
+        attempt: complete.attempt,
+        report: complete.report,
+        patch: complete.patch,
     };
+    let fleet = &shared.app.fleet;
+    let assignments = fleet.complete(worker, done, complete.next).await?;
     Ok(Json(Claimed { assignments }))
 }
 
@@ -122,9 +114,12 @@ pub async fn completions(
     }
     let app = &shared.app;
     let one = |done: Completed| async move {
-        app.fleet
-            .complete(worker, done.attempt, done.report, &done.patch)
-            .await
+        let done = CompletedAttempt {
+            attempt: done.attempt,
+            report: done.report,
+            patch: done.patch,
+        };
+        app.fleet.complete(worker, done, 0).await
     };
     let outcomes = join_all(all.completed.into_iter().map(one)).await;
     let refused = outcomes

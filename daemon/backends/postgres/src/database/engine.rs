@@ -8,7 +8,7 @@ use sqlx::{
     AssertSqlSafe, PgPool, Postgres, Transaction, pool::PoolConnection, query, query_scalar,
 };
 use vine_domain::{
-    Clock, QuestionId, TaskId, Timestamp,
+    Clock, QuestionId, TaskId,
     clock::System,
     ports::{StoreError, StoreResult},
 };
@@ -17,7 +17,7 @@ use crate::{
     Connection, Database,
     errors::unavailable,
     sql::{
-        StatementBatch, TransferError,
+        TransferError,
         run::{Fetch as _, Run as _},
     },
 };
@@ -181,19 +181,7 @@ pub async fn count_on(tx: &mut Connection) -> StoreResult<()> {
     given.one(tx).await.map(drop)
 }
 
-/// Runs the statements of a batch one by one.
-pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) -> StoreResult<()> {
-    for (part, list) in script.parts {
-        let part_of_it = query(part.sql).bind(&script.lists[list]);
-        let timed = if part.timed {
-            part_of_it.bind(now.0)
-        } else {
-            part_of_it
-        };
-        timed.execute(&mut *tx).await.map_err(unavailable)?;
-    }
-    Ok(())
-}
+pub use crate::parts::run;
 
 /// Commits a transaction.
 pub async fn commit(tx: Transaction<'static, Postgres>) -> StoreResult<()> {

@@ -54,7 +54,7 @@ pub async fn size(database: &Database) -> StoreResult<u64> {
 
 /// A transaction that sees a consistent snapshot of the database.
 pub async fn snapshot(database: &Database) -> StoreResult<Transaction<ReadConnection>> {
-    Transaction::begin(database.quick.take()?, "BEGIN")
+    Transaction::begin(database.reader.take()?, "BEGIN")
 }
 
 /// Lifts the time limit for statements of this transaction. SQLite has none.

@@ -106,9 +106,10 @@ impl Database {
         let question = number(
             "SELECT max(coalesce((SELECT max(id) FROM questions), 0), last_question) FROM settings",
         )?;
-        let (quick, reader) = readers(options);
+        let writer = Writer::new(at);
+        let (quick, reader) = readers(options, &writer);
         Ok(Self {
-            writer: Writer::new(at),
+            writer,
             quick,
             reader,
             clock,
@@ -137,7 +138,7 @@ impl Database {
 
     /// Closes the file after running statements have finished.
     pub async fn close(&self) {
-        self.quick.close();
+        self.reader.close();
         self.writer.close().await;
     }
 }

@@ -1,0 +1,102 @@
+//! New tasks.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Value, json};
+use vine_domain::{
+    Epoch, TaskId, TaskState, Timestamp,
+    attempt::Attempt,
+    ports::{NewTask, StoreResult},
+};
+
+use super::{
+    rows::{StateColumns, json, plain},
+    run::Fetch as _,
+    script::{StatementBatch, part},
+};
+use crate::{Connection, statement::scalar};
+
+/// Returns the IDs of the tasks whose key was new.
+pub(super) async fn insert(
+    tx: &mut Connection,
+    news: &[&NewTask],
+    now: Timestamp,
+) -> StoreResult<HashSet<TaskId>> {
+    if news.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let state = StateColumns::from(&TaskState::Queued {
+        due: now,
+        resumes: false,
+    });
+    let row = |new: &&NewTask| {
+        json!({
+            "id": new.id.0, "key": new.key.as_deref().map(plain), "title": plain(new.title.as_str()), "prompt": plain(new.prompt.as_str()),
+            "repo": new.repo, "base": new.base, "branch": new.branch, "lane": new.lane.rank(), "requester": plain(&new.requester),
+        })
+    };
+    let rows: Vec<Value> = news.iter().map(row).collect();
+    let made = scalar!(
+        i64,
+        r#"INSERT INTO tasks (id, key, title, prompt, repo, base, branch, lane, requester, created, updated, state, detail)
+           SELECT CAST(value ->> 'id' AS BIGINT), value ->> 'key', value ->> 'title', value ->> 'prompt', value ->> 'repo', value ->> 'base',
+               value ->> 'branch', CAST(value ->> 'lane' AS BIGINT), value ->> 'requester', $1, $1, $2, $3 FROM json_each($4) l
+           WHERE true ORDER BY l.key ON CONFLICT (key) DO NOTHING RETURNING id AS "id!""#,
+        now.0,
+        state.word,
+        state.detail,
+        json(&rows)
+    );
+    let made = made.all(tx).await?;
+    Ok(made
+        .into_iter()
+        .map(|id| TaskId(id.unsigned_abs()))
+        .collect())
+}
+
+part!(
+    pub QUEUE_NEW,
+    now,
+    "INSERT INTO work_orders (task, lane, repo, due, resumes)
+     SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'lane' AS BIGINT), value ->> 'repo', $2, false FROM json_each($1)"
+);
+
+/// Queues new tasks.
+pub(super) fn follow(script: &mut StatementBatch, fresh: &[&NewTask]) {
+    let row =
+        |new: &&NewTask| json!({ "task": new.id.0, "lane": new.lane.rank(), "repo": new.repo });
+    script.add(&fresh.iter().map(row).collect::<Vec<_>>(), &[&QUEUE_NEW]);
+}
+
+/// The first line of a task's log.
+pub(super) fn log_line(new: &NewTask) -> (Attempt, String) {
+    let attempt = Attempt {
+        task: new.id,
+        epoch: Epoch(0),
+    };
+    (attempt, format!("created by {}", new.requester))
+}
+
+/// The earlier tasks with the keys of those that were not created.
+pub(super) async fn known(
+    tx: &mut Connection,
+    news: &[&NewTask],
+    created: &HashSet<TaskId>,
+) -> StoreResult<HashMap<TaskId, TaskId>> {
+    let mut known = HashMap::new();
+    for new in news.iter().filter(|new| !created.contains(&new.id)) {
+        let first = with_key(&mut *tx, new.key.as_deref()).await?;
+        known.extend(first.map(|first| (new.id, first)));
+    }
+    Ok(known)
+}
+
+async fn with_key(tx: &mut Connection, key: Option<&str>) -> StoreResult<Option<TaskId>> {
+    let known = scalar!(
+        i64,
+        r#"SELECT id AS "id!" FROM tasks WHERE key = $1"#,
+        key.map(|key| plain(key).into_owned())
+    );
+    let known = known.maybe(tx).await?;
+    Ok(known.map(|id| TaskId(id.unsigned_abs())))
+}
