@@ -102,6 +102,12 @@ impl Chat for Discord {
         false
     }
 
+    fn rooms_at_once(&self) -> usize {
+        // Discord limits each channel, and a bot to 50 requests a second
+        // (https://discord.com/developers/docs/topics/rate-limits).
+        16
+    }
+
     async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
         deliver::deliver(&*self.session.get()?, dispatch).await
     }

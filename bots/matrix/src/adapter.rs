@@ -64,6 +64,11 @@ impl Chat for Matrix {
         true
     }
 
+    fn rooms_at_once(&self) -> usize {
+        // A homeserver limits a user, whatever the room (`rc_message` of Synapse).
+        4
+    }
+
     async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
         let room = rooms::joined(&self.client.get()?, &dispatch.room)?;
         rooms::is_fit(&room, dispatch.encrypted).await?;

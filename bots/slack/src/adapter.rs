@@ -72,6 +72,12 @@ impl Chat for Slack {
         false
     }
 
+    fn rooms_at_once(&self) -> usize {
+        // Slack limits each channel to about one message a second, and the workspace to several hundred a
+        // minute (https://docs.slack.dev/apis/web-api/rate-limits).
+        32
+    }
+
     async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
         deliver::deliver(&self.session.get()?, dispatch).await
     }

@@ -41,6 +41,7 @@ pub mod settings;
 pub mod sweep;
 pub mod tasks;
 pub mod texts;
+mod turns;
 mod waiting_claims;
 mod wakeups;
 mod write_queue;

@@ -143,9 +143,9 @@ impl WaitingClaims {
     pub fn ask(&self, own: Vec<PendingClaim>, preferred: &HashSet<WorkerId>) -> Asking {
         let mut state = self.state();
         let mut claims = own;
+        state.waiting.retain(|claim| !claim.reply.is_closed());
         let waited_for = state.is_hungry();
         if waited_for {
-            state.waiting.retain(|claim| !claim.reply.is_closed());
             let (mut first, mut others): (Vec<_>, Vec<_>) = mem::take(&mut state.waiting)
                 .into_iter()
                 .partition(|claim| preferred.contains(&claim.want.worker));
@@ -273,6 +273,15 @@ mod tests {
         assert!(ask(&claims).wants().is_empty());
         assert!(!claims.give(asking, Vec::new()), "there was nothing");
         assert!(claims.is_hungry());
+    }
+
+    #[tokio::test]
+    async fn a_claim_whose_worker_is_gone_keeps_nobody_from_asking() {
+        let claims = claims();
+        drop(add(&claims, 1, LONG));
+        assert!(ask(&claims).wants().is_empty());
+        let _tasks = add(&claims, 2, LONG);
+        assert_eq!(ask(&claims).wants().len(), 1);
     }
 
     #[tokio::test]

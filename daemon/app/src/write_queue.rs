@@ -2,16 +2,9 @@
 //! its way to the disk gathers, and goes together in the next one; what is decided alone goes at
 //! once. Claims that wait for work take part in every batch that may have some for them.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{OwnedMutexGuard, mpsc},
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 use vine_domain::{
     AuditEntry, TaskId, TaskState,
     lifecycle::{About, TaskSnapshot},
@@ -24,13 +17,14 @@ use crate::{
     after_commit::AfterCommit,
     batcher::{BatchReply, BatchedCall, Batcher},
     tasks::PermittedTask,
+    turns::{Turn, Turns},
     waiting_claims::{Asking, PendingClaim, TICK, Unread, WaitingClaims},
 };
 
 /// While it lives, no other change of this task is decided in this daemon.
 pub(crate) struct TaskTurn {
     task: TaskId,
-    _held: OwnedMutexGuard<()>,
+    _turn: Turn,
 }
 
 impl TaskTurn {
@@ -39,9 +33,6 @@ impl TaskTurn {
         self.task
     }
 }
-
-/// With this many tasks, those that nobody changes are forgotten.
-const TURNS: usize = 1000;
 
 /// How long claims rest when the store fails.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -66,7 +57,7 @@ pub(crate) struct WriteQueue {
     snapshots: Batcher<(TaskId, About), TaskSnapshot>,
     writes: Batcher<Queued, Written>,
     /// Of tasks that are being changed.
-    turns: Mutex<HashMap<TaskId, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Turns<TaskId>,
 }
 
 impl WriteQueue {
@@ -87,7 +78,7 @@ impl WriteQueue {
             },
             snapshots: Batcher::new(batches),
             writes: Batcher::new(batches),
-            turns: Mutex::default(),
+            turns: Turns::default(),
         };
         (queue, unread)
     }
@@ -95,16 +86,9 @@ impl WriteQueue {
     /// Waits until no other change of this task is being decided here. Other daemons may change it
     /// meanwhile; the store finds that out.
     pub async fn turn(&self, task: TaskId) -> TaskTurn {
-        let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            if turns.len() >= TURNS {
-                turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            }
-            Arc::clone(turns.entry(task).or_default())
-        };
         TaskTurn {
             task,
-            _held: turn.lock_owned().await,
+            _turn: self.turns.take(task).await,
         }
     }
 

@@ -134,7 +134,12 @@ impl TryFrom<DispatchRow> for OutboxItem {
 
 #[async_trait]
 impl Outbox for Database {
-    async fn due(&self, platform: &str, limit: u32) -> StoreResult<Vec<OutboxItem>> {
+    async fn due(
+        &self,
+        platform: &str,
+        except: &[String],
+        limit: u32,
+    ) -> StoreResult<Vec<OutboxItem>> {
         // A message waits for the earlier ones in its thread, so that a delay never reorders them.
         // Only edits can be overtaken; they wait for one another.
         let rows = rows!(
@@ -159,13 +164,14 @@ impl Outbox for Database {
                    LEFT JOIN repos r ON r.name = coalesce(m.repo, t.repo)
                    LEFT JOIN notes n ON n.key = m.note
                    LEFT JOIN answers a ON a.question = m.question AND m.kind = 'settled'
-               WHERE o.posted IS NULL AND o.platform = $1 AND o.due <= $2
+               WHERE o.posted IS NULL AND o.platform = $1 AND o.due <= $2 AND o.room NOT IN (SELECT atom FROM json_each($4))
                  AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.task = o.task AND b.platform = o.platform AND b.posted IS NULL
                      AND b.seq < o.seq AND (NOT b.edit OR (o.edit AND b.rank <= o.rank)))
                ORDER BY o.rank, o.due, o.seq LIMIT CAST($3 AS BIGINT)"#,
             platform,
             self.now().0,
-            i64::from(limit)
+            i64::from(limit),
+            json(except)
         );
         rows.all(self.quick())
             .await?

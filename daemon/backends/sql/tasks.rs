@@ -1,11 +1,11 @@
 //! Tasks, their attempts and logs.
 
-use async_trait::async_trait;
 use std::collections::HashMap;
+
+use async_trait::async_trait;
 use vine_domain::{
     Note, Question, Task, TaskId,
-    lifecycle::About,
-    lifecycle::TaskSnapshot,
+    lifecycle::{About, TaskSnapshot},
     ports::{StoreResult, TaskFilter, Tasks},
 };
 

@@ -49,15 +49,13 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
     work.wall.agents = slots;
     // A worker that cannot start must fail before it uses up its enrolment code.
     let standing = Walls::stand(&work)?.standing;
-    let identity = enrol(
-        &daemon,
-        &state,
-        &name,
-        slots,
-        args.enrol.map(Token::presented),
-    )
-    .await?;
+    // From here on others see the worker, and may stop it.
     let stop = stop::on_signal()?;
+    let code = args.enrol.map(Token::presented);
+    let identity = tokio::select! {
+        enrolled = enrol(&daemon, &state, &name, slots, code) => enrolled?,
+        () = stop.cancelled() => return Ok(()),
+    };
     tracing::info!(
         "{name} works for {daemon}, slots: {slots}, agent: {}, wall: {}",
         work.agent.command.join(" "),

@@ -1,11 +1,12 @@
 //! Every number of `/metrics` that stands for something in the use cases: the real thing happens,
 //! and the number is read back.
 
-use crate::store::one_write::OneWrite as _;
 use std::time::Duration;
 
-use vine_app::fleet::CompletedAttempt;
-use vine_app::{fleet::WorkerHeartbeat, questions::QuestionRequest};
+use vine_app::{
+    fleet::{CompletedAttempt, WorkerHeartbeat},
+    questions::QuestionRequest,
+};
 use vine_domain::{
     Failure, FailureKind, MessageId, QuestionId, Role, Slug,
     attempt::Attempt,
@@ -25,6 +26,7 @@ use crate::{
         races::{Team, person},
     },
     harness::{numbers::Numbers, until},
+    store::one_write::OneWrite as _,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);

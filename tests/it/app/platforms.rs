@@ -1,6 +1,5 @@
 //! A chat platform's way through the use cases, with a platform that does what a test says.
 
-use crate::store::one_write::OneWrite as _;
 use std::{
     collections::HashMap,
     sync::{
@@ -27,7 +26,7 @@ use vine_domain::{
     question::{Choice, Item},
 };
 
-use crate::{app::races::Team, harness::until};
+use crate::{app::races::Team, harness::until, store::one_write::OneWrite as _};
 
 /// What was delivered: kind, room, thread, words, the people mentioned.
 #[derive(Debug, Clone)]
@@ -67,6 +66,10 @@ pub struct Fake {
     pub down: AtomicBool,
     /// Questions are acknowledged later than they are shown.
     pub slow: AtomicBool,
+    /// How long each call takes.
+    pub takes: Mutex<Duration>,
+    /// Rooms in which something is being posted now.
+    pub posting: Mutex<Vec<String>>,
     /// When messages came to stand there, if it tells.
     pub at: Mutex<Option<Timestamp>>,
 }
@@ -81,7 +84,22 @@ impl Chat for Fake {
         true
     }
 
+    fn rooms_at_once(&self) -> usize {
+        32
+    }
+
     async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
+        {
+            let mut posting = self.posting.lock().expect("whole");
+            assert!(!posting.contains(&dispatch.room), "one after the other");
+            posting.push(dispatch.room.clone());
+        }
+        let takes = *self.takes.lock().expect("whole");
+        tokio::time::sleep(takes).await;
+        self.posting
+            .lock()
+            .expect("whole")
+            .retain(|room| *room != dispatch.room);
         if self.busy.lock().expect("whole").as_ref() == Some(&dispatch.room) {
             return Err(ChatError::RoomBusy {
                 why: "slower".into(),
@@ -437,7 +455,7 @@ impl Talk {
                 .team
                 .bed
                 .store
-                .due("matrix", 1)
+                .due("matrix", &[], 1)
                 .await
                 .expect("read")
                 .is_empty()
@@ -738,6 +756,58 @@ async fn a_room_that_takes_nothing_for_an_hour_holds_up_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn twenty_rooms_are_served_at_the_same_time_and_each_in_its_order() {
+    let talk = Talk::new(Fake::default()).await;
+    let store = &talk.team.bed.store;
+    let site = store.repos().await.expect("read").remove(1);
+    for number in 0..20 {
+        let name = Slug::from_text(&format!("r-{number}"));
+        let room = format!("!r-{number}");
+        let repo = vine_domain::Repo {
+            name: name.clone(),
+            ..site.clone()
+        };
+        store.save_repo(&repo).await.expect("stored");
+        store
+            .bind_room("matrix", &room, &name)
+            .await
+            .expect("bound");
+    }
+    *talk.chat.takes.lock().expect("whole") = Duration::from_millis(250);
+    let mut messages = Vec::new();
+    for text in ["first", "second"] {
+        messages.extend((0..20).map(|number| {
+            Outbound::new(
+                MessageId(System.uuid()),
+                MessagePlace::Room(Slug::from_text(&format!("r-{number}"))),
+                OutboundKind::Notice,
+                text,
+            )
+        }));
+    }
+    let began = std::time::Instant::now();
+    store.say(&messages).await.expect("stored");
+    talk.team.app.wakeups().outbox();
+    let shown = until(Duration::from_secs(20), "all have both", || {
+        let shown = talk.chat.shown.lock().expect("whole").clone();
+        (shown.len() == 40).then_some(shown)
+    })
+    .await;
+    let took = began.elapsed();
+    // One after the other, it takes ten seconds; at the same time, half a second and what the
+    // machine is doing besides.
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    for number in 0..20 {
+        let room = format!("!r-{number}");
+        let texts = shown
+            .iter()
+            .filter(|one| one.dispatch.room == room)
+            .map(|one| one.dispatch.message.text.as_str());
+        assert_eq!(texts.collect::<Vec<_>>(), ["first", "second"], "{room}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_tried_again_is_tried_when_its_time_has_come_and_not_at_the_next_tick() {
     let talk = Talk::new(Fake::default()).await;
     let app = &talk.team.app;
@@ -846,7 +916,7 @@ async fn what_one_person_was_to_be_told_is_given_up_when_it_can_be_told_nowhere(
         talk.team
             .bed
             .store
-            .due("matrix", 10)
+            .due("matrix", &[], 10)
             .await
             .expect("read")
             .len(),

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
-use vine_app::fleet::CompletedAttempt;
 use vine_app::{
-    App, AppError, Caller, Inbox, Settings, fleet::WorkerHeartbeat, questions::QuestionRequest,
+    App, AppError, Caller, Inbox, Settings,
+    fleet::{CompletedAttempt, WorkerHeartbeat},
+    questions::QuestionRequest,
 };
 use vine_domain::{
     Ask, Lane, Role, User, UserId, WorkerId,

@@ -150,7 +150,7 @@ impl Race<'_> {
         }
         let store = &self.team.bed.store;
         loop {
-            let due = store.due(self.platform, 50).await.expect("read");
+            let due = store.due(self.platform, &[], 50).await.expect("read");
             if due.is_empty() {
                 return;
             }

@@ -104,7 +104,7 @@ async fn words_wait_a_minute_while_it_is_unknown_whether_a_question_was_posted_a
         .expect("bound");
     let (_, id) = team.asked_this(colour()).await;
     // The one before us lived to note where the card is, and no longer.
-    let card = store.due("matrix", 1).await.expect("read").remove(0);
+    let card = store.due("matrix", &[], 1).await.expect("read").remove(0);
     store
         .mark_posted(&[(&card, Posted::one("$card", "$card"))])
         .await

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use vine_app::fleet::CompletedAttempt;
 use vine_app::{
-    App, Caller, CommandContext, Settings, commands, parse, questions::QuestionRequest, sweep,
+    App, Caller, CommandContext, Settings, commands, fleet::CompletedAttempt, parse,
+    questions::QuestionRequest, sweep,
 };
 use vine_domain::{
     Ask, ConfiguredPerson, DeliveredOutcome, QuestionId, Role, SessionId, TaskId, User, UserId,
@@ -91,7 +91,7 @@ impl Day {
                 .team
                 .bed
                 .store
-                .due(self.platform, 1)
+                .due(self.platform, &[], 1)
                 .await
                 .expect("read");
             if due.is_empty() {

@@ -1,7 +1,6 @@
 //! Callers hang up at any moment. What they had begun must not stay open in a connection that
 //! others use after them.
 
-use crate::store::one_write::OneWrite as _;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -9,7 +8,10 @@ use std::{
 
 use vine_domain::access::AuditEntry;
 
-use crate::store::contract::{Bed, notice};
+use crate::store::{
+    contract::{Bed, notice},
+    one_write::OneWrite as _,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_dropped_at_any_moment_leaves_no_transaction_open() {

@@ -693,7 +693,12 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         .bind_room("matrix", "!one", &Slug::from_text("site"))
         .await
         .expect("bound");
-    let due = bed.store.due("matrix", 10).await.expect("read").remove(0);
+    let due = bed
+        .store
+        .due("matrix", &[], 10)
+        .await
+        .expect("read")
+        .remove(0);
     let spot = Location::Theirs {
         room: "!one".into(),
         thread: Some("$root".into()),
@@ -748,7 +753,7 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         "what comes after"
     );
     assert_eq!(
-        bed.store.due("matrix", 1).await.expect("read")[0].already,
+        bed.store.due("matrix", &[], 1).await.expect("read")[0].already,
         None,
         "a part of it is missing"
     );
@@ -763,7 +768,7 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         .await
         .expect("stored");
     assert_eq!(
-        bed.store.due("matrix", 1).await.expect("read")[0]
+        bed.store.due("matrix", &[], 1).await.expect("read")[0]
             .already
             .as_deref(),
         Some("$p0")

@@ -1,7 +1,6 @@
 //! The feed of everything that was said, in every store: whoever reads on after a number misses
 //! nothing and never stands still.
 
-use crate::store::one_write::OneWrite as _;
 use std::time::Duration;
 
 use vine_domain::{
@@ -10,7 +9,7 @@ use vine_domain::{
     clock::{Ids, System},
 };
 
-use crate::store::contract::Bed;
+use crate::store::{contract::Bed, one_write::OneWrite as _};
 
 /// The numbers that a reader gets.
 async fn read(bed: &Bed, after: u64, limit: u32) -> Vec<u64> {

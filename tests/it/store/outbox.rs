@@ -1,7 +1,6 @@
 //! The outbox, in every store: what is to be posted where, in which order, and what stands there
 //! already.
 
-use crate::store::one_write::OneWrite as _;
 use std::time::Duration;
 
 use vine_domain::{
@@ -11,7 +10,10 @@ use vine_domain::{
     ports::StoreError,
 };
 
-use crate::store::contract::{Bed, notice};
+use crate::store::{
+    contract::{Bed, notice},
+    one_write::OneWrite as _,
+};
 
 #[tokio::test]
 async fn a_room_can_be_held_and_hurried_and_the_outbox_says_when_to_look_again() {
@@ -24,7 +26,7 @@ async fn a_room_can_be_held_and_hurried_and_the_outbox_says_when_to_look_again()
             .expect("bound");
     }
     let rooms = || async {
-        let due = bed.store.due("matrix", 10).await.expect("read");
+        let due = bed.store.due("matrix", &[], 10).await.expect("read");
         due.into_iter()
             .map(|dispatch| dispatch.room)
             .collect::<Vec<_>>()
@@ -65,7 +67,7 @@ async fn a_room_can_be_held_and_hurried_and_the_outbox_says_when_to_look_again()
     assert_eq!(rooms().await.len(), 2);
     let failed = bed
         .store
-        .due("matrix", 10)
+        .due("matrix", &[], 10)
         .await
         .expect("read")
         .into_iter()
@@ -150,7 +152,7 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
         .say(&[notice(task, OutboundKind::Notice)])
         .await
         .expect("said");
-    let due = bed.store.due("chat", 10).await.expect("read");
+    let due = bed.store.due("chat", &[], 10).await.expect("read");
     assert_eq!(due.len(), 1, "the second message waits for the first");
     assert_eq!(
         (due[0].message.kind, due[0].thread.as_deref()),
@@ -161,17 +163,21 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
         .await
         .expect("postponed");
     assert!(
-        bed.store.due("chat", 10).await.expect("read").is_empty(),
+        bed.store
+            .due("chat", &[], 10)
+            .await
+            .expect("read")
+            .is_empty(),
         "nothing overtakes"
     );
     bed.clock.pass(Duration::from_secs(5));
-    let due = bed.store.due("chat", 10).await.expect("read");
+    let due = bed.store.due("chat", &[], 10).await.expect("read");
     assert_eq!(due[0].attempts, 1);
     bed.store
         .mark_posted(&[(&due[0], Posted::one("th", "root"))])
         .await
         .expect("settled");
-    let next = bed.store.due("chat", 10).await.expect("read");
+    let next = bed.store.due("chat", &[], 10).await.expect("read");
     assert_eq!(
         (
             next.len(),
@@ -188,14 +194,18 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
         .say(&[notice(task, OutboundKind::Card)])
         .await
         .expect("said");
-    let edit = bed.store.due("chat", 10).await.expect("read");
+    let edit = bed.store.due("chat", &[], 10).await.expect("read");
     assert_eq!(
         edit[0].edits.as_deref(),
         Some("root"),
         "a later card edits the root"
     );
     assert!(
-        bed.store.due("slack", 10).await.expect("read").is_empty(),
+        bed.store
+            .due("slack", &[], 10)
+            .await
+            .expect("read")
+            .is_empty(),
         "a platform without a room gets nothing"
     );
 }
@@ -204,7 +214,7 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
 async fn post_all(bed: &Bed, platform: &str) -> Vec<String> {
     let mut texts = Vec::new();
     loop {
-        let due = bed.store.due(platform, 1).await.expect("read");
+        let due = bed.store.due(platform, &[], 1).await.expect("read");
         let Some(dispatch) = due.first() else {
             return texts;
         };
@@ -325,7 +335,7 @@ async fn a_room_that_is_new_shows_what_is_not_over_and_one_room_serves_one_repos
         .bind_room("matrix", "!two", &Slug::from_text("site"))
         .await
         .expect("moved");
-    let due = bed.store.due("matrix", 10).await.expect("read");
+    let due = bed.store.due("matrix", &[], 10).await.expect("read");
     assert_eq!(
         (
             due.len(),
@@ -377,7 +387,7 @@ async fn a_question_is_shown_once_it_is_posted_and_perhaps_as_soon_as_somebody_m
         "whoever posted before us may have been stopped before it was noted"
     );
     // The platform knows since when it stands there.
-    let again = bed.store.due("chat", 1).await.expect("read").remove(0);
+    let again = bed.store.due("chat", &[], 1).await.expect("read").remove(0);
     let at = asked.plus(Duration::from_secs(7));
     bed.store
         .mark_posted(&[(
@@ -406,7 +416,7 @@ async fn a_post_of_unknown_age_is_as_old_as_it_can_be() {
         .await
         .expect("said");
     bed.clock.pass(Duration::from_secs(9));
-    let due = bed.store.due("chat", 1).await.expect("read").remove(0);
+    let due = bed.store.due("chat", &[], 1).await.expect("read").remove(0);
     bed.store
         .mark_posted(&[(&OutboxItem { again: true, ..due }, Posted::one("t", "q"))])
         .await

@@ -1,8 +1,7 @@
 //! Tables of several versions: filled ones are brought up to date, newer ones are used as long as
 //! they allow that.
 
-use vine_domain::lifecycle::About;
-use vine_domain::{QuestionState, TaskId, TaskState, ports::TaskFilter};
+use vine_domain::{QuestionState, TaskId, TaskState, lifecycle::About, ports::TaskFilter};
 use vine_postgres::Database as Postgres;
 use vine_sqlite::Database as Sqlite;
 

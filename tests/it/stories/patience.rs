@@ -4,8 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
-use vine_app::Settings;
-use vine_app::fleet::CompletedAttempt;
+use vine_app::{Settings, fleet::CompletedAttempt};
 use vine_domain::{
     ConfiguredPerson, ReminderPolicy, Role, Slug, TaskId, User,
     chat::{MessagePlace as In, OutboxItem, Posted},
@@ -163,7 +162,7 @@ async fn more_people_are_those_who_may_help_in_that_repository() {
     team.asked().await;
     pass(&team, HOUR * 5).await;
     let call = loop {
-        let due = team.bed.store.due("chat", 1000).await.expect("read");
+        let due = team.bed.store.due("chat", &[], 1000).await.expect("read");
         if let Some(call) = due
             .iter()
             .find(|dispatch| dispatch.message.calls == ["operator"])
@@ -298,7 +297,7 @@ async fn with_three_questions_open_in_a_room_one_digest_stands_for_all_reminders
         "a question that was just listed is not listed again at its own time: {attempt:?}"
     );
     // Its place is the room itself, on every platform.
-    let due = team.bed.store.due("chat", 1000).await.expect("read");
+    let due = team.bed.store.due("chat", &[], 1000).await.expect("read");
     assert!(due.iter().any(
         |dispatch| matches!(&dispatch.message.place, In::Room(repo) if repo.as_str() == "site")
     ));

@@ -1,16 +1,16 @@
 //! Sessions that are worth keeping: used for the next task, ended by policy, found again or done
 //! without.
 
-use crate::store::one_write::OneWrite as _;
 use std::time::Duration;
-use vine_app::fleet::CompletedAttempt;
 
 use serde_json::Value;
+use vine_app::fleet::CompletedAttempt;
 use vine_domain::{Lane, Session, SessionPolicy, SessionState};
 
 use crate::{
     app::races::Team,
     harness::{Agent, PATIENCE, Place, Sections, git, until},
+    store::one_write::OneWrite as _,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);

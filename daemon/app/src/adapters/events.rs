@@ -6,13 +6,11 @@ use async_trait::async_trait;
 use vine_domain::{
     MessageId, Timestamp, Verb, access,
     chat::{InboundBatch, InboundKind},
-    ports::{EventSink, StoreResult},
+    ports::{EventSink, Say, StoreError, StoreResult},
     uuid_of,
 };
-use vine_domain::{ports::Say, ports::StoreError};
 
-use crate::AppError;
-use crate::{App, adapters::suggestions, texts};
+use crate::{App, AppError, adapters::suggestions, texts};
 
 /// Passes the events of one adapter to the use cases.
 pub struct AdapterEvents {

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use vine_domain::{
     TaskState, WorkerId,
+    assignment::Assignment,
     attempt::{Attempt, Usage},
     lifecycle::{Event, Refusal},
-    ports::{KeptWork, StoreError, StoreResult},
+    ports::{KeptWork, Say, StoreError, StoreResult},
+    schedule::ClaimRequest,
     secrets,
     task::Report,
 };
-use vine_domain::{assignment::Assignment, ports::Say, schedule::ClaimRequest};
 
-use crate::tasks::Transition;
 use crate::{
     AppError, AppResult, Missing,
     fleet::{Fleet, kept_work::KeptWorkReport},
+    tasks::Transition,
 };
 
 /// An attempt that its agent finished.

@@ -1,13 +1,13 @@
 //! Guards: what agents of a repository may do and reach. People set it, workers read it, and a
 //! thread shows when an agent was refused.
 
-use vine_domain::ports::Say;
 use vine_domain::{
     Guard, MessageId, Repo, Slug, Verb, Wall, Worker, WorkerId,
     attempt::Attempt,
     chat::Button,
     guard::{Egress, Host, Preset},
     markdown::quoted,
+    ports::Say,
 };
 
 use crate::{AppError, AppResult, Caller, fleet::Fleet, texts};

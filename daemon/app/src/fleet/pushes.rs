@@ -1,10 +1,9 @@
 //! Work that a worker keeps and did not push: the task was cancelled, the work may contain a
 //! secret, or the repository's rule forbids it. A person decides what to do with it.
 
-use vine_domain::ports::Say;
 use vine_domain::{
     MessageId, Task, TaskId, Verb, WorkerState, access::ListScope, assignment::WorkerMessage,
-    attempt::Attempt,
+    attempt::Attempt, ports::Say,
 };
 
 use crate::{AppError, AppResult, Caller, fleet::Fleet, texts};

@@ -3,9 +3,9 @@
 use vine_domain::{
     MessageId,
     chat::{Inbound, Location},
+    ports::{Reply, Say},
     uuid_of,
 };
-use vine_domain::{ports::Reply, ports::Say};
 use vine_grammar::{CommandContext, parse};
 
 use crate::{

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use uuid::Uuid;
-use vine_domain::ports::Say;
 use vine_domain::{
     MessageId, TaskId,
     chat::{Inbound, InboundKind, Location},
+    ports::Say,
 };
 use vine_grammar::is_command;
 

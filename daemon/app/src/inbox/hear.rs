@@ -1,7 +1,9 @@
-//! Events are stored first, then processed in order.
+//! Events are stored first, then processed: in order where they happened, and at the same time
+//! elsewhere.
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use vine_domain::{
     Timestamp,
     chat::{Inbound, InboundKind, Location},
@@ -14,7 +16,7 @@ use crate::{
     commands::CommandOutput,
     inbox::{
         pending_edits::PendingEdits,
-        turn::{InboxTurn, in_platforms_order},
+        turn::{InboxTurn, in_platforms_order, place},
     },
 };
 
@@ -69,7 +71,7 @@ impl Inbox {
         if event.act != InboundKind::Said || is_command(&event.text) {
             return Ok(());
         }
-        let _in_order = self.reading.lock().await;
+        let _turn = self.reading.take(place(event)).await;
         match self.use_of(task, event.key()).await? {
             Some(_) => Ok(()),
             None => Err(AppError::Unreadable(
@@ -87,23 +89,14 @@ impl Inbox {
         stored: Timestamp,
         changes: &PendingEdits,
     ) -> Option<Result<CommandOutput, AppError>> {
-        let mut held = self.reading.lock().await;
+        let _turn = self.reading.take(place(event)).await;
         // It may have been processed while this call waited for its turn.
         match self.store.is_processed(event).await {
             Ok(true) => return None,
             Ok(false) => {}
             Err(error) => return Some(Err(error.into())),
         }
-        let reply = self
-            .read(
-                event,
-                &mut InboxTurn {
-                    stored,
-                    held: &mut held,
-                    changes,
-                },
-            )
-            .await;
+        let reply = self.read(event, &mut InboxTurn { stored, changes }).await;
         if let Err(error) = self.reply_privately(event, &reply).await {
             return Some(Err(error));
         }
@@ -127,7 +120,7 @@ impl Inbox {
     /// unavailable.
     pub async fn catch_up(&self, age: Duration) -> AppResult<()> {
         // Words that waited are tried again, from the first one on.
-        self.reading.lock().await.clear();
+        self.waiting().clear();
         let mut after = 0;
         let mut changes = PendingEdits::default();
         loop {
@@ -135,22 +128,43 @@ impl Inbox {
             let last = unread.last().map(|last| last.seq);
             in_platforms_order(&mut unread);
             changes.gather(unread.iter().map(|one| &one.event));
-            for UnprocessedEvent { event, at, .. } in &unread {
-                match self.deal_with(event, *at, &changes).await {
-                    Some(Err(error @ (AppError::Store(_) | AppError::Stopping))) => {
-                        return Err(error);
-                    }
-                    Some(Err(AppError::Early)) | Some(Ok(_)) | None => {}
-                    Some(Err(error)) => {
-                        tracing::info!(event = %event.event, platform = %event.platform, "an event had no effect: {error}");
-                    }
+            let mut places: Vec<(String, Vec<&UnprocessedEvent>)> = Vec::new();
+            for one in &unread {
+                let place = place(&one.event);
+                match places.iter_mut().find(|(known, _)| *known == place) {
+                    Some((_, events)) => events.push(one),
+                    None => places.push((place, vec![one])),
                 }
             }
+            let all = places
+                .into_iter()
+                .map(|(_, events)| self.in_order(events, &changes));
+            join_all(all).await.into_iter().collect::<AppResult<()>>()?;
             match last {
                 Some(last) => after = last,
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Processes the events of one place, one after the other.
+    async fn in_order(
+        &self,
+        events: Vec<&UnprocessedEvent>,
+        changes: &PendingEdits,
+    ) -> AppResult<()> {
+        for UnprocessedEvent { event, at, .. } in events {
+            match self.deal_with(event, *at, changes).await {
+                Some(Err(error @ (AppError::Store(_) | AppError::Stopping))) => {
+                    return Err(error);
+                }
+                Some(Err(AppError::Early)) | Some(Ok(_)) | None => {}
+                Some(Err(error)) => {
+                    tracing::info!(event = %event.event, platform = %event.platform, "an event had no effect: {error}");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether an event was stored before.

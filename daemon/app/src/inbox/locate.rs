@@ -89,7 +89,7 @@ impl Inbox {
         }
         let platform = &event.platform;
         if self.app.rooms.in_flight.is_any(platform)
-            || !self.store.due(platform, 1).await?.is_empty()
+            || !self.store.due(platform, &[], 1).await?.is_empty()
         {
             return Err(AppError::Early);
         }

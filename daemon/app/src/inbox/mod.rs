@@ -13,12 +13,14 @@ mod recent_replies;
 mod turn;
 mod visibility;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use tokio::sync::Mutex;
 use vine_domain::{Clock, TaskId, ports::Store};
 
-use crate::{App, inbox::recent_replies::RecentReplies};
+use crate::{App, inbox::recent_replies::RecentReplies, turns::Turns};
 
 pub use crate::inbox::hear::run;
 
@@ -29,9 +31,10 @@ pub struct Inbox {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     recent_replies: Arc<RecentReplies>,
-    /// Events are processed one after the other, in the order they were stored. Contains the tasks
-    /// in whose threads words wait.
-    reading: Arc<Mutex<HashSet<TaskId>>>,
+    /// Events of one place are processed one after the other, in the order they were stored.
+    reading: Arc<Turns<String>>,
+    /// Tasks in whose threads words wait.
+    waiting: Arc<Mutex<HashSet<TaskId>>>,
 }
 
 impl Inbox {
@@ -43,6 +46,12 @@ impl Inbox {
             app,
             recent_replies: Arc::default(),
             reading: Arc::default(),
+            waiting: Arc::default(),
         }
+    }
+
+    /// Tasks in whose threads words wait.
+    fn waiting(&self) -> MutexGuard<'_, HashSet<TaskId>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

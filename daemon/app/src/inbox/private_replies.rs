@@ -1,10 +1,10 @@
 //! Private replies: what one person receives in reply to their message on a platform.
 
-use vine_domain::ports::Say;
 use vine_domain::{
     MessageId,
     access::{self, ListScope},
     chat::{Inbound, Location, MessagePlace, Outbound, OutboundKind, PrivateReply},
+    ports::Say,
     uuid_of,
 };
 

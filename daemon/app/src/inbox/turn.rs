@@ -1,9 +1,11 @@
 //! An event's turn to be read.
 
-use std::collections::HashSet;
-
 use uuid::Uuid;
-use vine_domain::{TaskId, Timestamp, ports::UnprocessedEvent};
+use vine_domain::{
+    Timestamp,
+    chat::{Inbound, Location},
+    ports::UnprocessedEvent,
+};
 
 use crate::inbox::pending_edits::PendingEdits;
 
@@ -11,10 +13,16 @@ use crate::inbox::pending_edits::PendingEdits;
 pub(crate) struct InboxTurn<'a> {
     /// When it was stored.
     pub(crate) stored: Timestamp,
-    /// Tasks in whose threads earlier words wait.
-    pub(super) held: &'a mut HashSet<TaskId>,
     /// Edits and deletions that wait to be processed with it.
     pub(super) changes: &'a PendingEdits,
+}
+
+/// Where an event happened: what happens there is processed in order.
+pub(super) fn place(event: &Inbound) -> String {
+    match &event.spot {
+        Location::Ours { task, .. } => format!("ours {task:?}"),
+        Location::Theirs { room, .. } => format!("{} {room}", event.platform),
+    }
 }
 
 /// Sorts events by when they were sent on their platform: connections overtake each other.

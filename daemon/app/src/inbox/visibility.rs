@@ -29,12 +29,12 @@ impl Inbox {
         turn: &mut InboxTurn<'_>,
     ) -> AppResult<Vec<ShownQuestion>> {
         let task = known.task.id;
-        if turn.held.contains(&task) && matches!(event.spot, Location::Theirs { .. }) {
+        if self.waiting().contains(&task) && matches!(event.spot, Location::Theirs { .. }) {
             return Err(AppError::Early);
         }
         let shown = self.shown_to(known, caller, event, turn.stored).await;
         if matches!(shown, Err(AppError::Early)) {
-            turn.held.insert(task);
+            self.waiting().insert(task);
         }
         shown
     }

@@ -10,8 +10,9 @@ use vine_domain::{
     reading,
 };
 
-use crate::tasks::Transition;
-use crate::{AppError, AppResult, Caller, Missing, clarify, questions::Questions};
+use crate::{
+    AppError, AppResult, Caller, Missing, clarify, questions::Questions, tasks::Transition,
+};
 
 /// Characters of a command or file that the audit stores.
 const AUDITED: usize = 10_000;

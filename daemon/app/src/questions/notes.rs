@@ -1,16 +1,14 @@
 //! Notes: what a person says to an agent that answers no question, stored until the agent has it.
 
 use uuid::Uuid;
-use vine_domain::lifecycle::About;
-use vine_domain::{MessageId, ports::Reply, ports::Say};
 use vine_domain::{
-    Note, NoteState, TaskId, Verb, WorkerId,
+    MessageId, Note, NoteState, TaskId, Verb, WorkerId,
     attempt::Attempt,
-    lifecycle::{Event, TaskSnapshot},
+    lifecycle::{About, Event, TaskSnapshot},
+    ports::{Reply, Say},
 };
 
-use crate::tasks::Transition;
-use crate::{AppError, AppResult, Caller, questions::Questions};
+use crate::{AppError, AppResult, Caller, questions::Questions, tasks::Transition};
 
 /// A note has at most this many bytes.
 const LONGEST: usize = 32_000;

@@ -3,9 +3,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use vine_domain::ports::Say;
 use vine_domain::{
-    MessageId, Question, QuestionId, Slug, lifecycle::Event, reminder::ReminderStep, uuid_of,
+    MessageId, Question, QuestionId, Slug, lifecycle::Event, ports::Say, reminder::ReminderStep,
+    uuid_of,
 };
 
 use crate::{

@@ -3,10 +3,9 @@
 use std::{cmp::Reverse, collections::HashMap};
 
 use vine_api::TaskView;
-use vine_domain::lifecycle::About;
 use vine_domain::{
     Ask, Note, Question, QuestionId, Slug, Task, TaskId, Verb, access::ListScope,
-    attempt::Execution, ports::StoreResult, question::Milestones,
+    attempt::Execution, lifecycle::About, ports::StoreResult, question::Milestones,
 };
 
 use crate::{AppResult, Caller, Missing, lists::merged, questions::Questions};

@@ -1,7 +1,12 @@
-//! The outbox: posts stored messages, one loop for each platform, in order within each thread.
+//! The outbox: posts stored messages, one loop for each platform, in order within each room.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use vine_domain::{
@@ -15,8 +20,8 @@ use crate::rooms::{Rooms, in_flight::TryOutcome, sync::is_fit};
 /// Checks for messages at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(2);
 const BATCH: u32 = 100;
-/// A round ends after this time: what was posted is recorded, and what is now most urgent goes
-/// next.
+/// A room's round ends after this time: what was posted is recorded, and what is now most urgent
+/// goes next.
 const ROUND: Duration = Duration::from_millis(20);
 /// A text of at most this many bytes fits into one message everywhere, with its markup; Discord
 /// allows the least, 2,000 characters.
@@ -29,7 +34,8 @@ const PASSES: u32 = 3;
 /// more.
 const ASIDES: u32 = 9;
 
-/// Posts everything that is due for one platform, until the daemon stops.
+/// Posts everything that is due for one platform, until the daemon stops. Rooms are served at the
+/// same time, so that a slow one holds up no other; within a room, one message after the other.
 ///
 /// An earlier process may have started to post what was stored before `since`.
 pub(crate) async fn run(
@@ -40,111 +46,166 @@ pub(crate) async fn run(
 ) {
     let mut woken = rooms.wakeups.on_outbox();
     rooms.metrics.speaks_on(chat.platform());
-    let mut unsettled = HashSet::new();
+    let poster = Poster {
+        rooms,
+        chat,
+        since,
+        unsettled: Mutex::default(),
+    };
+    let mut turns = FuturesUnordered::new();
+    let mut busy: HashSet<String> = HashSet::new();
+    // The platform takes nothing before then.
+    let mut held = Instant::now();
     loop {
-        let pause = match round(rooms, chat, since, &mut unsettled).await {
-            Ok(NextRound::More) => continue,
-            Ok(NextRound::Nothing(pause)) => pause,
-            Ok(NextRound::Pause(after)) => {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(after) => continue,
-                }
-            }
-            Err(error) => {
+        let rest = held.saturating_duration_since(Instant::now());
+        let pause = if !rest.is_zero() {
+            rest
+        } else if turns.len() >= chat.rooms_at_once() {
+            TICK
+        } else {
+            let due = poster.due(&busy, chat.rooms_at_once() - turns.len()).await;
+            let (due, pause) = due.unwrap_or_else(|error| {
                 tracing::error!(platform = chat.platform(), %error, "could not read the outbox: {error}");
-                TICK
+                (Vec::new(), TICK)
+            });
+            for (room, due) in due {
+                busy.insert(room.clone());
+                turns.push(poster.post_in(room, due));
             }
+            pause
         };
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => break,
+            Some((room, ended)) = turns.next() => {
+                busy.remove(&room);
+                match ended {
+                    Ok(None) => {}
+                    Ok(Some(after)) => held = Instant::now() + after,
+                    Err(error) => {
+                        tracing::error!(platform = chat.platform(), %room, %error, "could not record what was posted: {error}");
+                        held = Instant::now() + TICK;
+                    }
+                }
+            }
             _ = woken.changed() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
+    // What is being posted is recorded.
+    while turns.next().await.is_some() {}
 }
 
-/// What to do after a round.
-enum NextRound {
-    /// There may be more.
-    More,
-    /// Everything due was posted; something may be due after this long.
-    Nothing(Duration),
-    /// The platform takes nothing for this long; after that, the most urgent message goes first.
-    Pause(Duration),
-}
-
-/// Posts what is due now.
-///
-/// Where a message was posted is recorded soon after, for several at a time if posting is quick:
-/// the message's id is the platform's idempotency key, so a crash in between costs at most a
-/// second call that shows nothing twice. What was posted and not yet recorded is `unsettled`.
-async fn round(
-    rooms: &Rooms,
-    chat: &dyn Chat,
+/// Posts in the rooms of one platform.
+struct Poster<'a> {
+    rooms: &'a Rooms,
+    chat: &'a dyn Chat,
     since: Timestamp,
-    unsettled: &mut HashSet<MessageId>,
-) -> StoreResult<NextRound> {
-    let mut due = rooms.store.due(chat.platform(), BATCH).await?;
-    if due.is_empty() {
-        let pause = rooms
-            .store
-            .next_due_in(chat.platform())
-            .await?
-            .unwrap_or(TICK)
-            .min(TICK);
-        return Ok(NextRound::Nothing(pause));
+    /// What was posted and not yet recorded.
+    unsettled: Mutex<HashSet<MessageId>>,
+}
+
+impl Poster<'_> {
+    fn unsettled(&self) -> MutexGuard<'_, HashSet<MessageId>> {
+        self.unsettled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
-    for dispatch in &mut due {
-        dispatch.mentions = rooms.mentions(dispatch);
-        dispatch.again |= dispatch.at < since || unsettled.contains(&dispatch.message.id);
-    }
-    let mut next = NextRound::More;
-    let mut posted = Vec::new();
-    let begun = Instant::now();
-    for dispatch in &due {
-        let done = match deliver(rooms, chat, dispatch).await {
-            Err(ChatError::Unfit(why)) => plainer(rooms, chat, dispatch, why).await,
-            done => done,
-        };
-        match done {
-            Ok(place) => {
-                rooms
-                    .platforms
-                    .posting(chat.platform(), &dispatch.room, None);
-                unsettled.insert(dispatch.message.id);
-                posted.push((dispatch, dated(rooms, chat, dispatch, place).await));
+
+    /// What is due now in at most so many rooms, the most urgent first, except in `busy` ones; and
+    /// how long until something else may be.
+    async fn due(
+        &self,
+        busy: &HashSet<String>,
+        most: usize,
+    ) -> StoreResult<(Vec<(String, Vec<OutboxItem>)>, Duration)> {
+        let platform = self.chat.platform();
+        let except: Vec<String> = busy.iter().cloned().collect();
+        let due = self.rooms.store.due(platform, &except, BATCH).await?;
+        if due.is_empty() {
+            let next = self.rooms.store.next_due_in(platform).await?;
+            return Ok((Vec::new(), next.unwrap_or(TICK).min(TICK)));
+        }
+        let mut by_room: Vec<(String, Vec<OutboxItem>)> = Vec::new();
+        for mut dispatch in due {
+            dispatch.mentions = self.rooms.mentions(&dispatch);
+            dispatch.again |=
+                dispatch.at < self.since || self.unsettled().contains(&dispatch.message.id);
+            let known = by_room.iter().position(|(room, _)| *room == dispatch.room);
+            match known {
+                Some(at) => by_room[at].1.push(dispatch),
+                None if by_room.len() < most => {
+                    by_room.push((dispatch.room.clone(), vec![dispatch]));
+                }
+                None => {}
             }
-            Err(ChatError::NotNow { after, .. }) => {
-                next = NextRound::Pause(after);
+        }
+        Ok((by_room, TICK))
+    }
+
+    /// Posts what is due in one room, for one round. Returns the room, and how long the platform
+    /// takes nothing.
+    ///
+    /// Where a message was posted is recorded soon after, for several at a time if posting is quick:
+    /// the message's id is the platform's idempotency key, so a crash in between costs at most a
+    /// second call that shows nothing twice.
+    async fn post_in(
+        &self,
+        room: String,
+        due: Vec<OutboxItem>,
+    ) -> (String, StoreResult<Option<Duration>>) {
+        let mut posted = Vec::new();
+        let ended = self.post(&room, &due, &mut posted).await;
+        let recorded = self.record(&posted).await;
+        (room, recorded.and(ended))
+    }
+
+    /// Posts one message after the other. Returns how long the platform takes nothing.
+    async fn post<'b>(
+        &self,
+        room: &str,
+        due: &'b [OutboxItem],
+        posted: &mut Vec<(&'b OutboxItem, Posted)>,
+    ) -> StoreResult<Option<Duration>> {
+        let (rooms, chat) = (self.rooms, self.chat);
+        let begun = Instant::now();
+        for dispatch in due {
+            let done = match deliver(rooms, chat, dispatch).await {
+                Err(ChatError::Unfit(why)) => plainer(rooms, chat, dispatch, why).await,
+                done => done,
+            };
+            match done {
+                Ok(place) => {
+                    rooms.platforms.posting(chat.platform(), room, None);
+                    self.unsettled().insert(dispatch.message.id);
+                    posted.push((dispatch, dated(rooms, chat, dispatch, place).await));
+                }
+                Err(ChatError::NotNow { after, .. }) => return Ok(Some(after)),
+                Err(ChatError::RoomBusy { after, .. }) => {
+                    let platform = chat.platform();
+                    rooms.store.defer_room(platform, room, after).await?;
+                    break;
+                }
+                Err(error) => postpone(rooms, chat, dispatch, &error).await?,
+            }
+            if begun.elapsed() >= ROUND {
                 break;
             }
-            Err(ChatError::RoomBusy { after, .. }) => {
-                rooms
-                    .store
-                    .defer_room(chat.platform(), &dispatch.room, after)
-                    .await?;
-                break;
-            }
-            Err(error) => postpone(rooms, chat, dispatch, &error).await?,
         }
-        if begun.elapsed() >= ROUND {
-            break;
-        }
+        Ok(None)
     }
-    if !posted.is_empty() {
-        rooms.store.mark_posted(&posted).await?;
-        for (dispatch, _) in &posted {
-            unsettled.remove(&dispatch.message.id);
-            tried(
-                rooms,
-                chat.platform(),
-                dispatch.message.kind,
-                TryOutcome::Posted,
-            );
+
+    async fn record(&self, posted: &[(&OutboxItem, Posted)]) -> StoreResult<()> {
+        if posted.is_empty() {
+            return Ok(());
         }
+        self.rooms.store.mark_posted(posted).await?;
+        for (dispatch, _) in posted {
+            self.unsettled().remove(&dispatch.message.id);
+            let kind = dispatch.message.kind;
+            tried(self.rooms, self.chat.platform(), kind, TryOutcome::Posted);
+        }
+        Ok(())
     }
-    Ok(next)
 }
 
 /// Adds when a question was posted: earlier messages in its thread cannot answer it.

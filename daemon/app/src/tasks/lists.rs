@@ -2,12 +2,11 @@
 
 use std::cmp::Reverse;
 
-use vine_domain::lifecycle::About;
 use vine_domain::{
     Repo, Slug, Task, TaskId, Timestamp, Verb,
     access::ListScope,
     attempt::{Execution, LogLine},
-    lifecycle::TaskSnapshot,
+    lifecycle::{About, TaskSnapshot},
     ports::{StoreResult, TaskFilter},
 };
 

@@ -1,9 +1,8 @@
 //! What people order about tasks and repositories.
 
-use vine_domain::lifecycle::About;
 use vine_domain::{
     Invalid, Repo, Slug, Task, TaskId, Verb,
-    lifecycle::{Event, TaskAction},
+    lifecycle::{About, Event, TaskAction},
 };
 
 use crate::{AppError, AppResult, Caller, tasks::Tasks, texts};

@@ -63,7 +63,9 @@ pub trait Chat: Send + Sync {
     fn platform(&self) -> &'static str;
     /// Whether it supports end-to-end encrypted rooms.
     fn encrypts(&self) -> bool;
-    /// Posts or edits one message. Repeating a call with the same message id must not show it
+    /// In how many rooms to post at the same time, within the platform's limits.
+    fn rooms_at_once(&self) -> usize;
+    /// Posts or edits one message; called for one message of a room at a time. Repeating a call with the same message id must not show it
     /// twice, if the platform makes that possible.
     async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError>;
     /// When a message of ours was posted, by the platform's clock; `None` if the platform does not

@@ -29,7 +29,12 @@ pub struct PostedMessage {
 pub trait Outbox: Send + Sync {
     /// Messages due for a platform, at most `limit`: in order within each thread, and questions
     /// before state changes. Edits that show states may come later than messages after them.
-    async fn due(&self, platform: &str, limit: u32) -> StoreResult<Vec<OutboxItem>>;
+    async fn due(
+        &self,
+        platform: &str,
+        except: &[String],
+        limit: u32,
+    ) -> StoreResult<Vec<OutboxItem>>;
     /// The questions of a task that a platform shows or may show. Another daemon may have posted
     /// what was stored before `begun`, when we began to post; if another one posts, whenever it was
     /// stored.
