@@ -62,11 +62,7 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
 
     /// Makes a call, perhaps batched with others. The first caller that may start a batch takes
     /// along all that wait; `run` replies to each of them, even if that caller has hung up.
-    pub async fn call<F>(
-        &self,
-        input: I,
-        run: impl FnOnce(Vec<BatchedCall<I, O>>) -> F,
-    ) -> AppResult<O>
+    pub async fn call<F>(&self, input: I, run: impl Fn(Vec<BatchedCall<I, O>>) -> F) -> AppResult<O>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -75,21 +71,23 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
             input,
             reply: BatchReply(reply),
         });
-        // Whoever else is about to call does so first.
+        // Others that are about to call do so first.
         tokio::task::yield_now().await;
-        tokio::select! {
-            biased;
-            outcome = &mut outcome => return outcome.map_err(|_| AppError::Stopping)?,
-            way = Arc::clone(&self.batches).acquire_owned() => {
-                let batch = self.take();
-                if let Ok(way) = way
-                    && !batch.is_empty()
-                {
-                    begin(run(batch), way).await;
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut outcome => return outcome.map_err(|_| AppError::Stopping)?,
+                way = Arc::clone(&self.batches).acquire_owned() => {
+                    // With many others, this call may not be in the first batch.
+                    let batch = self.take();
+                    if let Ok(way) = way
+                        && !batch.is_empty()
+                    {
+                        begin(run(batch), way).await;
+                    }
                 }
             }
         }
-        outcome.await.map_err(|_| AppError::Stopping)?
     }
 
     /// Runs a batch of what waits, even if that is nothing.
@@ -116,7 +114,7 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     }
 }
 
-/// Runs a batch. One that needs to wait goes on in a task of its own, since its caller may hang up.
+/// Runs a batch. One that needs to wait continues in a task of its own, since its caller may hang up.
 async fn begin(batch: impl Future<Output = ()> + Send + 'static, way: OwnedSemaphorePermit) {
     let mut batch = Box::pin(async move {
         batch.await;

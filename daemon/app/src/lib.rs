@@ -45,6 +45,7 @@ mod turns;
 mod waiting_claims;
 mod wakeups;
 mod write_queue;
+mod writer;
 
 pub use vine_grammar::{Command, CommandContext, TaskVerb, from_words, is_command, parse};
 

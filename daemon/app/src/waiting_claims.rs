@@ -4,12 +4,15 @@
 use std::{
     collections::{HashMap, HashSet},
     mem,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     time::Instant,
 };
 use vine_domain::{WorkerId, assignment::Assignment, ports::ClaimedTask, schedule::ClaimRequest};
@@ -32,17 +35,28 @@ pub(crate) struct PendingClaim {
     reply: oneshot::Sender<Vec<Assignment>>,
 }
 
-impl PendingClaim {
-    /// One that waits until then for its first task, and where its tasks arrive.
-    pub fn new(want: ClaimRequest, until: Instant) -> (Self, oneshot::Receiver<Vec<Assignment>>) {
-        let (reply, tasks) = oneshot::channel();
-        let claim = Self {
-            want,
-            until,
-            fresh: true,
-            reply,
-        };
-        (claim, tasks)
+/// Where the tasks of a claim arrive. What arrives after its caller has hung up is taken back.
+pub(crate) struct ClaimReply {
+    worker: WorkerId,
+    tasks: oneshot::Receiver<Vec<Assignment>>,
+    unread: mpsc::UnboundedSender<Unread>,
+}
+
+impl ClaimReply {
+    /// The tasks; none if the daemon stops.
+    pub async fn tasks(mut self) -> Vec<Assignment> {
+        (&mut self.tasks).await.unwrap_or_default()
+    }
+}
+
+impl Drop for ClaimReply {
+    fn drop(&mut self) {
+        self.tasks.close();
+        if let Ok(tasks) = self.tasks.try_recv()
+            && !tasks.is_empty()
+        {
+            let _stopping = self.unread.send((self.worker, tasks));
+        }
     }
 }
 
@@ -50,10 +64,24 @@ impl PendingClaim {
 pub(crate) struct Asking {
     claims: Vec<PendingClaim>,
     /// Some of them waited for others' writes.
-    waited_for: bool,
+    turn: Option<AskingTurn>,
+}
+
+/// While it lives, no other batch asks for claims that wait.
+struct AskingTurn(Arc<AtomicBool>);
+
+impl Drop for AskingTurn {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Asking {
+    /// Whether claims take part that waited for others' writes.
+    pub fn for_others(&self) -> bool {
+        self.turn.is_some()
+    }
+
     /// What they want; nothing if there are none.
     pub fn wants(&self) -> Vec<ClaimRequest> {
         let want = |claim: &PendingClaim| ClaimRequest {
@@ -71,13 +99,15 @@ pub(crate) type Unread = (WorkerId, Vec<Assignment>);
 pub(crate) struct WaitingClaims {
     state: Mutex<State>,
     unread: mpsc::UnboundedSender<Unread>,
+    /// What [`WaitingClaims::alarm`] says has changed.
+    changed: Notify,
 }
 
 #[derive(Default)]
 struct State {
     waiting: Vec<PendingClaim>,
-    /// A batch asks for others now; one at a time, so that each is asked for once.
-    asking: bool,
+    /// A batch asks for them now; one at a time, so that each is asked for once.
+    asking: Arc<AtomicBool>,
     /// No task is due before this moment, so there is no need to ask.
     quiet_until: Option<Instant>,
     /// There may be new work since a batch began to ask.
@@ -86,7 +116,7 @@ struct State {
 
 impl State {
     fn is_hungry(&self) -> bool {
-        !self.is_quiet() && !self.asking && !self.waiting.is_empty()
+        !self.is_quiet() && !self.asking.load(Ordering::SeqCst) && !self.waiting.is_empty()
     }
 
     fn is_quiet(&self) -> bool {
@@ -109,16 +139,40 @@ impl WaitingClaims {
     pub fn new() -> (Self, mpsc::UnboundedReceiver<Unread>) {
         let (unread, untaken) = mpsc::unbounded_channel();
         let state = Mutex::default();
-        (Self { state, unread }, untaken)
+        let changed = Notify::new();
+        let claims = Self {
+            state,
+            unread,
+            changed,
+        };
+        (claims, untaken)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a claim.
+    /// A claim that waits until then for its first task, and where its tasks arrive.
+    pub fn claim(&self, want: ClaimRequest, until: Instant) -> (PendingClaim, ClaimReply) {
+        let (reply, tasks) = oneshot::channel();
+        let reply_of = ClaimReply {
+            worker: want.worker,
+            tasks,
+            unread: self.unread.clone(),
+        };
+        let claim = PendingClaim {
+            want,
+            until,
+            fresh: true,
+            reply,
+        };
+        (claim, reply_of)
+    }
+
+    /// Lets a claim wait.
     pub fn add(&self, claim: PendingClaim) {
         self.state().waiting.push(claim);
+        self.changed.notify_one();
     }
 
     /// There may be new work.
@@ -144,8 +198,11 @@ impl WaitingClaims {
         let mut state = self.state();
         let mut claims = own;
         state.waiting.retain(|claim| !claim.reply.is_closed());
-        let waited_for = state.is_hungry();
-        if waited_for {
+        let turn = state.is_hungry().then(|| {
+            state.asking.store(true, Ordering::SeqCst);
+            AskingTurn(Arc::clone(&state.asking))
+        });
+        if turn.is_some() {
             let (mut first, mut others): (Vec<_>, Vec<_>) = mem::take(&mut state.waiting)
                 .into_iter()
                 .partition(|claim| preferred.contains(&claim.want.worker));
@@ -154,11 +211,11 @@ impl WaitingClaims {
             state.waiting = others.split_off(room);
             first.append(&mut others);
             claims.append(&mut first);
-            state.asking = true;
+            state.quiet_until = None;
             state.stirred = false;
         }
         claims.iter_mut().for_each(|claim| claim.fresh = false);
-        Asking { claims, waited_for }
+        Asking { claims, turn }
     }
 
     /// Hands out what was claimed. Returns whether to ask again at once.
@@ -187,10 +244,9 @@ impl WaitingClaims {
                 let _stopping = self.unread.send((claim.want.worker, unread));
             }
         }
-        if asking.waited_for {
-            state.asking = false;
-        }
+        drop(asking.turn);
         state.end_waits();
+        self.changed.notify_one();
         let came = state.waiting.iter().any(|claim| claim.fresh);
         let more = came || ((got || state.stirred) && !state.waiting.is_empty());
         more && state.is_hungry()
@@ -200,11 +256,10 @@ impl WaitingClaims {
     pub fn failed(&self, mut asking: Asking, pause: Duration) {
         let mut state = self.state();
         state.waiting.append(&mut asking.claims);
-        if asking.waited_for {
-            state.asking = false;
-        }
+        drop(asking.turn);
         state.quiet_until = Some(Instant::now() + pause);
         state.end_waits();
+        self.changed.notify_one();
     }
 
     /// Nothing that a waiting claim may have is due until then, unless something stirs.
@@ -212,7 +267,9 @@ impl WaitingClaims {
         let mut state = self.state();
         if !state.stirred {
             state.quiet_until = Some(until);
+            state.end_waits();
         }
+        self.changed.notify_one();
     }
 
     /// Answers the claims that have waited long enough.
@@ -220,12 +277,21 @@ impl WaitingClaims {
         self.state().end_waits();
     }
 
+    /// Waits until [`WaitingClaims::alarm`] may have changed.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
     /// When to look again without a wake-up: when a claim's wait ends, a task is due, or the tick
     /// comes.
     pub fn alarm(&self) -> Instant {
         let state = self.state();
         let tick = Instant::now() + TICK;
-        let patience = state.waiting.iter().map(|claim| claim.until).min();
+        // One that nobody has asked for yet is not answered before.
+        let is_quiet = state.is_quiet();
+        let endable = state.waiting.iter();
+        let endable = endable.filter(|claim| is_quiet || !claim.fresh);
+        let patience = endable.map(|claim| claim.until).min();
         let due = state.quiet_until.filter(|_| !state.waiting.is_empty());
         // Slightly later, so that what was waited for is due.
         patience.unwrap_or(tick).min(due.unwrap_or(tick)).min(tick) + Duration::from_millis(1)
@@ -245,15 +311,11 @@ mod tests {
         WaitingClaims::new().0
     }
 
-    fn add(
-        claims: &WaitingClaims,
-        number: u128,
-        wait: Duration,
-    ) -> oneshot::Receiver<Vec<Assignment>> {
-        let (claim, tasks) =
-            PendingClaim::new(ClaimRequest::of(worker(number), 1), Instant::now() + wait);
+    fn add(claims: &WaitingClaims, number: u128, wait: Duration) -> ClaimReply {
+        let want = ClaimRequest::of(worker(number), 1);
+        let (claim, reply) = claims.claim(want, Instant::now() + wait);
         claims.add(claim);
-        tasks
+        reply
     }
 
     fn ask(claims: &WaitingClaims) -> Asking {
@@ -285,6 +347,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_batch_that_ends_early_keeps_nobody_from_asking() {
+        let claims = claims();
+        let _gone = add(&claims, 1, LONG);
+        drop(ask(&claims));
+        let _tasks = add(&claims, 2, LONG);
+        assert_eq!(ask(&claims).wants().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn asking_again_ends_the_quiet_that_is_over() {
+        let claims = claims();
+        let _tasks = add(&claims, 1, LONG);
+        claims.quiet(Instant::now());
+        assert!(!claims.give(ask(&claims), Vec::new()));
+        assert!(
+            claims.alarm() > Instant::now() + TICK / 2,
+            "no alarm in the past"
+        );
+    }
+
+    #[tokio::test]
     async fn what_comes_while_a_batch_asks_is_not_slept_through() {
         let claims = claims();
         let _tasks = add(&claims, 1, LONG);
@@ -303,14 +386,17 @@ mod tests {
         let claims = claims();
         let mut tasks = add(&claims, 1, Duration::ZERO);
         let asking = ask(&claims);
-        assert!(tasks.try_recv().is_err(), "it is being asked for");
+        assert!(tasks.tasks.try_recv().is_err(), "it is being asked for");
         let mut late = add(&claims, 2, Duration::ZERO);
         claims.end_waits();
-        assert!(late.try_recv().is_err(), "nobody has looked for it yet");
+        assert!(
+            late.tasks.try_recv().is_err(),
+            "nobody has looked for it yet"
+        );
         assert!(claims.give(asking, Vec::new()), "so somebody does");
-        assert!(tasks.try_recv().expect("answered").is_empty());
+        assert!(tasks.tasks.try_recv().expect("answered").is_empty());
         claims.give(ask(&claims), Vec::new());
-        assert!(late.try_recv().expect("answered").is_empty());
+        assert!(late.tasks.try_recv().expect("answered").is_empty());
     }
 
     #[tokio::test]
@@ -318,16 +404,16 @@ mod tests {
         let claims = claims();
         let _others = add(&claims, 1, LONG);
         let asking = ask(&claims);
-        let (own, mut tasks) = PendingClaim::new(ClaimRequest::of(worker(2), 1), Instant::now());
+        let (own, mut tasks) = claims.claim(ClaimRequest::of(worker(2), 1), Instant::now());
         let with_own = claims.ask(vec![own], &HashSet::new());
         assert_eq!(with_own.wants().len(), 1);
         claims.give(asking, Vec::new());
         assert!(
-            tasks.try_recv().is_err(),
+            tasks.tasks.try_recv().is_err(),
             "the other batch knows nothing of it"
         );
         claims.give(with_own, Vec::new());
-        assert!(tasks.try_recv().expect("answered").is_empty());
+        assert!(tasks.tasks.try_recv().expect("answered").is_empty());
     }
 
     #[tokio::test]

@@ -12,8 +12,9 @@ use vine_domain::{
 };
 
 use super::{
+    question_rows::{QuestionRow, questions},
     repos::{RepoRow, all_repos},
-    rows::{QuestionRow, all, json, questions, uuid},
+    rows::{all, json, uuid},
     run::Fetch as _,
     script::{StatementBatch, part},
 };
@@ -41,7 +42,7 @@ part!(
     now,
     "UPDATE sessions SET state = 'active', task = c.task, active = $2, reused = sessions.reused + 1, heard = false
      FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'session' AS session FROM json_each($1)) c
-     WHERE sessions.id = c.session"
+     WHERE sessions.id = c.session AND sessions.state = 'warm'"
 );
 
 /// Writes what follows from a claim. Assigns warm sessions to the tasks that start in them, and

@@ -235,15 +235,22 @@ async fn heads(
     all(rows.all(tx).await?)
 }
 
-/// Warm sessions of the workers that want work, most recently used first.
+/// Warm sessions of workers, most recently used first.
+macro_rules! warm_sessions {
+    ($lock:literal, $workers:expr) => {
+        rows!(
+            { id: String, worker: String, repo: String, base: String },
+            "SELECT s.id, s.worker, t.repo, t.base FROM sessions s JOIN tasks t ON t.id = s.task
+             WHERE s.state = 'warm' AND s.worker IN (SELECT atom FROM json_each($1)) ORDER BY s.active DESC "
+                + $lock,
+            $workers
+        )
+    };
+}
+
+/// Warm sessions of the workers that want work, most recently used first. Each may start one task.
 async fn warm(tx: &mut Connection, wants: &[ClaimRequest]) -> StoreResult<Vec<WarmSession>> {
-    let rows = rows!(
-        { id: String, worker: String, repo: String, base: String },
-        "SELECT s.id, s.worker, t.repo, t.base FROM sessions s JOIN tasks t ON t.id = s.task
-         WHERE s.state = 'warm' AND s.worker IN (SELECT atom FROM json_each($1)) ORDER BY s.active DESC",
-        ids(wants)
-    );
-    let rows = rows.all(tx).await?;
+    let rows = engine::free!(warm_sessions, ids(wants)).all(tx).await?;
     rows.into_iter()
         .map(|row| {
             Ok(WarmSession {

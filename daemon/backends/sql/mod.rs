@@ -9,31 +9,33 @@
 //! Lists are passed as one JSON text and read by `json_each`, so that a statement costs the same
 //! for one row and for a hundred.
 
-mod assign;
+pub mod assign;
 mod attempts;
 mod claim;
 mod clock;
-mod commit;
-mod create;
+pub mod commit;
+pub mod create;
 mod inbox;
-mod messages;
+mod ledger;
+pub mod messages;
 mod migrations;
 mod outbox;
-pub mod parts;
+mod outbox_rows;
 mod posts;
+mod question_rows;
 mod questions;
 mod queue;
 mod repos;
 mod retention;
 mod rows;
 pub mod run;
-mod script;
+pub mod script;
 mod sessions;
 mod stats;
 mod tasks;
 mod threads;
 mod transfer;
-mod users;
+pub mod users;
 mod workers;
 mod write;
 

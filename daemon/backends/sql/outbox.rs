@@ -6,131 +6,20 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Timestamp,
-    chat::{
-        Disposition, MarkupLevel, MessagePlace, Outbound, OutboundKind, OutboxItem, PostStatus,
-        Posted, SourceMessage,
-    },
-    ports::{Outbox, PostedMessage, StoreError, StoreResult},
+    chat::{OutboxItem, PostStatus, Posted},
+    ports::{Outbox, PostedMessage, StoreResult},
 };
 
 use super::{
+    outbox_rows::DispatchRow,
     posts::{noticed, parts},
-    rows::{from_json, int, json, parsed, uuid},
+    rows::{from_json, int, json},
     run::{Fetch as _, Run as _},
 };
 use crate::{
     Database, engine,
-    statement::{row, rows, scalar, statement},
+    statement::{rows, scalar, statement},
 };
-
-row! {
-    struct DispatchRow {
-        message: String,
-        platform: String,
-        room: String,
-        attempts: i64,
-        at: i64,
-        task: Option<i64>,
-        repo: Option<String>,
-        aside: Option<String>,
-        question: Option<i64>,
-        note: Option<String>,
-        kind: String,
-        text: String,
-        buttons: String,
-        calls: String,
-        fate: Option<String>,
-        within: Option<String>,
-        encrypted: bool,
-        about: Option<String>,
-        already: Option<String>,
-        latest: Option<String>,
-        thread: Option<String>,
-        edits: Option<String>,
-    }
-}
-
-impl DispatchRow {
-    fn place(&self) -> StoreResult<MessagePlace> {
-        match (self.task, &self.repo, &self.aside) {
-            (Some(task), ..) => Ok(MessagePlace::Thread(TaskId(task.unsigned_abs()))),
-            (None, Some(repo), _) => Ok(MessagePlace::Room(parsed(repo)?)),
-            (None, None, Some(aside)) => Ok(MessagePlace::Aside(from_json(aside)?)),
-            (None, None, None) => Err(StoreError::Corrupt(format!(
-                "message {} has no place",
-                self.message
-            ))),
-        }
-    }
-
-    fn about(&self) -> Option<SourceMessage> {
-        let fate = match self.fate.as_deref() {
-            Some("waiting") => Disposition::Kept,
-            Some("missed") => Disposition::Missed,
-            _ => Disposition::Taken,
-        };
-        self.about
-            .clone()
-            .map(|event| SourceMessage { event, fate })
-    }
-}
-
-impl TryFrom<DispatchRow> for OutboxItem {
-    type Error = StoreError;
-
-    fn try_from(row: DispatchRow) -> StoreResult<Self> {
-        let question = row.question.map(|number| QuestionId(number.unsigned_abs()));
-        let note = row.note.as_deref().map(uuid).transpose()?;
-        let kind = match (row.kind.as_str(), question, note) {
-            ("card", ..) => OutboundKind::Card,
-            ("question", Some(question), _) => OutboundKind::Question { question },
-            ("settled", Some(question), _) => OutboundKind::Settled { question },
-            ("note", _, Some(note)) => OutboundKind::Note { note },
-            _ => OutboundKind::Notice,
-        };
-        let place = row.place()?;
-        let about = row.about();
-        let thread = match &place {
-            MessagePlace::Aside(aside) => aside.thread.clone(),
-            MessagePlace::Thread(_) | MessagePlace::Room(_) => row.thread,
-        };
-        let buttons = from_json(&row.buttons)?;
-        let calls = from_json(&row.calls)?;
-        let message = Outbound {
-            id: MessageId(uuid(&row.message)?),
-            place,
-            kind,
-            text: row.text,
-            buttons,
-            calls,
-        };
-        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
-        let platform = row.platform;
-        let room = row.room;
-        let encrypted = row.encrypted;
-        let repo = row.within.as_deref().map(parsed).transpose()?;
-        let latest = row.latest;
-        let edits = row.edits;
-        let already = row.already;
-        Ok(Self {
-            message,
-            platform,
-            room,
-            repo,
-            thread,
-            latest,
-            edits,
-            about,
-            mentions: vec![],
-            already,
-            encrypted,
-            form: MarkupLevel::Whole,
-            again: attempts > 0,
-            at: Timestamp(row.at),
-            attempts,
-        })
-    }
-}
 
 #[async_trait]
 impl Outbox for Database {

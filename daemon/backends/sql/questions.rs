@@ -10,7 +10,8 @@ use vine_domain::{
 };
 
 use super::{
-    rows::{NoteRow, QuestionRow, all, int, json, parsed, questions},
+    question_rows::{NoteRow, QuestionRow, questions},
+    rows::{all, int, json, parsed},
     run::{Fetch as _, Run as _},
 };
 use crate::{

@@ -11,7 +11,8 @@ use vine_domain::{
 };
 
 use super::{
-    rows::{NoteRow, QuestionRow, all, json, questions, uuid},
+    question_rows::{NoteRow, QuestionRow, questions},
+    rows::{all, json, uuid},
     run::{Fetch as _, Run as _},
 };
 use crate::{

@@ -17,3 +17,13 @@ pub trait Fetch<T, At> {
     /// The only one, if there is one.
     fn maybe(self, at: At) -> impl Future<Output = StoreResult<Option<T>>> + Send;
 }
+
+/// Runs statements one by one and returns how many rows they changed.
+macro_rules! removed {
+    ($tx:expr, $($statement:expr),+ $(,)?) => {{
+        let mut rows = 0;
+        $(rows += $statement.run(&mut *$tx).await?;)+
+        rows
+    }};
+}
+pub(super) use removed;

@@ -9,9 +9,7 @@ use crate::{Connection, engine};
 
 /// A statement that reads a list of rows, as JSON, from `$1`, and the time from `$2` if it is
 /// `timed`. Defined with [`part`].
-#[allow(dead_code, reason = "engines tell statements apart by name or by text")]
 pub struct Statement {
-    pub name: &'static str,
     pub sql: &'static str,
     pub timed: bool,
 }
@@ -25,7 +23,7 @@ macro_rules! part {
             fn _is_checked() {
                 let _statement = sqlx::query!($sql, $($arg),+);
             }
-            $crate::sql::script::Statement { name: stringify!($name), sql: $sql, timed: $timed }
+            $crate::sql::script::Statement { sql: $sql, timed: $timed }
         };
     };
 }

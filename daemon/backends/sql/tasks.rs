@@ -10,7 +10,8 @@ use vine_domain::{
 };
 
 use super::{
-    rows::{NoteRow, QuestionRow, TaskRow, all, int, json, listed, plain, questions, tasks},
+    question_rows::{NoteRow, QuestionRow, questions},
+    rows::{TaskRow, all, int, json, listed, plain, tasks},
     run::Fetch as _,
 };
 use crate::{Database, statement::rows};
@@ -134,7 +135,9 @@ impl Database {
             let settled = self.question_about(about, &found).await?;
             found.extend(settled.filter(|question| question.task() == task));
         }
+        // A task may be wanted twice, and about different questions.
         found.sort_by_key(|question| question.id);
+        found.dedup_by_key(|question| question.id);
         Ok(found)
     }
 

@@ -104,7 +104,7 @@ async fn store(
 /// Writes the rows of tasks that nobody else wrote in the meantime.
 async fn fence(tx: &mut Connection, by: &ByKind<'_>, now: Timestamp) -> StoreResult<Passed> {
     // Several rows are locked in one order; one that is written is locked by that.
-    if by.commits.len() > 1 || !by.says.is_empty() {
+    if by.commits.len() > 1 || !by.says.is_empty() || !by.news.is_empty() {
         let said = by.says.iter().flat_map(|say| ThreadLine::said(say));
         let threads = said.filter_map(|line| line.task());
         let tasks = by.commits.iter().map(|commit| commit.change.task.id);
@@ -120,7 +120,7 @@ async fn fence(tx: &mut Connection, by: &ByKind<'_>, now: Timestamp) -> StoreRes
 
 /// Writes everything that follows from the tasks that passed.
 fn follow(script: &mut StatementBatch, by: &ByKind<'_>, passed: &Passed, now: Timestamp) {
-    let news: Vec<&NewTask> = by.news.iter().copied().collect();
+    let news = by.news.clone();
     let (fresh, _): (Vec<&NewTask>, Vec<_>) = news
         .into_iter()
         .partition(|new| passed.created.contains(&new.id));

@@ -11,8 +11,8 @@ use std::{
 
 use tempfile::TempDir;
 use vine_domain::{
-    AuditEntry, Clock, ConfiguredPerson, Lane, MessageId, Repo, Role, SessionPolicy, Slug, TaskId,
-    TaskState, Timestamp, User, UserId, Worker, WorkerId,
+    Ask, AuditEntry, Clock, ConfiguredPerson, Lane, MessageId, Question, Repo, Role, SessionPolicy,
+    Slug, TaskId, TaskState, Timestamp, User, UserId, Worker, WorkerId,
     attempt::Attempt,
     chat::{
         Inbound, InboundBatch, InboundKind, Location, MessagePlace, OurPost, Outbound, OutboundKind,
@@ -20,8 +20,9 @@ use vine_domain::{
     clock::{Ids, System},
     lease::LEASE,
     ledger::{BEGIN, SealedFact, follows},
-    lifecycle::{Event, TaskAction, TaskSnapshot, decide},
+    lifecycle::{About, Event, TaskAction, TaskSnapshot, decide},
     ports::{Commit, NewTask, Reply, Say, Store, StoreError, TaskFilter, Write, Written},
+    question::Item,
     queue::AGEING,
     repo::Source,
     retention::{LogCap, Retention},
@@ -405,6 +406,69 @@ async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing_whil
         before.len() + 2,
         "with its message and its reply"
     );
+}
+
+#[tokio::test]
+async fn a_snapshot_has_what_is_not_settled_and_what_it_is_about_each_once() {
+    let bed = Bed::new().await;
+    let worker = bed.worker("w").await;
+    let task = bed.task().await;
+    let attempt = bed.claim(worker, 1).await[0];
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        let id = bed.store.next_question().await.expect("an id");
+        let item = Item {
+            question: "Which?".into(),
+            header: String::new(),
+            options: vec![],
+            multi: false,
+        };
+        let ask = Ask::Clarify { items: vec![item] };
+        let question = Question::new(id, System.uuid(), attempt, ask, bed.clock.now());
+        let key = question.key;
+        let question = Box::new(question);
+        let by = worker;
+        bed.step(task, Event::Asked { by, question })
+            .await
+            .expect("asked");
+        asked.push((id, key));
+    }
+    for (question, _) in &asked[..2] {
+        let withdrawn = Event::Withdrawn {
+            by: worker,
+            attempt,
+            question: *question,
+            why: "done".into(),
+        };
+        bed.step(task, withdrawn).await.expect("withdrawn");
+    }
+    let [(first, key), (second, _), (open, _)] = asked[..] else {
+        panic!("three")
+    };
+    for (wanted, has) in [
+        (vec![About::Unsettled], vec![open]),
+        (vec![About::Question(first)], vec![first, open]),
+        (vec![About::Question(open)], vec![open]),
+        (vec![About::Asked(key)], vec![first, open]),
+        (vec![About::Said(System.uuid())], vec![open]),
+        (vec![About::Everything], vec![first, second, open]),
+        (
+            vec![About::Question(second), About::Everything],
+            vec![first, second, open],
+        ),
+        (
+            vec![About::Asked(key), About::Question(first)],
+            vec![first, open],
+        ),
+    ] {
+        let of_task: Vec<_> = wanted.iter().map(|about| (task, *about)).collect();
+        let found = bed.store.snapshots(&of_task).await.expect("read");
+        let [snapshot] = &found[..] else {
+            panic!("one task")
+        };
+        let ids: Vec<_> = snapshot.questions.iter().map(|one| one.id).collect();
+        assert_eq!(ids, has, "{wanted:?}");
+    }
 }
 
 #[tokio::test]

@@ -73,6 +73,10 @@ async fn keep(
         let told = shared.tell();
         let hold = cluster.store.lease(name, &cluster.me, LIFE, &told);
         match tokio::time::timeout_at(kept + TRUST, hold).await {
+            // This process may have stood still while the reply waited for it.
+            Ok(Ok(LeaseOutcome::Ours)) if asked.elapsed() >= TRUST => {
+                return "the store's answer came too late".into();
+            }
             Ok(Ok(LeaseOutcome::Ours)) => kept = asked,
             Ok(Ok(LeaseOutcome::Theirs(_))) => return "another daemon took it over".into(),
             Ok(Err(error)) if kept.elapsed() < TRUST => {

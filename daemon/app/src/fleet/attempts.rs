@@ -57,12 +57,12 @@ impl Fleet {
         } = done;
         let report = self.metrics.without_secrets(report);
         let patch = Some(patch).filter(|patch| !patch.is_empty());
-        let (claim, tasks) = match next {
+        let (claim, reply) = match next {
             0 => (None, None),
             next => {
                 let want = ClaimRequest::of(by, next);
-                let (claim, tasks) = self.pending(want, Duration::ZERO).await?;
-                (Some(claim), Some(tasks))
+                let (claim, reply) = self.pending(want, Duration::ZERO).await?;
+                (Some(claim), Some(reply))
             }
         };
         let finished = Event::Finished {
@@ -74,8 +74,8 @@ impl Fleet {
             .patch(patch.map(|patch| self.metrics.without_secrets(patch)))
             .then(claim.filter(|_| !self.stop.is_cancelled()));
         self.tasks.transition(attempt.task, finished).await?;
-        match tasks {
-            Some(tasks) => Ok(tasks.await.unwrap_or_default()),
+        match reply {
+            Some(reply) => Ok(reply.tasks().await),
             None => Ok(Vec::new()),
         }
     }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 use vine_domain::{assignment::Assignment, schedule::ClaimRequest};
 
-use crate::{AppResult, fleet::Fleet, waiting_claims::PendingClaim};
+use crate::{
+    AppResult,
+    fleet::Fleet,
+    waiting_claims::{ClaimReply, PendingClaim},
+};
 
 impl Fleet {
     /// Claims work; waits up to `wait` for the first task, then returns what there is, perhaps
@@ -15,10 +19,11 @@ impl Fleet {
         if self.stop.is_cancelled() {
             return Ok(Vec::new());
         }
-        let (claim, tasks) = self.pending(want, wait).await?;
+        let (claim, reply) = self.pending(want, wait).await?;
         self.writes.claim(claim).await;
         tokio::select! {
-            tasks = tasks => Ok(tasks.unwrap_or_default()),
+            biased;
+            tasks = reply.tasks() => Ok(tasks),
             () = self.stop.cancelled() => Ok(Vec::new()),
         }
     }
@@ -28,10 +33,10 @@ impl Fleet {
         &self,
         mut want: ClaimRequest,
         wait: Duration,
-    ) -> AppResult<(PendingClaim, oneshot::Receiver<Vec<Assignment>>)> {
+    ) -> AppResult<(PendingClaim, ClaimReply)> {
         self.isolation.refresh().await?;
         want.without
             .extend(self.isolation.known.out_of_reach(want.worker));
-        Ok(PendingClaim::new(want, Instant::now() + wait))
+        Ok(self.writes.pending(want, Instant::now() + wait))
     }
 }

@@ -39,11 +39,15 @@ impl Dispatcher {
         loop {
             let alarm = self.writes.alarm();
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 Some((worker, tasks)) = self.unread.recv() => self.take_back(worker, tasks).await,
                 () = self.wakeups.on_work() => self.writes.stir().await,
+                () = self.writes.alarm_changed() => {}
                 () = tokio::time::sleep_until(alarm) => self.writes.hand_out().await,
             }
+        }
+        while let Ok((worker, tasks)) = self.unread.try_recv() {
+            self.take_back(worker, tasks).await;
         }
     }
 

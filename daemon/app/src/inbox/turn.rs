@@ -20,7 +20,8 @@ pub(crate) struct InboxTurn<'a> {
 /// Where an event happened: what happens there is processed in order.
 pub(super) fn place(event: &Inbound) -> String {
     match &event.spot {
-        Location::Ours { task, .. } => format!("ours {task:?}"),
+        // An edit from the page names no task.
+        Location::Ours { .. } => "ours".into(),
         Location::Theirs { room, .. } => format!("{} {room}", event.platform),
     }
 }

@@ -7,6 +7,7 @@ pub mod health;
 mod in_flight;
 mod mentions;
 pub(crate) mod outbox;
+mod posting;
 mod serve;
 pub(crate) mod sync;
 

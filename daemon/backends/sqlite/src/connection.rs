@@ -1,34 +1,45 @@
-//! Connections: one that writes, and several that read what was committed.
+//! Connections, transactions, and the one connection that writes.
 //!
-//! Statements run on the thread that asks, and none of them waits for anything but the disk. Whoever
-//! writes waits for the one connection first, without a thread. Reads of a few rows ([`Quick`]) run
-//! on the spot; those that may take longer ([`Reader`]) on a thread of their own.
+//! Statements run on the thread that asks, and none of them waits for anything but the disk. Those
+//! who write wait for the connection first, without a thread.
 
 use std::{
     ops::{Deref, DerefMut},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
-use rusqlite::{OpenFlags, types::Value};
+use rusqlite::{OpenFlags, Row, types::Value};
 use tokio::sync::{MappedMutexGuard, MutexGuard, OwnedMutexGuard};
 use vine_domain::ports::{StoreError, StoreResult};
 
-use crate::{
-    Durability,
-    errors::unavailable,
-    statement::{FromRow, Statement},
-};
+use crate::errors::unavailable;
 
 /// Statements that stay prepared: all of them.
 const PREPARED: usize = 500;
 
-/// At most this many connections for reading are kept open.
-const READERS: usize = 8;
-
 /// Another process writes only while it copies the file.
 pub const BUSY: Duration = Duration::from_secs(5);
+
+/// What survives a power cut. A killed process loses nothing either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Every commit reaches the disk before it is confirmed.
+    Full,
+    /// The last commits before a power cut may be lost.
+    Normal,
+}
+
+impl Durability {
+    /// The word for `PRAGMA synchronous`.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Normal => "normal",
+        }
+    }
+}
 
 /// How a file is opened.
 #[derive(Debug, Clone)]
@@ -62,38 +73,29 @@ impl Connection {
     }
 
     /// Runs a statement without rows, and returns how many it changed.
-    pub fn run(&mut self, statement: &Statement) -> StoreResult<u64> {
+    pub fn run(&mut self, sql: &str, values: &[Value]) -> StoreResult<u64> {
         let run = || {
-            let mut prepared = self.0.prepare_cached(statement.sql())?;
-            bind(&mut prepared, statement.values())?;
+            let mut prepared = self.0.prepare_cached(sql)?;
+            bind(&mut prepared, values)?;
             prepared.raw_execute()
         };
         run().map(|changed| changed as u64).map_err(unavailable)
     }
 
-    /// All rows of a statement.
-    pub fn rows<T: FromRow>(&mut self, statement: &Statement) -> StoreResult<Vec<T>> {
-        let mut found = Vec::new();
-        self.each(statement, |row| {
-            found.push(row);
-            Ok(())
-        })?;
-        Ok(found)
-    }
-
-    /// The same one by one.
-    pub fn each<T: FromRow, E: From<StoreError>>(
+    /// Passes on the rows of a statement, whose columns have these names, one by one.
+    pub fn each<E: From<StoreError>>(
         &mut self,
-        statement: &Statement,
-        mut take: impl FnMut(T) -> Result<(), E>,
+        sql: &str,
+        values: &[Value],
+        columns: &[&str],
+        mut take: impl FnMut(&Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let prepared = self.0.prepare_cached(statement.sql());
-        let mut prepared = prepared.map_err(unavailable)?;
-        is_in_order::<T>(&prepared);
-        bind(&mut prepared, statement.values()).map_err(unavailable)?;
+        let mut prepared = self.0.prepare_cached(sql).map_err(unavailable)?;
+        is_in_order(&prepared, columns);
+        bind(&mut prepared, values).map_err(unavailable)?;
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(unavailable)? {
-            take(T::from_row(row).map_err(unavailable)?)?;
+            take(row)?;
         }
         Ok(())
     }
@@ -124,12 +126,12 @@ fn bind(prepared: &mut rusqlite::Statement<'_>, values: &[Value]) -> rusqlite::R
 }
 
 /// Rows are read by position: in tests, the names must agree.
-fn is_in_order<T: FromRow>(prepared: &rusqlite::Statement<'_>) {
-    if cfg!(debug_assertions) && !T::COLUMNS.is_empty() {
+fn is_in_order(prepared: &rusqlite::Statement<'_>, columns: &[&str]) {
+    if cfg!(debug_assertions) && !columns.is_empty() {
         let names = prepared.column_names();
         let bare = |name: &&str| name.split(['!', '?', ':']).next().unwrap_or("").to_owned();
         let names: Vec<String> = names.iter().map(bare).collect();
-        assert_eq!(names, T::COLUMNS, "fields must have the order of columns");
+        assert_eq!(names, columns, "fields must have the order of columns");
     }
 }
 
@@ -199,7 +201,7 @@ impl Writer {
     }
 
     /// The same, unless somebody has it.
-    fn try_own(&self) -> Option<OwnedConnection> {
+    pub fn try_own(&self) -> Option<OwnedConnection> {
         let guard = Arc::clone(&self.0).try_lock_owned().ok()?;
         OwnedMutexGuard::try_map(guard, Option::as_mut).ok()
     }
@@ -213,152 +215,15 @@ impl Writer {
 /// The connection that writes, for as long as it is held.
 pub type OwnedConnection = tokio::sync::OwnedMappedMutexGuard<Option<Connection>, Connection>;
 
-fn closed() -> StoreError {
+pub fn closed() -> StoreError {
     StoreError::Unavailable("the database is closed".into())
 }
 
-/// The connections that read. Cheap to clone.
-#[derive(Clone)]
-struct Pool {
-    options: Arc<Options>,
-    /// `None` once closed.
-    idle: Arc<Mutex<Option<Vec<Connection>>>>,
-}
-
-impl Pool {
-    fn idle(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self) -> StoreResult<ReadConnection> {
-        let known = self.idle().as_mut().ok_or_else(closed)?.pop();
-        let at = match known {
-            Some(at) => at,
-            None => Connection::open(&self.options, false).map_err(unavailable)?,
-        };
-        Ok(ReadConnection {
-            at: Some(at),
-            pool: self.clone(),
-        })
-    }
-}
-
-/// A connection that reads, for as long as it is held.
-pub struct ReadConnection {
-    /// Always there; it goes back when this is dropped.
-    at: Option<Connection>,
-    pool: Pool,
-}
-
-impl Deref for ReadConnection {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        self.at.as_ref().expect("it is taken when dropped")
-    }
-}
-
-impl DerefMut for ReadConnection {
-    fn deref_mut(&mut self) -> &mut Connection {
-        self.at.as_mut().expect("it is taken when dropped")
-    }
-}
-
-impl Drop for ReadConnection {
-    fn drop(&mut self) {
-        if let Some(idle) = self.pool.idle().as_mut()
-            && idle.len() < READERS
-        {
-            idle.extend(self.at.take());
-        }
-    }
-}
-
-/// Reads of a few rows by their keys: they take microseconds, so they run on the spot. If nobody
-/// writes, they use the connection that wrote what they read, which has it in memory.
-#[derive(Clone)]
-pub struct Quick {
-    writer: Writer,
-    pool: Pool,
-}
-
-/// A connection for a quick read.
-pub enum QuickConnection {
-    Writer(OwnedConnection),
-    Reader(ReadConnection),
-}
-
-impl Deref for QuickConnection {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        match self {
-            Self::Writer(at) => at,
-            Self::Reader(at) => at,
-        }
-    }
-}
-
-impl DerefMut for QuickConnection {
-    fn deref_mut(&mut self) -> &mut Connection {
-        match self {
-            Self::Writer(at) => at,
-            Self::Reader(at) => at,
-        }
-    }
-}
-
-/// Reads that may take longer: they run on a thread of their own.
-#[derive(Clone)]
-pub struct Reader(Pool);
-
-/// Both ways to read a file.
-pub fn readers(options: Options, writer: &Writer) -> (Quick, Reader) {
-    let pool = Pool {
-        options: Arc::new(options),
-        idle: Arc::new(Mutex::new(Some(Vec::new()))),
-    };
-    let writer = writer.clone();
-    let reader = Reader(pool.clone());
-    (Quick { writer, pool }, reader)
-}
-
-impl Quick {
-    pub fn take(&self) -> StoreResult<QuickConnection> {
-        match self.writer.try_own() {
-            Some(at) => Ok(QuickConnection::Writer(at)),
-            None => self.pool.take().map(QuickConnection::Reader),
-        }
-    }
-}
-
-impl Reader {
-    /// One connection, for a snapshot that is read bit by bit.
-    pub fn take(&self) -> StoreResult<ReadConnection> {
-        self.0.take()
-    }
-
-    /// Closes the connections that are not in use, and each other one after its use.
-    pub fn close(&self) {
-        drop(self.0.idle().take());
-    }
-
-    pub async fn read<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&mut Connection) -> StoreResult<T> + Send + 'static,
-    ) -> StoreResult<T> {
-        let pool = self.0.clone();
-        let read = tokio::task::spawn_blocking(move || read(&mut *pool.take()?));
-        read.await
-            .map_err(|ended| StoreError::Unavailable(Box::new(ended)))?
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    fn opened() -> (tempfile::TempDir, Options) {
+    pub fn opened() -> (tempfile::TempDir, Options) {
         let folder = tempfile::tempdir().expect("a folder");
         let options = Options {
             path: folder.path().join("vine.db"),
@@ -370,16 +235,12 @@ mod tests {
         (folder, options)
     }
 
-    fn put(at: &mut Connection) -> StoreResult<u64> {
-        at.run(&Statement::new(
-            "INSERT INTO t VALUES ($1)",
-            vec![Value::Integer(1)],
-        ))
+    pub fn put(at: &mut Connection) -> StoreResult<u64> {
+        at.run("INSERT INTO t VALUES ($1)", &[Value::Integer(1)])
     }
 
-    fn count(at: &mut Connection) -> i64 {
-        let rows = at.rows(&Statement::new("SELECT count(*) FROM t", Vec::new()));
-        rows.expect("read")[0]
+    pub fn count(at: &mut Connection) -> i64 {
+        at.number("SELECT count(*) FROM t").expect("read")
     }
 
     #[tokio::test]
@@ -399,31 +260,24 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_committed_row_is_read_at_once_and_a_closed_file_is_not() {
-        let (_folder, options) = opened();
-        let writer = Writer::new(Connection::open(&options, true).expect("opened"));
-        let (quick, reader) = readers(options, &writer);
-        put(&mut *writer.take().await.expect("taken")).expect("written");
-        assert_eq!(count(&mut quick.take().expect("taken")), 1);
-        let read = reader.read(|at| Ok(count(at))).await;
-        assert_eq!(read.expect("read"), 1);
-        reader.close();
-        writer.close().await;
-        assert!(quick.take().is_err());
-        assert!(writer.take().await.is_err());
-        assert!(reader.read(|at| Ok(count(at))).await.is_err());
-    }
-
     #[test]
     fn parameters_are_bound_by_their_numbers() {
         let (_folder, options) = opened();
         let mut at = Connection::open(&options, true).expect("opened");
-        let values = vec![Value::Integer(1), Value::Text("b".into())];
-        let text = Statement::new("SELECT $2 || $1 || $2", values);
-        let found: Vec<String> = at.rows(&text).expect("read");
+        let mut read = |sql: &str, values: &[Value]| {
+            let mut found = Vec::new();
+            at.each(sql, values, &[], |row| {
+                found.push(row.get::<_, String>(0).map_err(unavailable)?);
+                Ok::<_, StoreError>(())
+            })
+            .map(|()| found)
+        };
+        let values = [Value::Integer(1), Value::Text("b".into())];
+        let found = read("SELECT $2 || $1 || $2", &values).expect("read");
         assert_eq!(found, ["b1b"]);
-        let short = Statement::new("SELECT $2", vec![Value::Integer(1)]);
-        assert!(at.rows::<i64>(&short).is_err(), "a value is missing");
+        assert!(
+            read("SELECT $2", &values[..1]).is_err(),
+            "a value is missing"
+        );
     }
 }

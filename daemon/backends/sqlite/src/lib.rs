@@ -8,16 +8,19 @@ mod backup;
 mod connection;
 mod database;
 mod errors;
+mod readers;
 #[path = "../../sql/mod.rs"]
 mod sql;
 mod statement;
 
+pub(crate) use crate::connection::Connection;
+use crate::database::engine;
 pub use crate::{
     backup::{BackupError, backup},
-    database::{Database, Durability, OpenError},
+    connection::Durability,
+    database::{Database, OpenError},
     sql::{Incompatible, TransferError},
 };
-use crate::{connection::Connection, database::engine};
 
 /// The engine that checks statements and runs migrations.
 type Engine = sqlx::Sqlite;

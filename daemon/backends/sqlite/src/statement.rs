@@ -5,13 +5,14 @@
 use std::{borrow::Cow, marker::PhantomData};
 
 use rusqlite::{Row, types::Value};
-use vine_domain::ports::StoreResult;
+use vine_domain::ports::{StoreError, StoreResult};
 
 use crate::{
-    connection::{Connection, Quick, Reader, Writer},
+    connection::{Connection, Writer},
+    errors::unavailable,
+    readers::{Quick, Reader},
     sql::run::{Fetch, Run},
 };
-
 /// A statement that returns no rows, with its values.
 pub struct Statement {
     sql: Cow<'static, str>,
@@ -118,14 +119,6 @@ impl Statement {
         let sql = Cow::Owned(sql);
         Self { sql, values }
     }
-
-    pub fn sql(&self) -> &str {
-        &self.sql
-    }
-
-    pub fn values(&self) -> &[Value] {
-        &self.values
-    }
 }
 
 /// A statement whose text was built, so that nothing has checked it.
@@ -139,6 +132,28 @@ impl<T: FromRow> Rows<T> {
             statement,
             row: PhantomData,
         }
+    }
+
+    /// All of them.
+    fn read(&self, at: &mut Connection) -> StoreResult<Vec<T>> {
+        let mut found = Vec::new();
+        self.each(at, |row| {
+            found.push(row);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The same one by one.
+    pub fn each<E: From<StoreError>>(
+        &self,
+        at: &mut Connection,
+        mut take: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Statement { sql, values } = &self.statement;
+        at.each(sql, values, T::COLUMNS, |row| {
+            take(T::from_row(row).map_err(unavailable)?)
+        })
     }
 }
 
@@ -185,13 +200,13 @@ impl<T: Bind> Bind for Option<T> {
 
 impl Run<&mut Connection> for Statement {
     async fn run(self, at: &mut Connection) -> StoreResult<u64> {
-        at.run(&self)
+        at.run(&self.sql, &self.values)
     }
 }
 
 impl Run<&Writer> for Statement {
     async fn run(self, at: &Writer) -> StoreResult<u64> {
-        at.take().await?.run(&self)
+        at.take().await?.run(&self.sql, &self.values)
     }
 }
 
@@ -206,8 +221,7 @@ macro_rules! fetch {
 
             async fn one(self, at: $target) -> StoreResult<T> {
                 let found = self.all(at).await?.pop();
-                found
-                    .ok_or_else(|| crate::errors::unavailable(rusqlite::Error::QueryReturnedNoRows))
+                found.ok_or_else(|| unavailable(rusqlite::Error::QueryReturnedNoRows))
             }
 
             async fn maybe(self, at: $target) -> StoreResult<Option<T>> {
@@ -217,12 +231,10 @@ macro_rules! fetch {
     };
 }
 
-fetch!(&mut Connection, |rows, at| at.rows(&rows.statement));
-fetch!(&Writer, |rows, at| at.take().await?.rows(&rows.statement));
-fetch!(&Quick, |rows, at| at.take()?.rows(&rows.statement));
-fetch!(&Reader, |rows, at| at
-    .read(move |at| at.rows(&rows.statement))
-    .await);
+fetch!(&mut Connection, |rows, at| rows.read(at));
+fetch!(&Writer, |rows, at| rows.read(&mut *at.take().await?));
+fetch!(&Quick, |rows, at| rows.read(&mut *at.take()?));
+fetch!(&Reader, |rows, at| at.read(move |at| rows.read(at)).await);
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Questions of agents and notes to them. They change only together with their task, by
-/// [`super::Tasks::commit`].
+/// [`super::Writes::commit`].
 #[async_trait]
 pub trait Questions: Send + Sync {
     /// Reserves a new question id.

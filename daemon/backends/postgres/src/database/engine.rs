@@ -35,6 +35,12 @@ macro_rules! kept {
 }
 pub(crate) use kept;
 
+/// A statement that locks its sessions and skips those that another transaction has locked.
+macro_rules! free {
+    ($statement:ident, $($arg:expr),+) => { $statement!("FOR NO KEY UPDATE OF s SKIP LOCKED", $($arg),+) };
+}
+pub(crate) use free;
+
 /// Locks tasks until the transaction ends, in the order of their IDs to prevent deadlocks.
 pub async fn lock(tx: &mut Connection, tasks: impl Iterator<Item = TaskId>) -> StoreResult<()> {
     let ids: Vec<i64> = tasks.map(|id| id.0.cast_signed()).collect();

@@ -12,7 +12,8 @@ use vine_domain::{
 
 use crate::{
     Connection, Database,
-    connection::{OwnedConnection, Quick, ReadConnection, Reader, Transaction, Writer},
+    connection::{OwnedConnection, Transaction, Writer},
+    readers::{Quick, ReadConnection, Reader},
     sql::{StatementBatch, TransferError, run::Fetch as _},
     statement::{Bind as _, Rows, Statement, row},
 };
@@ -28,6 +29,12 @@ macro_rules! kept {
     ($statement:ident, $($arg:expr),+) => { $statement!("", $($arg),+) };
 }
 pub(crate) use kept;
+
+/// A statement that locks its sessions. There is only one writer, so nothing is needed.
+macro_rules! free {
+    ($statement:ident, $($arg:expr),+) => { $statement!("", $($arg),+) };
+}
+pub(crate) use free;
 
 /// Locks tasks until the transaction ends. There is only one writer, so nothing is needed.
 pub async fn lock(_: &mut Connection, _: impl Iterator<Item = TaskId>) -> StoreResult<()> {
@@ -93,7 +100,8 @@ pub async fn each(
     mut take: impl FnMut(String) -> Result<(), TransferError>,
 ) -> Result<u64, TransferError> {
     let mut rows = 0;
-    at.each(&Statement::built(statement, Vec::new()), |row: String| {
+    let statement = Rows::<String>::new(Statement::built(statement, Vec::new()));
+    statement.each(at, |row| {
         rows += 1;
         take(row)
     })?;
@@ -119,7 +127,7 @@ pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) ->
     for (part, list) in script.parts {
         let mut values = vec![script.lists[list].value()];
         values.extend(part.timed.then(|| now.0.value()));
-        tx.run(&Statement::new(part.sql, values))?;
+        tx.run(part.sql, &values)?;
     }
     Ok(())
 }

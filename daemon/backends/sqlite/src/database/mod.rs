@@ -21,7 +21,8 @@ use sqlx::{
 use vine_domain::Clock;
 
 use crate::{
-    connection::{BUSY, Connection, Options, Quick, Reader, Writer, readers},
+    connection::{BUSY, Connection, Durability, Options, Writer},
+    readers::{Quick, Reader, readers},
     sql::{self, Incompatible},
 };
 
@@ -71,15 +72,6 @@ impl DatabaseFile {
         let why = "it was replaced by another file; stop the daemon before replacing it";
         Err(std::io::Error::other(why))
     }
-}
-
-/// What survives a power cut. A killed process loses nothing either way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// Every commit reaches the disk before it is confirmed.
-    Full,
-    /// The last commits before a power cut may be lost.
-    Normal,
 }
 
 impl Database {
@@ -140,16 +132,6 @@ impl Database {
     pub async fn close(&self) {
         self.reader.close();
         self.writer.close().await;
-    }
-}
-
-impl Durability {
-    /// The word for `PRAGMA synchronous`.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Normal => "normal",
-        }
     }
 }
 
