@@ -237,9 +237,15 @@ impl Writer {
         tracing::warn!(%error, "could not store {count} writes together, storing them one by one: {error}");
         let mut outcomes: Vec<StoreResult<Written>> = Vec::with_capacity(count);
         for write in writes {
-            // A store that is away is away for the others too.
-            if let Some(Err(error @ StoreError::Unavailable(_))) = outcomes.last() {
-                outcomes.push(Err(copied(error)));
+            // One that fails may fail for a reason of its own. After two, the store is away.
+            if let [
+                ..,
+                Err(StoreError::Unavailable(_)),
+                Err(error @ StoreError::Unavailable(_)),
+            ] = &outcomes[..]
+            {
+                let error = copied(error);
+                outcomes.push(Err(error));
                 continue;
             }
             let one = self.store.commit(std::slice::from_ref(write)).await;
