@@ -301,6 +301,12 @@ impl WaitingClaims {
 #[cfg(test)]
 mod tests {
 
+    use vine_domain::{
+        Epoch, Guard, Lane, Repo, Slug, TaskId, Timestamp,
+        attempt::Attempt,
+        repo::{Push, Source},
+    };
+
     use super::*;
 
     fn worker(number: u128) -> WorkerId {
@@ -344,6 +350,68 @@ mod tests {
         assert!(ask(&claims).wants().is_empty());
         let _tasks = add(&claims, 2, LONG);
         assert_eq!(ask(&claims).wants().len(), 1);
+    }
+
+    fn claimed(worker: WorkerId) -> ClaimedTask {
+        let branch = || "main".parse().expect("a branch");
+        let repo = Repo {
+            name: Slug::from_text("site"),
+            source: Source::try_from("/srv/site".to_owned()).expect("a path"),
+            base: branch(),
+            paused: false,
+            trusted: false,
+            encrypted: false,
+            push: Push::All,
+            guard: Guard::default(),
+        };
+        let attempt = Attempt {
+            task: TaskId(7),
+            epoch: Epoch(1),
+        };
+        let assignment = Assignment {
+            attempt,
+            lease_secs: 20,
+            title: "Title".parse().expect("a title"),
+            prompt: "Do it".parse().expect("a prompt"),
+            repo,
+            base: branch(),
+            branch: branch(),
+            requester: "Ann".into(),
+            created_at: Timestamp(0),
+            resume: None,
+            unheard: false,
+            unfinished_work: None,
+            answered: Vec::new(),
+        };
+        ClaimedTask {
+            worker,
+            assignment,
+            lane: Lane::Default,
+            waited: Duration::ZERO,
+        }
+    }
+
+    #[tokio::test]
+    async fn tasks_of_a_worker_that_hung_up_are_taken_back_whenever_it_did() {
+        let (claims, mut unread) = WaitingClaims::new();
+        for hangs_up_first in [true, false] {
+            let reply = add(&claims, 1, LONG);
+            let asking = ask(&claims);
+            let claimed = vec![claimed(worker(1))];
+            if hangs_up_first {
+                drop(reply);
+                claims.give(asking, claimed);
+            } else {
+                claims.give(asking, claimed);
+                drop(reply);
+            }
+            let (of, tasks) = unread.try_recv().expect("they come back");
+            assert_eq!((of, tasks.len()), (worker(1), 1));
+        }
+        let reply = add(&claims, 1, LONG);
+        claims.give(ask(&claims), vec![claimed(worker(1))]);
+        assert_eq!(reply.tasks().await.len(), 1);
+        assert!(unread.try_recv().is_err(), "its worker has it");
     }
 
     #[tokio::test]
