@@ -3,6 +3,7 @@
 
 use std::{str::FromStr, time::Duration};
 
+use log::LevelFilter;
 use sqlx::{
     ConnectOptions, Connection, Executor, PgConnection, Row,
     postgres::{PgConnectOptions, PgDatabaseError},
@@ -24,7 +25,9 @@ pub fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
         .application_name("agentvine")
         // We read no floating-point numbers, and poolers refuse this option.
         .extra_float_digits(None);
-    Ok(options.disable_statement_logging())
+    // `tests/cost` counts them. They hold no values.
+    let quiet = options.log_slow_statements(LevelFilter::Off, Duration::MAX);
+    Ok(quiet.log_statements(LevelFilter::Trace))
 }
 
 /// Settings of each connection. Set with statements, since poolers refuse startup options.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{OpenFlags, Row, types::Value};
+use rusqlite::{OpenFlags, Row, StatementStatus, types::Value};
 use tokio::sync::{MappedMutexGuard, MutexGuard, OwnedMutexGuard};
 use vine_domain::ports::{StoreError, StoreResult};
 
@@ -77,7 +77,9 @@ impl Connection {
         let run = || {
             let mut prepared = self.0.prepare_cached(sql)?;
             bind(&mut prepared, values)?;
-            prepared.raw_execute()
+            let changed = prepared.raw_execute()?;
+            trace(sql, &prepared);
+            Ok(changed)
         };
         run().map(|changed| changed as u64).map_err(unavailable)
     }
@@ -97,6 +99,8 @@ impl Connection {
         while let Some(row) = rows.next().map_err(unavailable)? {
             take(row)?;
         }
+        drop(rows);
+        trace(sql, &prepared);
         Ok(())
     }
 
@@ -107,8 +111,7 @@ impl Connection {
 
     /// Runs a statement that has neither values nor rows.
     pub fn plain(&mut self, sql: &'static str) -> StoreResult<()> {
-        let run = || self.0.prepare_cached(sql)?.raw_execute();
-        run().map(drop).map_err(unavailable)
+        self.run(sql, &[]).map(drop)
     }
 }
 
@@ -123,6 +126,19 @@ fn bind(prepared: &mut rusqlite::Statement<'_>, values: &[Value]) -> rusqlite::R
         prepared.raw_bind_parameter(place, value)?;
     }
     Ok(())
+}
+
+/// Reports a statement that ran, and how often SQLite had to parse it for that (`tests/cost` counts).
+fn trace(sql: &str, prepared: &rusqlite::Statement<'_>) {
+    tracing::trace!(sql, parsed = parsed(prepared), "statement");
+}
+
+/// How often SQLite parsed a statement since this was asked last: once before its first run, and again
+/// whenever it found that it could not use the old plan.
+fn parsed(prepared: &rusqlite::Statement<'_>) -> u64 {
+    let again = prepared.reset_status(StatementStatus::RePrepare);
+    let is_first = prepared.get_status(StatementStatus::Run) == 1;
+    u64::from(is_first) + u64::from(again.unsigned_abs())
 }
 
 /// Rows are read by position: in tests, the names must agree.
@@ -278,6 +294,28 @@ pub mod tests {
         assert!(
             read("SELECT $2", &values[..1]).is_err(),
             "a value is missing"
+        );
+    }
+
+    #[test]
+    fn a_statement_that_sqlite_parses_again_is_counted() {
+        let (_folder, options) = opened();
+        let at = Connection::open(&options, true).expect("opened").0;
+        let mut count = |sql: &str| {
+            let mut prepared = at.prepare_cached(sql).expect("prepared");
+            bind(&mut prepared, &[Value::Integer(1)]).expect("bound");
+            while prepared.raw_query().next().expect("read").is_some() {}
+            parsed(&prepared)
+        };
+        let (bound, cast) = (
+            "SELECT x FROM t LIMIT $1",
+            "SELECT x FROM t LIMIT CAST($1 AS BIGINT)",
+        );
+        assert_eq!([count(cast), count(cast), count(cast)], [1, 0, 0]);
+        assert_eq!(
+            [count(bound), count(bound), count(bound)],
+            [2, 1, 1],
+            "a bound limit"
         );
     }
 }

@@ -225,6 +225,8 @@ impl Database {
     /// `sqlx-postgres/src/transaction.rs`).
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         self.count();
+        // sqlx reports all statements but this one.
+        tracing::trace!(sql = "BEGIN", "statement");
         let pool = self.pool.clone();
         let begun = tokio::spawn(async move { pool.begin().await }).await;
         begun
