@@ -12,7 +12,8 @@ use crate::{
     task::{Loss, Report, TaskState},
 };
 
-/// Losing a worker says little about the task, so the pause is short.
+/// The pause after the second loss. A first one says nothing about the task, which runs again at once;
+/// one that loses workers repeatedly may be what stops them, and must not take all of them at once.
 const LOSS_PAUSE: Duration = Duration::from_secs(5);
 /// A task that is handed back repeatedly keeps only its latest losses.
 const KEPT_LOSSES: usize = 20;
@@ -173,9 +174,10 @@ impl ChangeBuilder<'_> {
             );
             return self.set_back(Failure::new(FailureKind::WorkersLost, what), None);
         }
-        let pause = failure::backoff(attempt.task, u32::try_from(count).unwrap_or(u32::MAX))
-            .min(LOSS_PAUSE);
-        let due = self.now.plus(pause);
+        let due = match count {
+            1 => self.now,
+            _ => self.now.plus(LOSS_PAUSE),
+        };
         self.change.says.extend([
             Announcement::Lost {
                 why,
