@@ -70,7 +70,7 @@ const SEES: Duration = Duration::from_secs(30);
 async fn shift(tx: &mut Connection, now: Timestamp, by: i64) -> StoreResult<()> {
     for moved in [
         statement!(
-            "UPDATE tasks SET lease_until = lease_until + $1 WHERE lease_until IS NOT NULL",
+            "UPDATE tasks SET lease_until = lease_until + $1 WHERE lease_worker IS NOT NULL",
             by
         ),
         statement!(

@@ -40,7 +40,7 @@ impl Orders for Database {
 
     async fn adopt_leases(&self) -> StoreResult<()> {
         let adopted = statement!(
-            "UPDATE tasks SET lease_until = $1 WHERE lease_until IS NOT NULL",
+            "UPDATE tasks SET lease_until = $1 WHERE lease_worker IS NOT NULL",
             self.now().plus(LEASE).0
         );
         adopted.run(self.writer()).await.map(drop)
@@ -85,7 +85,7 @@ impl Orders for Database {
         }
         let rows = rows!(
             { id: i64, epoch: i64 },
-            r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_until < $1 ORDER BY lease_until"#,
+            r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_worker IS NOT NULL AND lease_until < $1 ORDER BY lease_until"#,
             self.now().0
         );
         let rows = rows.all(self.quick()).await?;
@@ -139,8 +139,11 @@ impl Orders for Database {
         let now = self.now();
         let due = rows!(
             { now: bool, next: Option<i64> },
-            r#"SELECT EXISTS (SELECT 1 FROM work_orders WHERE due <= $1) AS "now!: bool",
-                      (SELECT min(due) FROM work_orders WHERE due > $1) AS "next?: i64""#,
+            r#"SELECT coalesce(min(first) <= $1, false) AS "now!: bool", min(next) AS "next?: i64"
+               FROM (SELECT (SELECT min(o.due) FROM work_orders o WHERE o.resumes = l.resumes AND o.lane = l.lane) AS first,
+                         (SELECT min(o.due) FROM work_orders o WHERE o.resumes = l.resumes AND o.lane = l.lane AND o.due > $1) AS next
+                     FROM (SELECT resumes, lane FROM (SELECT true AS resumes UNION ALL SELECT false) r
+                           CROSS JOIN (SELECT 0 AS lane UNION ALL SELECT 1 UNION ALL SELECT 2) n) l) lanes"#,
             now.0
         );
         let due = due.one(self.quick()).await?;

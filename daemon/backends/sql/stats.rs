@@ -23,10 +23,12 @@ impl Stats for Database {
     async fn oldest_pending(&self) -> StoreResult<OldestPending> {
         let row = rows!(
             { queued: Option<i64>, question: Option<i64>, lease: Option<i64>, outbox: Option<i64>, inbox: Option<i64>, inbox_depth: i64 },
-            r#"SELECT (SELECT min(due) FROM work_orders WHERE due <= $1) AS "queued?: i64",
+            r#"SELECT (SELECT min((SELECT min(o.due) FROM work_orders o WHERE o.resumes = r.resumes AND o.lane = n.lane AND o.due <= $1))
+                       FROM (SELECT true AS resumes UNION ALL SELECT false) r
+                       CROSS JOIN (SELECT 0 AS lane UNION ALL SELECT 1 UNION ALL SELECT 2) n) AS "queued?: i64",
                       (SELECT min(asked_at) FROM questions WHERE state = 'open') AS "question?: i64",
                       (SELECT min(e.started) FROM tasks t JOIN executions e ON e.task = t.id AND e.epoch = t.epoch
-                       WHERE t.lease_until IS NOT NULL) AS "lease?: i64",
+                       WHERE t.lease_worker IS NOT NULL) AS "lease?: i64",
                       (SELECT min(m.at) FROM outbox o JOIN chat_messages m ON m.id = o.message WHERE o.posted IS NULL) AS "outbox?: i64",
                       (SELECT min(at) FROM inbox WHERE read IS NULL) AS "inbox?: i64",
                       (SELECT count(*) FROM inbox WHERE read IS NULL) AS "inbox_depth!: i64""#,

@@ -43,8 +43,10 @@ impl Tasks for Database {
              WHERE state = 'waiting' AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY seq",
             list
         );
-        let mut notes = by_task(all(rows.all(self.quick()).await?)?, |note: &Note| note.task);
-        let questions = self.questions_about(wanted).await?;
+        // After the tasks: what is read later than a task may be newer, which its fence notices.
+        let (notes, questions) =
+            tokio::try_join!(rows.all(self.quick()), self.questions_about(wanted))?;
+        let mut notes = by_task(all(notes)?, |note: &Note| note.task);
         let mut questions = by_task(questions, Question::task);
         let snapshot = |task: Task| TaskSnapshot {
             questions: questions.remove(&task.id).unwrap_or_default(),

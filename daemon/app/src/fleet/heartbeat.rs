@@ -187,19 +187,17 @@ impl Fleet {
             deliveries.push(self.stop_for(*attempt).await?);
         }
         if !held.is_empty() {
-            let untold = self
-                .store
-                .undelivered(worker)
-                .await?
+            let (untold, notes) = tokio::try_join!(
+                self.store.undelivered(worker),
+                self.store.waiting_notes_for(worker)
+            )?;
+            let untold = untold
                 .into_iter()
                 .filter(|question| !beat.handling.contains(&question.id));
             deliveries.extend(untold.map(|question| WorkerMessage::Answer {
                 question: Box::new(question),
             }));
-            let notes = self
-                .store
-                .waiting_notes_for(worker)
-                .await?
+            let notes = notes
                 .into_iter()
                 .filter(|(_, note)| !beat.noting.contains(&note.key));
             deliveries.extend(notes.map(|(attempt, note)| WorkerMessage::Note { attempt, note }));
