@@ -12,15 +12,17 @@ const EARLIER: usize = 50;
 
 /// Measures every kind of call.
 pub fn measure(bed: &Bed, meter: &mut Meter) -> Result<()> {
-    for _ in 0..3 * ROUNDS {
+    for _ in 0..5 * ROUNDS {
         meter.measure("create", bed.create())?;
     }
     let mut held = Vec::new();
     for _ in 0..ROUNDS {
         held.push(meter.measure("claim", bed.claim())?);
     }
-    for attempt in &mut held {
-        *attempt = meter.measure("complete_and_claim", bed.complete(*attempt))?;
+    for _ in 0..3 {
+        for attempt in &mut held {
+            *attempt = meter.measure("complete_and_claim", bed.complete(*attempt))?;
+        }
     }
     for _ in 0..3 * ROUNDS {
         meter.measure("heartbeat", bed.beat(&held))?;
@@ -28,7 +30,7 @@ pub fn measure(bed: &Bed, meter: &mut Meter) -> Result<()> {
     for round in 0..EARLIER + ROUNDS {
         let ask = match round {
             0..ROUNDS => "ask",
-            ..EARLIER => "",
+            ROUNDS..EARLIER => "",
             _ => "ask_later",
         };
         let attempt = *held.first().context("claimed")?;

@@ -301,7 +301,7 @@ pub mod tests {
     fn a_statement_that_sqlite_parses_again_is_counted() {
         let (_folder, options) = opened();
         let at = Connection::open(&options, true).expect("opened").0;
-        let mut count = |sql: &str| {
+        let count = |sql: &str| {
             let mut prepared = at.prepare_cached(sql).expect("prepared");
             bind(&mut prepared, &[Value::Integer(1)]).expect("bound");
             while prepared.raw_query().next().expect("read").is_some() {}
