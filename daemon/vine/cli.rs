@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use vine_domain::{Timestamp, Wall};
+use vine_domain::{QuestionId, Timestamp, Wall};
 use vine_grammar::{QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};
 
 /// `vine`
@@ -65,6 +65,11 @@ pub enum ShellCommand {
     Token(TokenVerb),
     /// Print all decisions and answers, and verify that they are unchanged
     Audit(AuditArgs),
+    /// Answer open questions in the terminal, one after the other
+    Answer {
+        /// Only this question
+        question: Option<QuestionId>,
+    },
     /// Inside a task: ask people a question and print the answer
     Ask(AskArgs),
     /// Inside a task: post a message in its thread

@@ -87,6 +87,7 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         ShellCommand::Login(login) => roles::login::login(&globals, login).await?,
         ShellCommand::Token(token) => roles::login::token(&globals, token).await?,
         ShellCommand::Audit(audit) => roles::audit::run(&globals, &audit).await?,
+        ShellCommand::Answer { question } => roles::answer::run(question).await?,
         ShellCommand::Ask(ask) => {
             let call = DoorCall::Ask {
                 question: ask.question.join(" "),

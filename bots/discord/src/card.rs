@@ -1,15 +1,23 @@
 //! The controls under a question: a button for each choice, and one to write something else.
 
 use serde_json::{Value, json};
-use vine_domain::{chat::Button, visible_text};
+use vine_domain::{
+    chat::{Button, ButtonKind},
+    visible_text,
+};
 
 /// Maximum characters of a label (reference, "Button").
 const LABEL: usize = 80;
 /// Suppresses link previews.
 pub const PLAIN: u64 = 4;
-/// Buttons in a row, and the most choices shown as buttons; more become a list.
+/// Styles (reference, "Button styles").
+const BLUE: u8 = 1;
+const GREY: u8 = 2;
+const GREEN: u8 = 3;
+const RED: u8 = 4;
+/// Buttons in a row, and the most buttons; if there are more, the choices become a list.
 const ROW: usize = 5;
-const BUTTONS: usize = 20;
+const BUTTONS: usize = 21;
 /// Maximum options of a list.
 const OPTIONS: usize = 25;
 
@@ -26,28 +34,28 @@ pub enum Press {
     Write,
 }
 
-/// The rows of controls under a question.
+/// The rows of controls under a message: more choices than fit become a list.
 pub fn rows(buttons: &[Button]) -> Vec<Value> {
-    let write = json!({ "type": 2, "style": 2, "label": "Answer…", "custom_id": "v1:write" });
-    if buttons.len() > BUTTONS {
-        return vec![
-            json!({ "type": 1, "components": [list(buttons)] }),
-            json!({ "type": 1, "components": [write] }),
-        ];
+    let all = || buttons.iter().enumerate();
+    if buttons.len() <= BUTTONS {
+        return in_rows(
+            &all()
+                .map(|(index, one)| button(index, one))
+                .collect::<Vec<_>>(),
+        );
     }
-    let mut all = picks(buttons);
-    all.push(write);
-    in_rows(&all)
-}
-
-/// Rows of choices without the button to write.
-pub fn choices(buttons: &[Button]) -> Vec<Value> {
-    in_rows(&picks(buttons))
-}
-
-fn picks(buttons: &[Button]) -> Vec<Value> {
-    let all = buttons.iter().take(BUTTONS).enumerate();
-    all.map(|(index, one)| button(index, one)).collect()
+    let is_form = |(_, one): &(usize, &Button)| one.kind == ButtonKind::Form;
+    let opens: Vec<Value> = all()
+        .filter(is_form)
+        .map(|(index, one)| button(index, one))
+        .collect();
+    let choices: Vec<&Button> = buttons
+        .iter()
+        .filter(|one| one.kind != ButtonKind::Form)
+        .collect();
+    let mut rows = vec![json!({ "type": 1, "components": [list(&choices)] })];
+    rows.extend(in_rows(&opens));
+    rows
 }
 
 fn in_rows(all: &[Value]) -> Vec<Value> {
@@ -57,16 +65,23 @@ fn in_rows(all: &[Value]) -> Vec<Value> {
 }
 
 fn button(index: usize, button: &Button) -> Value {
-    let (style, what) = if button.dangerous {
-        (4, "careful")
-    } else {
-        (1, "pick")
+    let style = match button.kind {
+        ButtonKind::Choice if button.dangerous => GREY,
+        ButtonKind::Choice => BLUE,
+        ButtonKind::Agree => GREEN,
+        ButtonKind::Refuse => RED,
+        ButtonKind::Form => GREY,
     };
-    json!({ "type": 2, "style": style, "label": short(&button.label, LABEL), "custom_id": format!("v1:{what}:{index}") })
+    let id = match button.kind {
+        ButtonKind::Form => "v1:write".to_owned(),
+        _ if button.dangerous => format!("v1:careful:{index}"),
+        _ => format!("v1:pick:{index}"),
+    };
+    json!({ "type": 2, "style": style, "label": short(&button.label, LABEL), "custom_id": id })
 }
 
-fn list(buttons: &[Button]) -> Value {
-    let option = |(index, one): (usize, &Button)| json!({ "label": short(&one.label, 100), "value": index.to_string() });
+fn list(buttons: &[&Button]) -> Value {
+    let option = |(index, one): (usize, &&Button)| json!({ "label": short(&one.label, 100), "value": index.to_string() });
     let options: Vec<Value> = buttons
         .iter()
         .enumerate()
@@ -113,13 +128,12 @@ mod tests {
     use super::*;
 
     fn choices(count: usize, dangerous: bool) -> Vec<Button> {
-        (0..count)
-            .map(|number| Button {
-                label: format!("Choice {number}"),
-                says: String::new(),
-                dangerous,
-            })
-            .collect()
+        let choice = |number| Button {
+            dangerous,
+            ..Button::choice(format!("Choice {number}"))
+        };
+        let form = Button::saying("Answer…", "").of(ButtonKind::Form);
+        (0..count).map(choice).chain([form]).collect()
     }
 
     #[test]

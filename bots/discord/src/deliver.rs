@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use serenity::all::{LightMethod, Route};
 use vine_domain::{
     chat::{
-        Delivery, MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted, ReactionTo,
+        Delivery, MarkupLevel, MessagePlace, OutboxItem, Posted, ReactionTo,
         pieces::{Piece, edited as shortened, in_form},
     },
     ports::ChatError,
@@ -295,10 +295,9 @@ fn content(dispatch: &OutboxItem, text: &str, first: bool) -> Value {
         .map(|mention| mention.subject.as_str())
         .collect();
     let buttons = &dispatch.message.buttons;
-    let rows = match dispatch.message.kind {
-        _ if !first || dispatch.form != MarkupLevel::Whole => Vec::new(),
-        OutboundKind::Question { .. } => card::rows(buttons),
-        _ => card::choices(buttons),
+    let rows = match dispatch.form {
+        MarkupLevel::Whole if first => card::rows(buttons),
+        _ => Vec::new(),
     };
     json!({ "content": marked(text, mentions), "flags": PLAIN, "components": rows, "allowed_mentions": { "parse": [], "users": users } })
 }
@@ -313,11 +312,9 @@ async fn edit(
     let starts = edited == thread && session.kind(&dispatch.room).await? != rooms::FORUM;
     let place = if starts { &dispatch.room } else { thread };
     let text = shortened(parts(&dispatch.message.text));
-    // An expired question can still be answered.
-    let rows = match dispatch.message.buttons.as_slice() {
-        _ if dispatch.form != MarkupLevel::Whole => Vec::new(),
-        [] => Vec::new(),
-        buttons => card::rows(buttons),
+    let rows = match dispatch.form {
+        MarkupLevel::Whole => card::rows(&dispatch.message.buttons),
+        MarkupLevel::Words | MarkupLevel::File => Vec::new(),
     };
     let body = json!({ "content": marked(&text, &[]), "components": rows, "flags": PLAIN, "allowed_mentions": { "parse": [] } });
     let route = || {
@@ -362,7 +359,7 @@ async fn edit(
 mod tests {
     use vine_domain::{
         MessageId, TaskId, Timestamp,
-        chat::{Button, MessagePlace, Outbound},
+        chat::{Button, MessagePlace, Outbound, OutboundKind},
     };
 
     use super::*;
@@ -385,11 +382,8 @@ mod tests {
         );
         let place = MessagePlace::Thread(TaskId(1));
         let mut message = Outbound::new(id, place, OutboundKind::Notice, "Network access denied.");
-        message.buttons = vec![Button {
-            label: "Allow example.org".into(),
-            says: "/vine repo set site --allow example.org".into(),
-            dangerous: true,
-        }];
+        let says = "/vine repo set site --allow example.org";
+        message.buttons = vec![Button::saying("Allow example.org", says).dangerous()];
         let item = OutboxItem {
             message,
             platform: "discord".into(),
@@ -409,7 +403,7 @@ mod tests {
         };
         let shown = content(&item, "Network access denied.", true).to_string();
         assert!(
-            shown.contains("Allow example.org") && !shown.contains("Answer…"),
+            shown.contains("Allow example.org") && !shown.contains("v1:write"),
             "{shown}"
         );
     }

@@ -224,7 +224,12 @@ impl Intake {
                 json!({ "type": 4, "data": data })
             }
             FollowUp::Write(message, asked) => {
-                json!({ "type": 9, "data": modal::view(&message, &asked) })
+                let form = self
+                    .ear
+                    .form(&message)
+                    .await
+                    .map_err(|error| error.to_string())?;
+                json!({ "type": 9, "data": modal::view(&message, &asked, form.as_ref()) })
             }
             FollowUp::Complete(user, option, typed) => {
                 let choices = menu::offer(&self.session, &*self.ear, &user, &option, &typed).await;

@@ -14,6 +14,7 @@ mod card;
 mod content;
 mod deliver;
 mod fetch;
+mod form;
 mod gateway;
 mod ids;
 mod install;

@@ -42,7 +42,7 @@ fn block(block: &Block) -> String {
             .map(|spans| line(spans))
             .collect::<Vec<_>>()
             .join("\n"),
-        Block::Quote(inside) => inside
+        Block::Quote { blocks: inside, .. } => inside
             .iter()
             .map(self::block)
             .collect::<Vec<_>>()

@@ -13,7 +13,8 @@ use crate::{
     content::{content, is_notice, plain, reply_to},
     ids::PLATFORM,
     menu::USE_AS_ANSWER,
-    modal, nonce,
+    modal::{self, ModalInput},
+    nonce,
     session::BotIdentity,
 };
 
@@ -379,16 +380,19 @@ fn label(message: &Value, index: usize) -> String {
 }
 
 fn submitted(id: &str, channel: &str, user: &str, data: &Value) -> Option<FollowUp> {
-    let (to, text) = modal::written(data)?;
-    if text.is_empty() {
-        return Some(FollowUp::Refuse("Please write something."));
-    }
+    let (to, text, act) = match modal::written(data)? {
+        ModalInput::Form(to, filled) => (to, String::new(), InboundKind::Filled(filled)),
+        ModalInput::Words(_, text) if text.is_empty() => {
+            return Some(FollowUp::Refuse("Please write something."));
+        }
+        ModalInput::Words(to, text) => (to, text, InboundKind::Said),
+    };
     Some(FollowUp::Say(asked_for(
         id,
         user,
         spot(channel, Some(&to)),
         text,
-        InboundKind::Said,
+        act,
     )))
 }
 

@@ -34,7 +34,7 @@ pub(crate) async fn whisper(
         MarkupLevel::File => "This reply could not be shown here; the page shows it.".into(),
     };
     let rows = match dispatch.form {
-        MarkupLevel::Whole => card::choices(&dispatch.message.buttons),
+        MarkupLevel::Whole => card::rows(&dispatch.message.buttons),
         MarkupLevel::Words | MarkupLevel::File => Vec::new(),
     };
     let only = json!({ "content": text, "flags": EPHEMERAL | PLAIN, "components": rows, "allowed_mentions": { "parse": [] } });

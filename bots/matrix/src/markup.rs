@@ -50,7 +50,7 @@ pub fn marked(text: &str, mentions: &[Mention]) -> FormattedText {
 fn block(block: &Block) -> String {
     match block {
         Block::Paragraph(lines) => format!("<p>{}</p>", joined(lines)),
-        Block::Quote(inside) => {
+        Block::Quote { blocks: inside, .. } => {
             let inside: String = inside.iter().map(self::block).collect();
             format!("<blockquote>{inside}</blockquote>")
         }

@@ -1,7 +1,11 @@
 //! Messages in Block Kit: text in sections, choices as buttons.
 
 use serde_json::{Value, json};
-use vine_domain::{chat::Button, markdown::split_to_fit, visible_text};
+use vine_domain::{
+    chat::{Button, ButtonKind},
+    markdown::split_to_fit,
+    visible_text,
+};
 
 use crate::mrkdwn::mrkdwn;
 
@@ -49,16 +53,7 @@ pub fn parts(text: &str) -> Vec<String> {
     })
 }
 
-/// A question with its choices and a button to write something else.
-pub fn question(text: &str, buttons: &[Button]) -> Vec<Value> {
-    let mut elements = picks(buttons);
-    elements.push(
-        json!({ "type": "button", "text": { "type": "plain_text", "text": "Write an answer…" }, "action_id": WRITE, "value": "write" }),
-    );
-    with(words(text), &elements)
-}
-
-/// Text with choices, without the button to write.
+/// Text with buttons.
 pub fn choices(text: &str, buttons: &[Button]) -> Vec<Value> {
     with(words(text), &picks(buttons))
 }
@@ -83,9 +78,17 @@ fn button(index: usize, button: &Button) -> Value {
         .chars()
         .take(LABEL)
         .collect();
-    let mut shown = json!({ "type": "button", "text": { "type": "plain_text", "text": label }, "action_id": format!("{PICK}{index}"), "value": index.to_string() });
+    let action = match button.kind {
+        ButtonKind::Form => WRITE.to_owned(),
+        ButtonKind::Choice | ButtonKind::Agree | ButtonKind::Refuse => format!("{PICK}{index}"),
+    };
+    let mut shown = json!({ "type": "button", "text": { "type": "plain_text", "text": label }, "action_id": action, "value": index.to_string() });
+    match button.kind {
+        ButtonKind::Agree => shown["style"] = json!("primary"),
+        ButtonKind::Refuse => shown["style"] = json!("danger"),
+        ButtonKind::Choice | ButtonKind::Form => {}
+    }
     if button.dangerous {
-        shown["style"] = json!("danger");
         shown["confirm"] = json!({
             "title": { "type": "plain_text", "text": "Are you sure?" }, "text": { "type": "plain_text", "text": label },
             "confirm": { "type": "plain_text", "text": "Yes" }, "deny": { "type": "plain_text", "text": "No" }, "style": "danger",
@@ -126,15 +129,12 @@ mod tests {
 
     #[test]
     fn a_dangerous_choice_asks_back_and_a_long_text_has_several_sections() {
-        let choice = |label: &str, dangerous| Button {
-            label: label.into(),
-            says: label.into(),
-            dangerous,
-        };
-        let blocks = question(
-            &"word ".repeat(600),
-            &[choice("Yes", false), choice("Always", true)],
-        );
+        let buttons = [
+            Button::choice("Yes").of(ButtonKind::Agree),
+            Button::choice("Always").dangerous(),
+            Button::saying("Deny with a reason…", "").of(ButtonKind::Form),
+        ];
+        let blocks = choices(&"word ".repeat(600), &buttons);
         assert!(blocks.len() > 3, "{}", blocks.len());
         let elements = blocks.last().expect("actions")["elements"].clone();
         assert_eq!(
@@ -144,6 +144,7 @@ mod tests {
             ),
             (true, false)
         );
+        assert_eq!(elements[0]["style"], "primary");
         assert_eq!(elements[2]["action_id"], WRITE);
         assert!(blocks.iter().all(|block| {
             block["text"]["text"]

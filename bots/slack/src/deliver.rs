@@ -7,8 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vine_domain::{
     chat::{
-        Delivery, MarkupLevel, OutboundKind, OutboxItem, Posted, PrivateReply, ReactionSign,
-        ReactionTo,
+        Delivery, MarkupLevel, OutboxItem, Posted, PrivateReply, ReactionSign, ReactionTo,
         pieces::{Piece, edited as shortened, in_form},
     },
     ports::ChatError,
@@ -190,7 +189,6 @@ fn message(
     // Buttons go with the first part, which is the one that edits replace: settling removes them.
     let buttons = &dispatch.message.buttons;
     let blocks = match dispatch.message.kind {
-        OutboundKind::Question { .. } if part == 0 => card::question(text, buttons),
         _ if part == 0 => card::choices(text, buttons),
         _ => card::words(text),
     };
@@ -217,11 +215,10 @@ fn message(
 /// An edit shows one part, with the question's buttons if it has any.
 async fn edit(api: &WebApi, dispatch: &OutboxItem, edited: &str) -> Result<Posted, ChatError> {
     let text = shortened(card::parts(&dispatch.message.text));
-    // An expired question can still be answered.
     let blocks = match dispatch.message.buttons.as_slice() {
         _ if dispatch.form != MarkupLevel::Whole => Vec::new(),
         [] => card::words(&text),
-        buttons => card::question(&text, buttons),
+        buttons => card::choices(&text, buttons),
     };
     let args = json!({ "channel": dispatch.room, "ts": ts_of(edited), "text": mrkdwn(&text, &[]), "blocks": blocks });
     match api.call("chat.update", &args).await {
@@ -305,7 +302,7 @@ async fn respond(
 mod tests {
     use vine_domain::{
         MessageId, TaskId, Timestamp,
-        chat::{Button, MessagePlace, Outbound},
+        chat::{Button, MessagePlace, Outbound, OutboundKind},
     };
 
     use super::*;
@@ -319,11 +316,8 @@ mod tests {
         );
         let place = MessagePlace::Thread(TaskId(1));
         let mut message = Outbound::new(id, place, OutboundKind::Notice, "Network access denied.");
-        message.buttons = vec![Button {
-            label: "Allow example.org".into(),
-            says: "/vine repo set site --allow example.org".into(),
-            dangerous: true,
-        }];
+        let says = "/vine repo set site --allow example.org";
+        message.buttons = vec![Button::saying("Allow example.org", says).dangerous()];
         let item = OutboxItem {
             message,
             platform: "slack".into(),
@@ -343,7 +337,7 @@ mod tests {
         };
         let shown = super::message(&item, "Network access denied.", 0, true, None).to_string();
         assert!(
-            shown.contains("Allow example.org") && !shown.contains("Write an answer"),
+            shown.contains("Allow example.org") && !shown.contains(card::WRITE),
             "{shown}"
         );
     }

@@ -11,8 +11,8 @@ pub enum EnvelopeEvent {
     Person(Inbound),
     /// A person wants to write something: (trigger, modal to open).
     Write(String, Modal),
-    /// A modal was submitted with this field empty.
-    Empty(&'static str),
+    /// A modal was submitted that is not complete: fields, each with what to do.
+    Incomplete(Vec<(String, &'static str)>),
     /// We joined or left a channel, or a channel changed.
     Moved,
     /// A channel's ID changed: (old ID, new ID).

@@ -5,11 +5,16 @@ use std::sync::{Arc, PoisonError, atomic::Ordering};
 use serde_json::Value;
 use vine_domain::{
     chat::{InboundBatch, OurPost},
+    form::Form,
     ports::EventSink,
 };
 
 use crate::{
-    backfill, envelope::EnvelopeEvent, modal, session::SlackSession, translate::translate,
+    backfill,
+    envelope::EnvelopeEvent,
+    modal::{self, Modal},
+    session::SlackSession,
+    translate::translate,
 };
 
 /// Stores an envelope and returns what Slack should show; `None` if it could not be stored, so that
@@ -64,10 +69,14 @@ pub async fn take(
                 {
                     tracing::warn!(%error, "could not store the message behind a modal: {error}");
                 }
-                modal::open(&api, &trigger, &modal).await;
+                let form = match &modal {
+                    Modal::Answer(to, _) => form_of(&ear, to).await,
+                    Modal::Task(_) => None,
+                };
+                modal::open(&api, &trigger, &modal, form.as_ref()).await;
             });
         }
-        EnvelopeEvent::Empty(field) => return Some(modal::refused(field)),
+        EnvelopeEvent::Incomplete(fields) => return Some(modal::refused(&fields)),
         EnvelopeEvent::Moved => ear.rooms_changed(),
         EnvelopeEvent::Renamed(old, new) => {
             session
@@ -81,6 +90,14 @@ pub async fn take(
         EnvelopeEvent::Nothing => {}
     }
     Some(Value::Null)
+}
+
+/// The form of the question that a message asks.
+async fn form_of(ear: &Arc<dyn EventSink>, message: &str) -> Option<Form> {
+    ear.form(message).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "could not read the form of a question: {error}");
+        None
+    })
 }
 
 /// The message of ours whose button was pressed; we may not know yet that it was posted.

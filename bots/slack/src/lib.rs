@@ -18,6 +18,7 @@ mod deliver;
 mod envelope;
 mod errors;
 mod fetch;
+mod form;
 mod hooks;
 mod ids;
 mod install;

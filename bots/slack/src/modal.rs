@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::api::WebApi;
+use vine_domain::form::{FilledForm, Form};
+
+use crate::{api::WebApi, form};
 
 /// Maximum characters of a field (reference, "plain-text input").
 const LONGEST: usize = 3000;
@@ -20,6 +22,13 @@ pub enum Modal {
 /// What was submitted.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ModalInput {
+    /// The form of a question.
+    Form {
+        /// What was filled in.
+        filled: FilledForm,
+        /// The message that asks the question.
+        to: String,
+    },
     /// An answer to a message.
     Answer {
         /// The answer's text.
@@ -38,35 +47,36 @@ pub enum ModalInput {
         /// The channel where it was requested.
         channel: String,
     },
-    /// This field is empty.
-    Empty(&'static str),
+    /// Fields that are not complete, each with what to do.
+    Incomplete(Vec<(String, &'static str)>),
 }
 
-/// Opens a modal.
-pub async fn open(api: &WebApi, trigger: &str, modal: &Modal) {
-    if let Err(error) = api
-        .call(
-            "views.open",
-            &json!({ "trigger_id": trigger, "view": view(modal) }),
-        )
-        .await
-    {
+/// Opens a modal; `form` is that of the question that the message asks.
+pub async fn open(api: &WebApi, trigger: &str, modal: &Modal, form: Option<&Form>) {
+    let args = json!({ "trigger_id": trigger, "view": view(modal, form) });
+    if let Err(error) = api.call("views.open", &args).await {
         tracing::warn!("could not open a modal: {error}");
     }
 }
 
-fn plain(text: &str) -> Value {
+/// Plain text, as Slack wants it.
+pub fn plain(text: &str) -> Value {
     json!({ "type": "plain_text", "text": text })
 }
 
-fn view(modal: &Modal) -> Value {
-    let (callback, title, about, blocks) = match modal {
-        Modal::Answer(to, asked) => {
+fn view(modal: &Modal, form: Option<&Form>) -> Value {
+    let (callback, title, about, blocks) = match (modal, form) {
+        (Modal::Answer(to, asked), Some(form)) => {
+            let mut blocks: Vec<Value> = shown(asked).into_iter().collect();
+            blocks.extend(form::blocks(form));
+            ("vine_form", "Your answer", to, blocks)
+        }
+        (Modal::Answer(to, asked), None) => {
             let mut blocks: Vec<Value> = shown(asked).into_iter().collect();
             blocks.push(field("answer", "Answer", LONGEST, true));
             ("vine_answer", "Your answer", to, blocks)
         }
-        Modal::Task(channel) => {
+        (Modal::Task(channel), _) => {
             let prompt = field("prompt", "What to do", LONGEST, true);
             (
                 "vine_task",
@@ -113,14 +123,26 @@ pub fn written(view: &Value) -> Option<ModalInput> {
             .trim()
             .to_owned()
     };
+    let empty = |name: &str| {
+        let fields = vec![(name.to_owned(), "Please write something.")];
+        Some(ModalInput::Incomplete(fields))
+    };
     match view["callback_id"].as_str()? {
-        "vine_answer" if text("answer").is_empty() => Some(ModalInput::Empty("answer")),
+        "vine_form" => {
+            let filled = form::filled(view);
+            let missing = form::missing(&filled, view);
+            Some(match missing.is_empty() {
+                true => ModalInput::Form { filled, to: about },
+                false => ModalInput::Incomplete(missing),
+            })
+        }
+        "vine_answer" if text("answer").is_empty() => empty("answer"),
         "vine_answer" => Some(ModalInput::Answer {
             text: text("answer"),
             to: about,
         }),
-        "vine_task" if text("title").is_empty() => Some(ModalInput::Empty("title")),
-        "vine_task" if text("prompt").is_empty() => Some(ModalInput::Empty("prompt")),
+        "vine_task" if text("title").is_empty() => empty("title"),
+        "vine_task" if text("prompt").is_empty() => empty("prompt"),
         "vine_task" => {
             let priority = field("priority")["selected_option"]["value"]
                 .as_str()
@@ -137,7 +159,11 @@ pub fn written(view: &Value) -> Option<ModalInput> {
     }
 }
 
-/// The response to a modal with an empty field.
-pub fn refused(field: &str) -> Value {
-    json!({ "response_action": "errors", "errors": { field: "Please write something." } })
+/// The response to a modal that is not complete: it stays open, with all that was written.
+pub fn refused(fields: &[(String, &'static str)]) -> Value {
+    let errors: serde_json::Map<String, Value> = fields
+        .iter()
+        .map(|(field, hint)| (field.clone(), json!(hint)))
+        .collect();
+    json!({ "response_action": "errors", "errors": errors })
 }

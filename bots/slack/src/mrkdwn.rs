@@ -36,7 +36,9 @@ fn block(block: &Block) -> String {
             .map(|spans| line(spans))
             .collect::<Vec<_>>()
             .join("\n"),
-        Block::Quote(inside) => inside.iter().map(quoted).collect::<Vec<_>>().join("\n> \n"),
+        Block::Quote { blocks: inside, .. } => {
+            inside.iter().map(quoted).collect::<Vec<_>>().join("\n> \n")
+        }
         Block::List(entries) => entries
             .iter()
             .map(|(number, spans)| entry(*number, spans))

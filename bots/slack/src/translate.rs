@@ -315,14 +315,16 @@ fn interaction(payload: &Value, us: &AppIdentity) -> Option<EnvelopeEvent> {
     }
 }
 
-/// The text of our message without its mentions.
+/// The text of our message without the mentions before it.
 fn asked(message: &Value) -> String {
-    let text = message["text"].as_str().unwrap_or_default();
-    let said = text
-        .split_once("> *Q-")
-        .map(|(_, said)| format!("*Q-{said}"));
-    said.filter(|_| text.starts_with("<@"))
-        .unwrap_or_else(|| text.to_owned())
+    let mut text = message["text"].as_str().unwrap_or_default();
+    while let Some((_, rest)) = text
+        .strip_prefix("<@")
+        .and_then(|rest| rest.split_once('>'))
+    {
+        text = rest.trim_start();
+    }
+    text.to_owned()
 }
 
 fn pressed(payload: &Value, user: String, trigger: &str, channel: &str) -> Option<EnvelopeEvent> {
@@ -351,19 +353,15 @@ fn pressed(payload: &Value, user: String, trigger: &str, channel: &str) -> Optio
 }
 
 fn submitted(view: &Value, user: String) -> Option<EnvelopeEvent> {
-    let (spot, text) = match modal::written(view)? {
-        ModalInput::Empty(field) => return Some(EnvelopeEvent::Empty(field)),
-        ModalInput::Answer { text, to } => {
-            let room = to.split(':').next().unwrap_or_default().to_owned();
-            (
-                Location::Theirs {
-                    room,
-                    thread: None,
-                    reply_to: Some(to),
-                },
-                text,
-            )
-        }
+    let under = |to: String| Location::Theirs {
+        room: to.split(':').next().unwrap_or_default().to_owned(),
+        thread: None,
+        reply_to: Some(to),
+    };
+    let (spot, text, act) = match modal::written(view)? {
+        ModalInput::Incomplete(fields) => return Some(EnvelopeEvent::Incomplete(fields)),
+        ModalInput::Form { filled, to } => (under(to), String::new(), InboundKind::Filled(filled)),
+        ModalInput::Answer { text, to } => (under(to), text, InboundKind::Said),
         ModalInput::Task {
             title,
             prompt,
@@ -375,6 +373,7 @@ fn submitted(view: &Value, user: String) -> Option<EnvelopeEvent> {
                 &["task", "new", "--priority", &priority, "--", &title],
                 &prompt,
             ),
+            InboundKind::Said,
         ),
     };
     Some(EnvelopeEvent::Person(asked_for(
@@ -382,7 +381,7 @@ fn submitted(view: &Value, user: String) -> Option<EnvelopeEvent> {
         user,
         spot,
         text,
-        InboundKind::Said,
+        act,
     )))
 }
 
@@ -514,7 +513,7 @@ mod tests {
     fn presses_carry_a_place_and_no_words() {
         let press = |action: &str| {
             json!({ "type": "block_actions", "trigger_id": "t1", "user": { "id": "U1", "team_id": "T1" }, "channel": { "id": "C1" },
-            "container": { "message_ts": "7.000000" }, "message": { "text": "<@U1> *Q-1* for Ann" }, "actions": [{ "action_id": action, "value": "rm -rf" }] })
+            "container": { "message_ts": "7.000000" }, "message": { "text": "<@U1> *Claude asks:* Which? (Q-1)" }, "actions": [{ "action_id": action, "value": "rm -rf" }] })
         };
         let pick = person("interactive", &press("vine_pick_1")).expect("read");
         assert_eq!(
@@ -525,7 +524,7 @@ mod tests {
             translate("interactive", &press("vine_write"), &us()),
             EnvelopeEvent::Write(
                 "t1".into(),
-                Modal::Answer("C1:7.000000".into(), "*Q-1* for Ann".into())
+                Modal::Answer("C1:7.000000".into(), "*Claude asks:* Which? (Q-1)".into())
             )
         );
         assert_eq!(
@@ -554,7 +553,7 @@ mod tests {
         );
         assert_eq!(
             translate("interactive", &view("  "), &us()),
-            EnvelopeEvent::Empty("answer")
+            EnvelopeEvent::Incomplete(vec![("answer".into(), "Please write something.")])
         );
         let command = |text: &str| json!({ "channel_id": "C1", "user_id": "U1", "team_id": "T1", "command": "/vine", "text": text, "trigger_id": "t2" });
         assert_eq!(

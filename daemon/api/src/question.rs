@@ -5,15 +5,20 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use vine_domain::{
     Answer, Ask, Epoch, Question, QuestionId, QuestionState, SessionId, TaskId, Timestamp,
-    attempt::Attempt, question::Milestones,
+    attempt::Attempt, form::FilledForm, question::Milestones,
 };
 
 /// `POST /api/v1/questions/{id}/answer`
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GiveAnswer {
-    /// The number or label of an option, or free text.
+    /// The number or label of an option, or free text; empty if `form` is given.
+    #[serde(default)]
     pub text: String,
+    /// The question's form, filled in, instead of `text`: for a clarifying question a field for each
+    /// item; for a permission one field with the reason to deny it; for a plan one with what to change.
+    #[serde(default)]
+    pub form: Option<FilledForm>,
     /// Repeating a request with the same key answers only once (default: a new key).
     pub key: Option<Uuid>,
 }

@@ -102,19 +102,11 @@ fn asked_back(text: &str, ways: Vec<(Button, String)>, hint: String) -> Clarific
 const NOTE: &str = "A note to the agent";
 
 fn button(label: &str, id: QuestionId, words: &str) -> Button {
-    Button {
-        label: label.into(),
-        says: format!("{id} {words}"),
-        dangerous: false,
-    }
+    Button::saying(label, format!("{id} {words}"))
 }
 
 fn note(task: TaskId, words: &str) -> Button {
-    Button {
-        label: NOTE.into(),
-        says: format!("{task} {words}"),
-        dangerous: false,
-    }
+    Button::saying(NOTE, format!("{task} {words}"))
 }
 
 /// A person's words, quoted in ours.

@@ -6,7 +6,7 @@ use axum::{
     extract::{FromRequestParts, Request, State},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
     middleware::Next,
-    response::{IntoResponse, Redirect, Response},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use vine_api::{WIRE, WIRE_HEADER};
 use vine_app::{AppError, Caller, metrics::RefusalCause};
@@ -19,6 +19,10 @@ use crate::{anonymous::AnonymousConnection, error::ErrorResponse, state::HttpSta
 
 /// The cookie that keeps a browser logged in.
 const SESSION: &str = "vine_session";
+/// The cookie with the page to go to after the login, and its life in seconds.
+const NEXT: &str = "vine_next";
+const NEXT_LIFE: u64 = 600;
+const LONGEST_TARGET: usize = 500;
 
 /// If the page is served over https, our cookies have the prefix that keeps other hosts, subdomains
 /// and plain connections from setting them (RFC 6265bis, 4.1.3.2).
@@ -143,11 +147,35 @@ pub fn cookie(shared: &HttpState, headers: &HeaderMap) -> Option<Token> {
     kept(shared, headers, SESSION).map(Token::presented)
 }
 
+/// Sends a browser to the login page, which leads back to the page that was asked for.
+fn to_login(shared: &HttpState, parts: &Parts) -> Response {
+    let target = parts.uri.path_and_query().map(|target| target.as_str());
+    let back = target.filter(|target| parts.method == Method::GET && is_own_path(target));
+    let cookie = back.map(|back| (header::SET_COOKIE, keep(shared, NEXT, back, NEXT_LIFE)));
+    (AppendHeaders(cookie), Redirect::to("/login")).into_response()
+}
+
+/// A path of the page, and nothing that a browser could take for another host or another header.
+fn is_own_path(target: &str) -> bool {
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, ';' | ',' | '"' | '\\');
+    target.starts_with('/')
+        && !target.starts_with("//")
+        && target.len() <= LONGEST_TARGET
+        && target.chars().all(plain)
+}
+
+/// The page that a browser wanted before it logged in, and the header that forgets it.
+pub fn wanted(shared: &HttpState, headers: &HeaderMap) -> (String, String) {
+    let target = kept(shared, headers, NEXT).filter(|target| is_own_path(target));
+    let forgotten = keep(shared, NEXT, "", 0);
+    (target.unwrap_or_else(|| "/".into()), forgotten)
+}
+
 impl FromRequestParts<HttpState> for PageVisitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, shared: &HttpState) -> Result<Self, Response> {
-        let to_login = || Redirect::to("/login").into_response();
+        let to_login = || to_login(shared, parts);
         let token = cookie(shared, &parts.headers).ok_or_else(to_login)?;
         match shared
             .app

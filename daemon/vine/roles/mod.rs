@@ -1,5 +1,6 @@
 //! What the binary can be, a file for each role.
 
+pub mod answer;
 pub mod audit;
 pub mod chat;
 pub mod config;

@@ -49,6 +49,7 @@ fn meaning(inbound: &Inbound, ids: &Value, means: &Value) -> Value {
         InboundKind::Said => "said".into(),
         InboundKind::Reacted => "reacted".into(),
         InboundKind::Pressed(index) => format!("pressed {index}"),
+        InboundKind::Filled(form) => format!("filled {form:?}"),
         InboundKind::Edited(of) => format!("edited {}", named(of)),
         InboundKind::Deleted(of) => format!("deleted {}", named(of)),
         InboundKind::Unreadable => "unreadable".into(),

@@ -22,7 +22,7 @@ async fn measure_matrix() {
     while visible.len() < QUESTIONS {
         let asks = |event: &&Value| {
             event["content"]["body"].as_str().is_some_and(|body| {
-                body.contains(&format!("Go on, {}?", visible.len())) && body.contains("** for")
+                body.contains(&format!("Go on, {}?", visible.len())) && body.contains("(Q-")
             })
         };
         if !stream.next(&room.id).await.iter().any(|event| asks(&event)) {

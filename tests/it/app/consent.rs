@@ -59,12 +59,16 @@ async fn what_looks_like_a_secret_is_masked_in_rooms_and_allowed_on_the_page_alo
             "{}",
             message.text
         );
-        let says: Vec<&str> = message
+        let labels: Vec<&str> = message
             .buttons
             .iter()
-            .map(|one| one.says.as_str())
+            .map(|one| one.label.as_str())
             .collect();
-        assert_eq!(says, ["no"], "what is masked is not allowed there");
+        assert_eq!(
+            labels,
+            ["Deny", "Deny with a reason…"],
+            "what is masked is not allowed there"
+        );
 
         let event = format!("$yes{number}");
         let (root, reference) = (shown.dispatch.thread.clone(), shown.reference.clone());

@@ -570,7 +570,7 @@ async fn a_choice_without_a_label_can_be_seen_and_chosen() {
         .iter()
         .map(|one| one.label.as_str())
         .collect();
-    assert_eq!(labels, ["The warm one", "Choice 2"]);
+    assert_eq!(labels, ["The warm one", "Choice 2", "Answer…"]);
     talk.says(
         "$1",
         "@ann:x",

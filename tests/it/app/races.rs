@@ -146,7 +146,7 @@ async fn of_two_people_answering_at_once_exactly_one_wins_and_the_other_is_told(
                     .answer(
                         &person(name, Some(Role::Answerer)),
                         question,
-                        &format!("{name} says"),
+                        format!("{name} says").as_str(),
                         System.uuid(),
                     )
                     .await

@@ -68,6 +68,8 @@ const box = page.getByLabel(/^Answer to Q-/);
 await box.focus();
 await page.keyboard.type('Hedgehog & <b>sons</b>');
 await page.keyboard.press('Enter');
+await page.getByRole('heading', { name: 'Nothing needs an answer' }).waitFor();
+await page.getByRole('link', { name: 'T-1' }).first().click();
 await page.getByText('is done.').waitFor();
 // Each part of the page opens.
 for (const summary of await page.locator('details > summary').all()) await summary.click();

@@ -13,6 +13,7 @@ await page.addInitScript(() => { window.pwned = () => { document.documentElement
 page.on('dialog', (dialog) => { found.executed.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
 // What the policy stops would be named here: nothing must even try.
 page.on('console', (message) => message.type() === 'error' && found.errors.push(message.text()));
+page.on('response', (response) => response.status() >= 400 && found.errors.push(`${response.status()} ${response.request().method()} ${response.url()}`));
 page.on('request', (request) => new URL(request.url()).host !== new URL(link).host && found.foreign.push(request.url()));
 
 /** Nothing of what was written may be more than words. */

@@ -273,7 +273,7 @@ async fn frozen_answers_of_the_api() {
     200
     { text: "" }
     "#);
-    assert_snapshot!(admin("GET /chat/messages?task=T-1", NONE).await, @"
+    assert_snapshot!(admin("GET /chat/messages?task=T-1", NONE).await, @r#"
     200
     items:
       - at: 2027-01-15T08:00:00.000Z
@@ -301,7 +301,9 @@ async fn frozen_answers_of_the_api() {
         text: Digging
       - at: 2027-01-15T08:00:00.000Z
         author: vine
-        buttons: [{ dangerous: false, label: Yew, says: Yew }]
+        buttons:
+          - { dangerous: false, kind: choice, label: Yew, says: Yew }
+          - { dangerous: false, kind: form, label: Answer…, says: "" }
         id: uuid-7
         kind: question
         note: null
@@ -309,13 +311,11 @@ async fn frozen_answers_of_the_api() {
         seq: 6
         task: T-1
         text: |
-          **Q-1** for root · Plant a hedge · `site` · `vine/T-1-plant-a-hedge`
-
-          > Which plant?
+          **Claude asks:** Which plant? (Q-1)
 
           1. **Yew** — slow
 
-          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: vine
         buttons: []
@@ -331,7 +331,9 @@ async fn frozen_answers_of_the_api() {
           Waiting for an answer · https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: vine
-        buttons: [{ dangerous: false, label: Yew, says: Yew }]
+        buttons:
+          - { dangerous: false, kind: choice, label: Yew, says: Yew }
+          - { dangerous: false, kind: form, label: Answer…, says: "" }
         id: uuid-9
         kind: question
         note: null
@@ -339,13 +341,11 @@ async fn frozen_answers_of_the_api() {
         seq: 8
         task: T-1
         text: |
-          **Q-2** for root · Plant a hedge · `site` · `vine/T-1-plant-a-hedge`
-
-          > How many?
+          **Claude asks:** How many? (Q-2)
 
           1. **Yew** — slow
 
-          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: vine
         buttons: []
@@ -433,7 +433,7 @@ async fn frozen_answers_of_the_api() {
         task: T-1
         text: The note from root reaches the agent at its next step.
     next: 15
-    ");
+    "#);
     assert_snapshot!(admin(&format!("PATCH /chat/messages/{NOTE}"), json!({ "text": "Mind the dog" })).await, @r#"
     200
     { text: "" }

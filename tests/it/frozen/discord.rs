@@ -375,7 +375,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **An attempt was lost:** the worker sent no heartbeat for a minute.
-        Restarting in 5 s.
+        Restarting now.
       flags: 4
     - author: vine
       content: |
@@ -441,7 +441,7 @@ async fn frozen_discord_threads() {
           id: snowflake-1
           proxy_url: |
             http://LOOPBACK/attachments/snowflake-1/question-uuid-1.md
-          size: 58341
+          size: 58200
           url: |
             http://LOOPBACK/attachments/snowflake-1/question-uuid-1.md
       author: vine
@@ -610,10 +610,10 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-1** for Ann · Choose one · `site` · `vine/T-1-choose-one`
-        > Plant: Which plant should the hedge be of?
+        <@snowflake-1> **Question:** Which plant should the hedge be of? (Q-1)
         1. **Yew** — Green in winter, slow
-        2. **Hornbeam** — Quick, loses its  [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
+        2. **Hornbeam** — Quick, loses its leaves
+        Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
       flags: 4
     ");
     let task = day.open("Choose several", tools()).await;
@@ -630,13 +630,12 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-2** for Ann · Choose several · `site` · `vine/T-2-choose-several`
-        > Tools: Which tools may be bought?
+        <@snowflake-1> **Question:** Which tools may be bought? (Q-2)
         Choose all that apply:
         1. **Spade**
         2. **Rake**
         3. **Shears**
-        Reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+        Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-2
       flags: 4
     ");
     let task = day.open("Answer twice", several()).await;
@@ -653,10 +652,10 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-3** for Ann · Answer twice · `site` · `vine/T-3-answer-twice`
+        <@snowflake-1> **Question:** Which plant should the hedge be of? (Q-3)
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
-        2. **Hornbeam** — Quick, loses  [… 537 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-3
+        2. **Hornbeam** — Quick, loses its leaves [… 417 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-3
       flags: 4
     ");
     let task = day.open("Name it", name()).await;
@@ -673,9 +672,8 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-4** for Ann · Name it · `site` · `vine/T-4-name-it`
-        > What should the cat be called?
-        Reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-4
+        <@snowflake-1> **Question:** What should the cat be called? (Q-4)
+        Or reply in your own words. https://vine.example.org/tasks/T-4
       flags: 4
     ");
     let task = day.open("Allow it", permission()).await;
@@ -689,21 +687,22 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       components:
         - components:
-            - { custom_id: v1:pick:0, id: 2, label: Allow once, style: 1, type: 2 }
-            - { custom_id: v1:careful:1, id: 3, label: Allow for this session, style: 4, type: 2 }
-            - { custom_id: v1:pick:2, id: 4, label: Deny, style: 1, type: 2 }
-            - { custom_id: v1:write, id: 5, label: Answer…, style: 2, type: 2 }
+            - { custom_id: v1:pick:0, id: 2, label: Allow once, style: 3, type: 2 }
+            - { custom_id: v1:careful:1, id: 3, label: Allow for this session, style: 2, type: 2 }
+            - { custom_id: v1:pick:2, id: 4, label: Deny, style: 4, type: 2 }
+            - { custom_id: v1:write, id: 5, label: Deny with a reason…, style: 2, type: 2 }
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-5** for Ann · Allow it · `site` · `vine/T-5-allow-it`
-        Allow **Bash**?
+        <@snowflake-1> **Allow?** npm test -- --watch=false (Q-5)
         ```
         npm test -- --watch=false
         ```
         The agent's reason:
         > To see whether the beds are dry.
-        “Allow for thi [… 537 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-5
+        “Allow for this session” also allows, until this task is over:
+        - every command that begins with “npm test”, with any files and addresses after it
+        Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-5
       flags: 4
     ");
     let task = day.open("Approve it", plan()).await;
@@ -717,20 +716,19 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       components:
         - components:
-            - { custom_id: v1:pick:0, id: 2, label: Approve, style: 1, type: 2 }
-            - { custom_id: v1:write, id: 3, label: Answer…, style: 2, type: 2 }
+            - { custom_id: v1:pick:0, id: 2, label: Approve, style: 3, type: 2 }
+            - { custom_id: v1:write, id: 3, label: Send back…, style: 2, type: 2 }
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-6** for Ann · Approve it · `site` · `vine/T-6-approve-it`
-        Approve this plan?
+        <@snowflake-1> **Approve?** Plan … (Q-6)
         > \## Plan
         > 1. Dig
         > 2. Plant **two** rows
         > ```
         > make water
         > ```
-        Or reply `approve`, or desc [… 402 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-6
+        Or reply `approve`, or describe what to change in a sentence (or `send back: …`). https://vine.example.org/tasks/T-6
       flags: 4
     ");
 
@@ -762,15 +760,25 @@ async fn frozen_discord_questions_that_are_open() {
       modal:
         components:
           - content: |
-              <@snowflake-4> **Q-1** for Ann · Choose one · `site` · `vine/T-1-choose-one`
-              > Plant: Which plant should the hedge be of?
+              <@snowflake-4> **Question:** Which plant should the hedge be of? (Q-1)
               1. **Yew** — Green in winter, slow
-              2. **Hornbeam** — Quick, loses its  [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
+              2. **Hornbeam** — Quick, loses its leaves
+              Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
             type: 10
-          - components:
-              [{ custom_id: text, label: Answer, max_length: 4000, required: true, style: 2, type: 4 }]
-            type: 1
-        custom_id: v1:answer:snowflake-3
+          - component:
+              custom_id: pick:0
+              options:
+                - { description: Green in winter, slow, label: Yew, value: 0 }
+                - { description: Quick, loses its leaves, label: Hornbeam, value: 1 }
+              required: false
+              type: 21
+            label: Plant: Which plant should the hedge be of?
+            type: 18
+          - component: { custom_id: words:0, max_length: 4000, required: false, style: 2, type: 4 }
+            description: In your own words
+            label: Other
+            type: 18
+        custom_id: v1:form:snowflake-3
         title: Your answer
       user: snowflake-4
     ");

@@ -58,6 +58,7 @@ async fn frozen_help() {
       login        Print a one-time login link to the page
       token        Create, list and revoke API tokens and worker enrolment codes
       audit        Print all decisions and answers, and verify that they are unchanged
+      answer       Answer open questions in the terminal, one after the other
       ask          Inside a task: ask people a question and print the answer
       note         Inside a task: post a message in its thread
       progress     Inside a task: report progress in its log
@@ -357,6 +358,17 @@ async fn frozen_help() {
     Options:
           --since <TIME>  Start time, like 2026-11-28 or 2026-11-28T18:19:00Z
       -h, --help          Print help
+
+    $ vine answer --help
+    Answer open questions in the terminal, one after the other
+
+    Usage: vine answer [QUESTION]
+
+    Arguments:
+      [QUESTION]  Only this question
+
+    Options:
+      -h, --help  Print help
 
     $ vine ask --help
     Inside a task: ask people a question and print the answer

@@ -160,17 +160,18 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-1** for Ann · Plant a hedge · `site` · `vine/T-1-plant-a-hedge`
+          Ann: **Question:** Which plant should the hedge be of? (Q-1)
+
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
 
           > The garden has no hedge yet.
           > Two plants grow well here.
 
-          > Plant: Which plant should the hedge be of?
-
-          1. **Yew** — Green  [… 461 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Plant a hedge · <code>site</code> · <code>vine/T-1-plant-a-hedge</code></p><blockquote><p>The garden has n [… 724 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-1)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><str [… 492 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -303,15 +304,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-2** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
-
-          > Plant: Which plant should the hedge be of?
+          Ann: **Question:** Which plant should the hedge be of? (Q-2)
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its le [… 408 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 642 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-2)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><str [… 402 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -386,15 +387,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-3** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
-
-          > Plant: Which plant should the hedge be of?
+          Ann: **Question:** Which plant should the hedge be of? (Q-3)
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its le [… 408 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 642 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-3)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><str [… 402 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -469,15 +470,17 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-4** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
+          Ann: **Question:** Which plant should the hedge be of? (Q-4)
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its le [… 535 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its leaves
+
+          > Tools: Which [… 405 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 864 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-4)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></bl [… 701 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -546,15 +549,17 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-5** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
+          Ann: **Question:** Which plant should the hedge be of? (Q-5)
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its le [… 535 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its leaves
+
+          > Tools: Which [… 405 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 864 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-5)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></bl [… 701 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -623,9 +628,8 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-6** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
+          Ann: **Allow?** npm test -- --watch=false (Q-6)
 
-          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
@@ -633,10 +637,14 @@ async fn frozen_matrix_threads() {
           The agent's reason:
           > To see whether the beds are dry.
 
-          “Allow for  [… 541 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          “Allow for this session” also allows, until this task is over:
+          - every command that begins with “npm test”, with any files and addresses after it
+
+          Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Allow <strong>Bash</ [… 824 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-6)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -711,9 +719,8 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-7** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
+          Ann: **Allow?** npm test -- --watch=false (Q-7)
 
-          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
@@ -721,10 +728,14 @@ async fn frozen_matrix_threads() {
           The agent's reason:
           > To see whether the beds are dry.
 
-          “Allow for  [… 541 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          “Allow for this session” also allows, until this task is over:
+          - every command that begins with “npm test”, with any files and addresses after it
+
+          Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Allow <strong>Bash</ [… 824 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-7)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -802,9 +813,8 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-8** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
+          Ann: **Allow?** npm test -- --watch=false (Q-8)
 
-          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
@@ -812,10 +822,14 @@ async fn frozen_matrix_threads() {
           The agent's reason:
           > To see whether the beds are dry.
 
-          “Allow for  [… 541 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          “Allow for this session” also allows, until this task is over:
+          - every command that begins with “npm test”, with any files and addresses after it
+
+          Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Allow <strong>Bash</ [… 824 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-8)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -890,9 +904,8 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-9** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
+          Ann: **Allow?** npm test -- --watch=false (Q-9)
 
-          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
@@ -900,10 +913,14 @@ async fn frozen_matrix_threads() {
           The agent's reason:
           > To see whether the beds are dry.
 
-          “Allow for  [… 541 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          “Allow for this session” also allows, until this task is over:
+          - every command that begins with “npm test”, with any files and addresses after it
+
+          Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-9</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Allow <strong>Bash</ [… 824 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-9)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -978,9 +995,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-10** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
-
-          Approve this plan?
+          Ann: **Approve?** Plan … (Q-10)
 
           > ## Plan
           >
@@ -991,10 +1006,10 @@ async fn frozen_matrix_threads() {
           > make water
           > ```
 
-          Or reply `approve`,  [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          Or reply `approve`, or describe what to change in a sentence (or `send back: …`). https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-10</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Approve this plan?< [… 656 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> Plan … (Q-10)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><c [… 435 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1067,9 +1082,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-11** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
-
-          Approve this plan?
+          Ann: **Approve?** Plan … (Q-11)
 
           > ## Plan
           >
@@ -1080,10 +1093,10 @@ async fn frozen_matrix_threads() {
           > make water
           > ```
 
-          Or reply `approve`,  [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          Or reply `approve`, or describe what to change in a sentence (or `send back: …`). https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-11</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Approve this plan?< [… 656 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> Plan … (Q-11)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><c [… 435 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1156,15 +1169,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-12** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
-
-          > Plant: Which plant should the hedge be of?
+          Ann: **Question:** Which plant should the hedge be of? (Q-12)
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its l [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-12</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant:  [… 643 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-12)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><st [… 403 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1292,15 +1305,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-13** for Ann · Wait for somebody · `shop` · `vine/T-3-wait-for-somebody`
-
-          > Plant: Which plant should the hedge be of?
+          Ann: **Question:** Which plant should the hedge be of? (Q-13)
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its l [… 409 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-3
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> for Ann · Wait for somebody · <code>shop</code> · <code>vine/T-3-wait-for-somebody</code></p><blockquote><p>Plant:  [… 643 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-13)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><st [… 403 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1713,10 +1726,10 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **An attempt was lost:** the worker sent no heartbeat for a minute.
-          Restarting in 5 s.
+          Restarting now.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>An attempt was lost:</strong> the worker sent no heartbeat for a minute.<br>Restarting in 5 s.</p>
+          <p><strong>An attempt was lost:</strong> the worker sent no heartbeat for a minute.<br>Restarting now.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1732,10 +1745,10 @@ async fn frozen_matrix_threads() {
           body: |
             **T-5** Lose the worker
             `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
-            Queued, starts in 5 s · https://vine.example.org/tasks/T-5
+            Queued · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Queued, starts in 5 s · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1744,15 +1757,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-14** for Ann · Lose the worker · `site` · `vine/T-5-lose-the-worker`
-
-          > Plant: Which plant should the hedge be of?
+          Ann: **Question:** Which plant should the hedge be of? (Q-14)
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its leave [… 405 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-5
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-14</strong> for Ann · Lose the worker · <code>site</code> · <code>vine/T-5-lose-the-worker</code></p><blockquote><p>Plant: Whic [… 639 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-14)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><st [… 403 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1918,17 +1931,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-15** for Ann · Hand it back · `site` · `vine/T-6-hand-it-back`
-
-          > Plant: Which plant should the hedge be of?
+          Ann: **Question:** Which plant should the hedge be of? (Q-15)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-6
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-15</strong> for Ann · Hand it back · <code>site</code> · <code>vine/T-6-hand-it-back</code></p><blockquote><p>Plant: Which plan [… 633 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-15)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><st [… 403 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2062,20 +2073,22 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-16** for Ann · Say a lot · `site` · `vine/T-7-say-a-lot`
+          Ann: **Allow?** echo a line of a long script … (Q-16)
 
-          Allow **Bash**?
           ```
           echo a line of a long script
           echo a line of a long script
           echo a line of a long script
-          echo a line of a long scri [… 6060 characters in all …] a long script
+          echo a line of a long script
+          echo a line of a long scr [… 6061 characters in all …] a long script
           ```
 
           … the whole text is in `question-uuid-2.md`, below.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-16</strong> for Ann · Say a lot · <code>site</code> · <code>vine/T-7-say-a-lot</code></p><p>Allow <strong>Bash</strong>?</p><pr [… 6207 characters in all …] ><p>… the whole text is in <code>question-uuid-2.md</code>, below.</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> echo a line of a long script … (Q-16)</p><pre><code>echo a line of a long script
+          echo a line of a long script
+          ech [… 6167 characters in all …] ><p>… the whole text is in <code>question-uuid-2.md</code>, below.</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2089,7 +2102,7 @@ async fn frozen_matrix_threads() {
     - content:
         body: question-uuid-2.md
         filename: question-uuid-2.md
-        info: { mimetype: text/markdown, size: 58341 }
+        info: { mimetype: text/markdown, size: 58200 }
         m.relates_to:
           event_id: event-1
           is_falling_back: true
@@ -2282,17 +2295,15 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.reaction
     - content:
         body: |
-          Ann: **Q-1** for Ann · Talk · `site` · `vine/T-1-talk`
-
-          > Plant: Which plant should the hedge be of?
+          Ann: **Question:** Which plant should the hedge be of? (Q-1)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1-talk</code></p><blockquote><p>Plant: Which plant should the hedg [… 616 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-1)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><str [… 402 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2334,9 +2345,8 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-2** for Ann · Talk · `site` · `vine/T-1-talk`
+          Ann: **Allow?** npm test -- --watch=false (Q-2)
 
-          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
@@ -2344,10 +2354,14 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           The agent's reason:
           > To see whether the beds are dry.
 
-          “Allow for this session” also allows, [… 515 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-1
+          “Allow for this session” also allows, until this task is over:
+          - every command that begins with “npm test”, with any files and addresses after it
+
+          Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1-talk</code></p><p>Allow <strong>Bash</strong>?</p><pre><code>npm [… 798 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-2)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2746,17 +2760,15 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-3** for Ann · Choose one · `site` · `vine/T-2-choose-one`
-
-          > Plant: Which plant should the hedge be of?
+          Ann: **Question:** Which plant should the hedge be of? (Q-3)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-2
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Choose one · <code>site</code> · <code>vine/T-2-choose-one</code></p><blockquote><p>Plant: Which plant sho [… 628 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-3)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><str [… 402 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2814,9 +2826,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-4** for Ann · Choose several · `site` · `vine/T-3-choose-several`
-
-          > Tools: Which tools may be bought?
+          Ann: **Question:** Which tools may be bought? (Q-4)
 
           Choose all that apply:
 
@@ -2824,10 +2834,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           2. **Rake**
           3. **Shears**
 
-          Reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-3
+          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Choose several · <code>site</code> · <code>vine/T-3-choose-several</code></p><blockquote><p>Tools: Which t [… 633 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which tools may be bought? (Q-4)</p><p>Choose all that apply:</p><ol><li><strong>Spade</strong></li><li><stron [… 402 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2871,17 +2881,17 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-5** for Ann · Answer twice · `site` · `vine/T-4-answer-twice`
+          Ann: **Question:** Which plant should the hedge be of? (Q-5)
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          > To [… 525 characters in all …] ter 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-4
+          > Tools: Which [… 405 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Answer twice · <code>site</code> · <code>vine/T-4-answer-twice</code></p><blockquote><p>Plant: Which plant [… 854 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-5)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></bl [… 701 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2925,14 +2935,12 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-6** for Ann · Name it · `site` · `vine/T-5-name-it`
+          Ann: **Question:** What should the cat be called? (Q-6)
 
-          > What should the cat be called?
-
-          Reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-5
+          Or reply in your own words. https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Name it · <code>site</code> · <code>vine/T-5-name-it</code></p><blockquote><p>What should the cat be calle [… 458 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> What should the cat be called? (Q-6)</p><p>Or reply in your own words. <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2976,9 +2984,8 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-7** for Ann · Allow it · `site` · `vine/T-6-allow-it`
+          Ann: **Allow?** npm test -- --watch=false (Q-7)
 
-          Allow **Bash**?
           ```
           npm test -- --watch=false
           ```
@@ -2986,10 +2993,14 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           The agent's reason:
           > To see whether the beds are dry.
 
-          “Allow for this session” also [… 523 characters in all …] after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-6
+          “Allow for this session” also allows, until this task is over:
+          - every command that begins with “npm test”, with any files and addresses after it
+
+          Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Allow it · <code>site</code> · <code>vine/T-6-allow-it</code></p><p>Allow <strong>Bash</strong>?</p><pre>< [… 806 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-7)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -3043,9 +3054,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-8** for Ann · Approve it · `site` · `vine/T-7-approve-it`
-
-          Approve this plan?
+          Ann: **Approve?** Plan … (Q-8)
 
           > ## Plan
           >
@@ -3056,10 +3065,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           > make water
           > ```
 
-          Or reply `approve`, or describe what to change in a sentence (or `send back: …`). Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-7
+          Or reply `approve`, or describe what to change in a sentence (or `send back: …`). https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Approve it · <code>site</code> · <code>vine/T-7-approve-it</code></p><p>Approve this plan?</p><blockquote> [… 641 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> Plan … (Q-8)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><co [… 434 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1

@@ -28,28 +28,30 @@ async fn frozen_screens() {
     day.task("Wait for a slot").await;
     let browser = served.browser().await;
     assert_snapshot!(screen(&browser, "/").await, @"
+    (4) Overview · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # 4 questions waiting · oldest 0 s
     T-4 Choose one · Q-2 · clarify · just now
     Plant: Which plant should the hedge be of?
-    Yew — Green in winter, slow
-    Hornbeam — Quick, loses its leaves
-    [Yew] [Hornbeam]
+    [Yew] Green in winter, slow
+    [Hornbeam] Quick, loses its leaves
     <textarea In your own words>
     [Send]
     T-5 Answer twice · Q-3 · clarify · just now
     Plant: Which plant should the hedge be of?
-    Yew — Green in winter, slow
-    Hornbeam — Quick, loses its leaves
-    Tools: Which tools may be bought?
-    Choose all that apply:
-    Spade
-    Rake
-    Shears
-    <textarea One line for each question; Ctrl+Enter sends>
+    <input pick.0> Yew
+    Green in winter, slow
+    <input pick.0> Hornbeam
+    Quick, loses its leaves
+    <textarea Other, or a remark>
+    Tools: Which tools may be bought? Choose all that apply
+    <input pick.1> Spade
+    <input pick.1> Rake
+    <input pick.1> Shears
+    <textarea Other, or a remark>
     [Send]
     T-6 Allow it · Q-4 · permission · just now
     Allow Bash?
@@ -59,8 +61,8 @@ async fn frozen_screens() {
     “Allow for this session” also allows, until this task is over:
     every command that begins with “npm test”, with any files and addresses after it
     [Allow once] [Allow for this session] [Deny]
-    <textarea In your own words>
-    [Send]
+    <textarea Why not?>
+    [Deny with this reason]
     T-7 Approve it · Q-5 · plan · just now
     Approve this plan?
     ## Plan
@@ -68,8 +70,8 @@ async fn frozen_screens() {
     Plant two rows
     make water
     [Approve]
-    <textarea In your own words>
-    [Send]
+    <textarea What should change?>
+    [Send back]
     ## Tasks
     Task State Title Branch
     T-8 Queued Wait for a slot vine/T-8-wait-for-a-slot
@@ -125,9 +127,10 @@ async fn frozen_screens() {
     [Run]
     ");
     assert_snapshot!(screen(&browser, "/tasks").await, @"
+    (4) Tasks · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # Tasks
     State <select state> | any | queued | running | waiting | done | failed | cancelled | dead
@@ -151,21 +154,21 @@ async fn frozen_screens() {
     [Create]
     ");
     assert_snapshot!(screen(&browser, "/tasks/T-1").await, @r#"
+    (4) T-1 · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # T-1 Plant a hedge
     Done site · vine/T-1-plant-a-hedge from main · requested by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 08:00 UTC
-    Q-1 for Ann · Plant a hedge · site · vine/T-1-plant-a-hedge
-    The garden has no hedge yet.
-    Two plants grow well here.
-    Plant: Which plant should the hedge be of?
+    Question: Which plant should the hedge be of? (Q-1)
     Yew — Green in winter, slow
     Hornbeam — Quick, loses its leaves
-    Or reply with a number or label, or in your own words. Requires role answerer or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-1
+    The garden has no hedge yet.
+    Two plants grow well here.
+    Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
     Q-1 Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam
     Ann 2027-01-15 08:00 UTC
     2
@@ -195,7 +198,7 @@ async fn frozen_screens() {
     2027-01-15T08:00:00.000Z the agent received the answer to Q-1
     2027-01-15T08:00:00.000Z done
     Diff
-    diff --git a/hedge.md b/hedge.md
+    hedge.md +0 −0
     +Hornbeam
     +Two rows
     Raw data
@@ -229,9 +232,10 @@ async fn frozen_screens() {
     }
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-2").await, @r#"
+    (4) T-2 · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # T-2 Fail again and again
     Cancelled by Ann site · vine/T-2-fail-again-and-again from main · requested by Ann · default
@@ -293,21 +297,23 @@ async fn frozen_screens() {
     }
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-4").await, @r#"
+    (4) T-4 · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # T-4 Choose one
     Waiting for an answer site · vine/T-4-choose-one from main · requested by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 11:00 UTC
-    Q-2 for Ann · Choose one · site · vine/T-4-choose-one
-    Plant: Which plant should the hedge be of?
+    Question: Which plant should the hedge be of? (Q-2)
     Yew — Green in winter, slow
     Hornbeam — Quick, loses its leaves
-    Or reply with a number or label, or in your own words. Requires role answerer or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-4
+    Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-4
     Answer Q-2 just now
-    [Yew] [Hornbeam]
+    Plant: Which plant should the hedge be of?
+    [Yew] Green in winter, slow
+    [Hornbeam] Quick, loses its leaves
     <textarea In your own words>
     [Send]
     <textarea Your answer, or /vine task cancel>
@@ -344,26 +350,32 @@ async fn frozen_screens() {
     }
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-6").await, @r#"
+    (4) T-6 · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # T-6 Allow it
     Waiting for an answer site · vine/T-6-allow-it from main · requested by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 11:00 UTC
-    Q-4 for Ann · Allow it · site · vine/T-6-allow-it
+    Allow? npm test -- --watch=false (Q-4)
+    npm test -- --watch=false
+    The agent's reason:
+    To see whether the beds are dry.
+    “Allow for this session” also allows, until this task is over:
+    every command that begins with “npm test”, with any files and addresses after it
+    Or reply yes, always (this session) or no, because …. https://vine.example.org/tasks/T-6
+    Answer Q-4 just now
     Allow Bash?
     npm test -- --watch=false
     The agent's reason:
     To see whether the beds are dry.
     “Allow for this session” also allows, until this task is over:
     every command that begins with “npm test”, with any files and addresses after it
-    Or reply yes, always (this session) or no, because …. Requires role operator or higher. Reminder after 30 min; after 24 h the agent is told that nobody answered · https://vine.example.org/tasks/T-6
-    Answer Q-4 just now
     [Allow once] [Allow for this session] [Deny]
-    <textarea In your own words>
-    [Send]
+    <textarea Why not?>
+    [Deny with this reason]
     <textarea Your answer, or /vine task cancel>
     [Send]
     Question timelines
@@ -398,25 +410,30 @@ async fn frozen_screens() {
     }
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-7").await, @r#"
+    (4) T-7 · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # T-7 Approve it
     Waiting for an answer site · vine/T-7-approve-it from main · requested by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 11:00 UTC
-    Q-5 for Ann · Approve it · site · vine/T-7-approve-it
+    Approve? Plan … (Q-5)
+    ## Plan
+    Dig
+    Plant two rows
+    make water
+    Or reply approve, or describe what to change in a sentence (or send back: …). https://vine.example.org/tasks/T-7
+    Answer Q-5 just now
     Approve this plan?
     ## Plan
     Dig
     Plant two rows
     make water
-    Or reply approve, or describe what to change in a sentence (or send back: …). Requires role answerer or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · https://vine.example.org/tasks/T-7
-    Answer Q-5 just now
     [Approve]
-    <textarea In your own words>
-    [Send]
+    <textarea What should change?>
+    [Send back]
     <textarea Your answer, or /vine task cancel>
     [Send]
     Question timelines
@@ -451,9 +468,10 @@ async fn frozen_screens() {
     }
     "#);
     assert_snapshot!(screen(&browser, "/workers").await, @"
+    (4) Workers · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # Workers
     Worker State Tasks Slots Wall Last seen Version Actions
@@ -466,9 +484,10 @@ async fn frozen_screens() {
     [Drain]
     ");
     assert_snapshot!(screen(&browser, "/sessions").await, @"
+    (4) Sessions · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # Sessions
     Session Task Worker State Started Last used Context Reused Expires Actions
@@ -490,9 +509,10 @@ async fn frozen_screens() {
     [End]
     ");
     assert_snapshot!(screen(&browser, "/numbers").await, @"
+    (4) Numbers · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # Numbers
     Last 24 hours; sessions since the beginning. /metrics serves these and more for Prometheus.
@@ -530,9 +550,10 @@ async fn frozen_screens() {
     0 %
     ");
     assert_snapshot!(screen(&browser, "/queues").await, @"
+    (4) Queues · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # Queues
     high_priority 0
@@ -557,9 +578,10 @@ async fn frozen_screens() {
     [Discard]
     ");
     assert_snapshot!(screen(&browser, "/questions").await, @"
+    (4) Questions · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # Questions
     ## Open, oldest first
@@ -583,9 +605,10 @@ async fn frozen_screens() {
     after 0 s Hornbeam Ann, matrix
     ");
     assert_snapshot!(screen(&browser, "/audit").await, @"
+    (4) Audit · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # Audit
     The latest 12 decisions. Allowed views are not recorded.
@@ -604,9 +627,10 @@ async fn frozen_screens() {
     3 h ago Ann (matrix) operate a new task allowed: operator
     ");
     assert_snapshot!(screen(&browser, "/settings").await, @"
+    (4) Settings · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # Settings
     AgentVine 0.1.0, at https://vine.example.org. Settings are read from vine.toml; vine config check explains errors in it.
@@ -684,9 +708,10 @@ async fn frozen_screens_of_an_empty_place_and_of_strangers() {
         assert!(!text.is_empty(), "{path}");
     }
     assert_snapshot!(screen(&browser, "/").await, @"
+    Overview · AgentVine
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    root
+    [Notify me] root
     [Log out]
     # Nothing needs an answer
     ## Tasks

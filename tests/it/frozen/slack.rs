@@ -746,13 +746,13 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *An attempt was lost:* the worker sent no heartbeat for a minute.
-              Restarting in 5 s.
+              Restarting now.
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *An attempt was lost:* the worker sent no heartbeat for a minute.
-        Restarting in 5 s.
+        Restarting now.
       user: U0BOT
     - blocks:
         - text:
@@ -1019,7 +1019,7 @@ async fn frozen_slack_threads() {
 
         … shortened; the page shows the whole text.
       user: U0BOT
-    - file: { name: question-uuid-1.md, size: 58341 }
+    - file: { name: question-uuid-1.md, size: 58200 }
       text: ""
       user: U0BOT
     - blocks:
@@ -1344,14 +1344,12 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-1* for Ann · Choose one · `site` · `vine/T-1-choose-one`
-
-              > Plant: Which plant should the hedge be of?
+              *Question:* Which plant should the hedge be of? (Q-1)
 
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
 
-              Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-1>
+              Or reply with a number or label, or in your own words. <https://vine.example.org/tasks/T-1>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1362,19 +1360,17 @@ async fn frozen_slack_questions_that_are_open() {
               type: button
               value: 1
             - action_id: vine_write
-              text: { text: Write an answer…, type: plain_text }
+              text: { text: Answer…, type: plain_text }
               type: button
-              value: write
+              value: 2
           type: actions
       text: |
-        <@U0ANN> *Q-1* for Ann · Choose one · `site` · `vine/T-1-choose-one`
-
-        > Plant: Which plant should the hedge be of?
+        <@U0ANN> *Question:* Which plant should the hedge be of? (Q-1)
 
         1. *Yew* — Green in winter, slow
         2. *Hornbeam* — Quick, loses its leaves
 
-        Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-1>
+        Or reply with a number or label, or in your own words. <https://vine.example.org/tasks/T-1>
       user: U0BOT
     ");
     let task = day.open("Choose several", tools()).await;
@@ -1397,9 +1393,7 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-2* for Ann · Choose several · `site` · `vine/T-2-choose-several`
-
-              > Tools: Which tools may be bought?
+              *Question:* Which tools may be bought? (Q-2)
 
               Choose all that apply:
 
@@ -1407,20 +1401,18 @@ async fn frozen_slack_questions_that_are_open() {
               2. *Rake*
               3. *Shears*
 
-              Reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-2>
+              Or reply with a number or label, or in your own words. <https://vine.example.org/tasks/T-2>
             type: mrkdwn
             verbatim: true
           type: section
         - elements:
             - action_id: vine_write
-              text: { text: Write an answer…, type: plain_text }
+              text: { text: Answer…, type: plain_text }
               type: button
-              value: write
+              value: 0
           type: actions
       text: |
-        <@U0ANN> *Q-2* for Ann · Choose several · `site` · `vine/T-2-choose-several`
-
-        > Tools: Which tools may be bought?
+        <@U0ANN> *Question:* Which tools may be bought? (Q-2)
 
         Choose all that apply:
 
@@ -1428,7 +1420,7 @@ async fn frozen_slack_questions_that_are_open() {
         2. *Rake*
         3. *Shears*
 
-        Reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-2>
+        Or reply with a number or label, or in your own words. <https://vine.example.org/tasks/T-2>
       user: U0BOT
     ");
     let task = day.open("Answer twice", several()).await;
@@ -1451,32 +1443,48 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-3* for Ann · Answer twice · `site` · `vine/T-3-answer-twice`
+              *Question:* Which plant should the hedge be of? (Q-3)
 
               > Plant: Which plant should the hedge be of?
 
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
 
-              > Tools: Which  [… 510 characters in all …] r 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-3>
+              > Tools: Which tools may be bought?
+
+              Choose all that apply:
+
+              1. *Spade*
+              2. *Rake*
+              3. *Shears*
+
+              Or reply with one line for each question, by number or label, or in your own words. <https://vine.example.org/tasks/T-3>
             type: mrkdwn
             verbatim: true
           type: section
         - elements:
             - action_id: vine_write
-              text: { text: Write an answer…, type: plain_text }
+              text: { text: Answer…, type: plain_text }
               type: button
-              value: write
+              value: 0
           type: actions
       text: |
-        <@U0ANN> *Q-3* for Ann · Answer twice · `site` · `vine/T-3-answer-twice`
+        <@U0ANN> *Question:* Which plant should the hedge be of? (Q-3)
 
         > Plant: Which plant should the hedge be of?
 
         1. *Yew* — Green in winter, slow
         2. *Hornbeam* — Quick, loses its leaves
 
-        > Tool [… 519 characters in all …] r 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-3>
+        > Tools: Which tools may be bought?
+
+        Choose all that apply:
+
+        1. *Spade*
+        2. *Rake*
+        3. *Shears*
+
+        Or reply with one line for each question, by number or label, or in your own words. <https://vine.example.org/tasks/T-3>
       user: U0BOT
     ");
     let task = day.open("Name it", name()).await;
@@ -1499,26 +1507,22 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-4* for Ann · Name it · `site` · `vine/T-4-name-it`
+              *Question:* What should the cat be called? (Q-4)
 
-              > What should the cat be called?
-
-              Reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-4>
+              Or reply in your own words. <https://vine.example.org/tasks/T-4>
             type: mrkdwn
             verbatim: true
           type: section
         - elements:
             - action_id: vine_write
-              text: { text: Write an answer…, type: plain_text }
+              text: { text: Answer…, type: plain_text }
               type: button
-              value: write
+              value: 0
           type: actions
       text: |
-        <@U0ANN> *Q-4* for Ann · Name it · `site` · `vine/T-4-name-it`
+        <@U0ANN> *Question:* What should the cat be called? (Q-4)
 
-        > What should the cat be called?
-
-        Reply in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-4>
+        Or reply in your own words. <https://vine.example.org/tasks/T-4>
       user: U0BOT
     ");
     let task = day.open("Allow it", permission()).await;
@@ -1541,9 +1545,7 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-5* for Ann · Allow it · `site` · `vine/T-5-allow-it`
-
-              Allow *Bash*?
+              *Allow?* npm test -- --watch=false (Q-5)
 
               ```
               npm test -- --watch=false
@@ -1553,12 +1555,17 @@ async fn frozen_slack_questions_that_are_open() {
 
               > To see whether the beds are dry.
 
-              “Allow for this session” also allows [… 519 characters in all …] ter 30 min; after 24 h the agent is told that nobody answered · <https://vine.example.org/tasks/T-5>
+              “Allow for this session” also allows, until this task is over:
+
+              • every command that begins with “npm test”, with any files and addresses after it
+
+              Or reply `yes`, `always` (this session) or `no, because …`. <https://vine.example.org/tasks/T-5>
             type: mrkdwn
             verbatim: true
           type: section
         - elements:
             - action_id: vine_pick_0
+              style: primary
               text: { text: Allow once, type: plain_text }
               type: button
               value: 0
@@ -1569,20 +1576,21 @@ async fn frozen_slack_questions_that_are_open() {
                 style: danger
                 text: { text: Allow for this session, type: plain_text }
                 title: { text: Are you sure?, type: plain_text }
-              style: danger
               text: { text: Allow for this session, type: plain_text }
               type: button
               value: 1
-            - { action_id: vine_pick_2, text: { text: Deny, type: plain_text }, type: button, value: 2 }
-            - action_id: vine_write
-              text: { text: Write an answer…, type: plain_text }
+            - action_id: vine_pick_2
+              style: danger
+              text: { text: Deny, type: plain_text }
               type: button
-              value: write
+              value: 2
+            - action_id: vine_write
+              text: { text: Deny with a reason…, type: plain_text }
+              type: button
+              value: 3
           type: actions
       text: |
-        <@U0ANN> *Q-5* for Ann · Allow it · `site` · `vine/T-5-allow-it`
-
-        Allow *Bash*?
+        <@U0ANN> *Allow?* npm test -- --watch=false (Q-5)
 
         ```
         npm test -- --watch=false
@@ -1592,7 +1600,11 @@ async fn frozen_slack_questions_that_are_open() {
 
         > To see whether the beds are dry.
 
-        “Allow for this session” al [… 528 characters in all …] ter 30 min; after 24 h the agent is told that nobody answered · <https://vine.example.org/tasks/T-5>
+        “Allow for this session” also allows, until this task is over:
+
+        • every command that begins with “npm test”, with any files and addresses after it
+
+        Or reply `yes`, `always` (this session) or `no, because …`. <https://vine.example.org/tasks/T-5>
       user: U0BOT
     ");
     let task = day.open("Approve it", plan()).await;
@@ -1615,9 +1627,7 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-6* for Ann · Approve it · `site` · `vine/T-6-approve-it`
-
-              Approve this plan?
+              *Approve?* Plan … (Q-6)
 
               > ## Plan
               >
@@ -1626,24 +1636,23 @@ async fn frozen_slack_questions_that_are_open() {
               >
               > `make water`
 
-              Or reply `approve`, or describe what to change in a sentence (or `send back: …`). Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-6>
+              Or reply `approve`, or describe what to change in a sentence (or `send back: …`). <https://vine.example.org/tasks/T-6>
             type: mrkdwn
             verbatim: true
           type: section
         - elements:
             - action_id: vine_pick_0
+              style: primary
               text: { text: Approve, type: plain_text }
               type: button
               value: 0
             - action_id: vine_write
-              text: { text: Write an answer…, type: plain_text }
+              text: { text: Send back…, type: plain_text }
               type: button
-              value: write
+              value: 1
           type: actions
       text: |
-        <@U0ANN> *Q-6* for Ann · Approve it · `site` · `vine/T-6-approve-it`
-
-        Approve this plan?
+        <@U0ANN> *Approve?* Plan … (Q-6)
 
         > ## Plan
         >
@@ -1652,7 +1661,7 @@ async fn frozen_slack_questions_that_are_open() {
         >
         > `make water`
 
-        Or reply `approve`, or describe what to change in a sentence (or `send back: …`). Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-6>
+        Or reply `approve`, or describe what to change in a sentence (or `send back: …`). <https://vine.example.org/tasks/T-6>
       user: U0BOT
     ");
 
@@ -1692,22 +1701,35 @@ async fn frozen_slack_questions_that_are_open() {
     blocks:
       - text:
           text: |
-            *Q-1* for Ann · Choose one · `site` · `vine/T-1-choose-one`
-
-            > Plant: Which plant should the hedge be of?
+            *Question:* Which plant should the hedge be of? (Q-1)
 
             1. *Yew* — Green in winter, slow
             2. *Hornbeam* — Quick, loses its leaves
 
-            Or reply with a number or label, or in your own words. Requires role `answerer` or higher. Reminder after 30 min; after 7 days the agent is told that nobody answered · <https://vine.example.org/tasks/T-1>
+            Or reply with a number or label, or in your own words. <https://vine.example.org/tasks/T-1>
           type: mrkdwn
           verbatim: true
         type: section
-      - block_id: answer
-        element: { action_id: text, max_length: 3000, multiline: true, type: plain_text_input }
-        label: { text: Answer, type: plain_text }
+      - block_id: pick:0
+        element:
+          action_id: pick
+          options:
+            - description: { text: Green in winter, slow, type: plain_text }
+              text: { text: Yew, type: plain_text }
+              value: 0
+            - description: { text: Quick, loses its leaves, type: plain_text }
+              text: { text: Hornbeam, type: plain_text }
+              value: 1
+          type: radio_buttons
+        label: { text: Plant: Which plant should the hedge be of?, type: plain_text }
+        optional: true
         type: input
-    callback_id: vine_answer
+      - block_id: words:0
+        element: { action_id: words, max_length: 3000, multiline: true, type: plain_text_input }
+        label: { text: Other, type: plain_text }
+        optional: true
+        type: input
+    callback_id: vine_form
     close: { text: Cancel, type: plain_text }
     private_metadata: C00000004:ts-1
     submit: { text: Send, type: plain_text }

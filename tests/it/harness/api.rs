@@ -3,7 +3,8 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use vine_api::{WIRE, WIRE_HEADER};
+use vine_api::{Client, Enrol, Enrolled, WIRE, WIRE_HEADER};
+use vine_domain::token::Token;
 
 use super::Place;
 
@@ -108,4 +109,21 @@ impl Api {
         }
         error
     }
+}
+
+/// A worker that does only what the test says.
+pub async fn enrolled(place: &Place, slots: u32) -> Client {
+    let user = place.client();
+    let code = Token::presented(&place.secret("enrolment").await);
+    let enrol = Enrol {
+        code,
+        name: "by-hand".into(),
+        slots,
+        version: "test".into(),
+    };
+    let Enrolled { token, .. } = Client::new(user.base(), None)
+        .post("/workers", &enrol)
+        .await
+        .expect("enrolled");
+    user.with_token(token)
 }

@@ -108,7 +108,11 @@ impl Channel {
     pub async fn submit(&self, view: &Value, texts: &[(&str, &str)]) {
         let values: serde_json::Map<_, _> = texts
             .iter()
-            .map(|(field, text)| ((*field).to_owned(), json!({ "text": text })))
+            .map(|(field, text)| {
+                // The form of a question names its fields `words:0`; others have one name.
+                let action = field.split_once(':').map_or("text", |(action, _)| action);
+                ((*field).to_owned(), json!({ action: text }))
+            })
             .collect();
         self.act("submit", json!({ "view": view["id"], "values": values }))
             .await;

@@ -50,6 +50,12 @@ impl Browser {
         Self { http, base, cookie }
     }
 
+    /// The one of whoever set the place up.
+    pub async fn of(place: &Place) -> Self {
+        let said = place.shell(&["login"]);
+        Self::log_in(said.split_whitespace().next().expect("a link")).await
+    }
+
     pub async fn page(&self, path: &str) -> String {
         let response = self
             .http
@@ -63,12 +69,23 @@ impl Browser {
     }
 
     pub async fn send(&self, path: &str, form: &[(&str, &str)], site: &str) -> StatusCode {
+        self.post(path, form, site).await.status()
+    }
+
+    /// Sends a form of the page, and gives the page that comes back.
+    pub async fn sends(&self, path: &str, form: &[(&str, &str)]) -> (StatusCode, String) {
+        let response = self.post(path, form, "same-origin").await;
+        let status = response.status();
+        (status, response.text().await.expect("a page"))
+    }
+
+    async fn post(&self, path: &str, form: &[(&str, &str)], site: &str) -> reqwest::Response {
         let request = self
             .http
             .post(format!("{}{path}", self.base))
             .header("cookie", &self.cookie)
             .header("sec-fetch-site", site);
-        request.form(form).send().await.expect("an answer").status()
+        request.form(form).send().await.expect("an answer")
     }
 
     /// A button that does what a command does.

@@ -21,14 +21,14 @@ async fn discord_words_come_as_they_were_typed_and_nothing_else_vanishes() {
     .await;
     let (task, thread) = guild.task("Read me").await;
     let sends = |content: &str, more: Value| json!({ "user": ANN, "channel": thread, "content": content, "more": more });
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     let forward = json!({ "message_reference": { "type": 1, "message_id": "5" }, "message_snapshots": [{ "message": { "content": "use <:rust:55> here" } }] });
     guild.act("say", sends("", forward)).await;
-    guild.hears("**Q-2** for").await;
+    guild.hears("(Q-2)").await;
     let picture = json!({ "attachments": [{ "id": "7", "filename": "shot.png", "content_type": "image/png", "size": 9, "url": "http://127.0.0.1:1/x" }] });
     guild.act("say", sends("Blue", picture)).await;
     guild.hears("`shot.png` was left out").await;
-    guild.hears("**Q-3** for").await;
+    guild.hears("(Q-3)").await;
     for (what, more) in [
         (
             "A sticker was left out",
@@ -58,13 +58,13 @@ async fn discord_words_come_as_they_were_typed_and_nothing_else_vanishes() {
             ),
         )
         .await;
-    let fourth = guild.hears("**Q-4** for").await;
+    let fourth = guild.hears("(Q-4)").await;
     let react = |sign: &str| json!({ "user": ANN, "channel": thread, "message": fourth["id"], "sign": sign });
     guild.act("react", react("👍")).await;
     guild.hears("is not an answer to Q-4").await;
     guild.act("react", react("🎉")).await;
     guild.say(ANN, "Two", Some(&thread)).await;
-    guild.hears("**Q-5** for").await;
+    guild.hears("(Q-5)").await;
     guild.say(ANN, "Q-5 the end", Some(&thread)).await;
     guild.place.wait(&task, "done").await;
     let log = guild.place.log(&task).await;
@@ -88,7 +88,7 @@ async fn discord_what_is_refused_goes_out_plainer_and_a_deleted_thread_begins_an
     ])))
     .await;
     let (task, thread) = guild.task("Say it").await;
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     let fault = |code: u32, times: u32| json!({ "method": "POST", "path": "messages", "how": { "refused": [400, code] }, "times": times });
     guild.act("fault", fault(50035, 2)).await;
     guild.say(ANN, "Go", Some(&thread)).await;
@@ -110,7 +110,7 @@ async fn discord_what_is_refused_goes_out_plainer_and_a_deleted_thread_begins_an
 
     guild.act("vanish", json!({ "channel": thread })).await;
     guild.place.answer(&task, "Q-2", "Go").await;
-    let third = guild.hears("**Q-3** for").await;
+    let third = guild.hears("(Q-3)").await;
     let anew = text(&third, "channel_id").to_owned();
     assert_ne!(anew, thread);
     guild.press(ANN, &third, "v1:pick:0").await;
@@ -131,7 +131,7 @@ async fn discord_ok_means_that_people_can_be_asked() {
     guild
         .act("deny", json!({ "channel": guild.id, "bits": 0 }))
         .await;
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     guild.place.platform(None).await;
 
     guild.act("expel", json!({})).await;
@@ -165,7 +165,7 @@ async fn discord_without_slash_commands_everything_else_works() {
         )
         .await;
     let card = guild.hears("By words").await;
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     guild.say(ANN, "yes", Some(text(&card, "id"))).await;
     guild.hears("Ann answered").await;
 }
@@ -189,7 +189,7 @@ async fn discord_what_is_said_while_nobody_listens_is_found_and_each_press_is_an
     guild.act("forget", json!({})).await;
     guild.start_daemon().await;
     guild.hears("First of all").await;
-    let question = guild.hears("**Q-1** for").await;
+    let question = guild.hears("(Q-1)").await;
     for _ in 0..3 {
         guild.press(BEN, &question, "v1:pick:0").await;
     }

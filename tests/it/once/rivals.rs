@@ -71,7 +71,7 @@ async fn slack_the_second_question_is_not_answered_by_what_was_meant_for_the_fir
     let channel = Channel::new(Agent::Script(ASKS)).await;
     for round in 0..ROUNDS {
         let (task, root) = channel.task(&format!("Round {round}.")).await;
-        channel.hears(&format!("*Q-{}* for", 2 * round + 1)).await;
+        channel.hears(&format!("(Q-{})", 2 * round + 1)).await;
         tokio::time::sleep(reaction(round)).await;
         channel.say("U0ANN", "Yes", Some(&root)).await;
         judge(&channel.place, &task).await;
@@ -84,7 +84,7 @@ async fn discord_the_second_question_is_not_answered_by_what_was_meant_for_the_f
     let guild = Guild::new(Agent::Script(ASKS)).await;
     for round in 0..ROUNDS {
         let (task, thread) = guild.task(&format!("Round {round}.")).await;
-        guild.hears(&format!("**Q-{}** for", 2 * round + 1)).await;
+        guild.hears(&format!("(Q-{})", 2 * round + 1)).await;
         tokio::time::sleep(reaction(round)).await;
         guild.say(ANN, "Yes", Some(&thread)).await;
         judge(&guild.place, &task).await;
@@ -97,7 +97,7 @@ async fn matrix_the_second_question_is_not_answered_by_what_was_meant_for_the_fi
     let room = Room::new(Agent::Script(ASKS)).await;
     for round in 0..ROUNDS {
         let (task, root) = room.task(&format!("Round {round}."), "ask").await;
-        let first = format!("**Q-{}** for", 2 * round + 1);
+        let first = format!("(Q-{})", 2 * round + 1);
         room.ann.hears(&room.id, &first).await;
         tokio::time::sleep(reaction(round)).await;
         room.ann.say_in(&room.id, &root, "Yes").await;

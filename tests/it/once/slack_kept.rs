@@ -33,17 +33,17 @@ async fn slack_words_come_as_they_were_typed_and_nothing_else_vanishes() {
     ])))
     .await;
     let (task, root) = channel.task("Read me").await;
-    channel.hears("*Q-1* for").await;
+    channel.hears("(Q-1)").await;
     sends(
         &channel,
         &root,
         json!({ "text": "<http://main.rs|main.rs>" }),
     )
     .await;
-    channel.hears("*Q-2* for").await;
+    channel.hears("(Q-2)").await;
     let share = json!({ "attachments": [{ "is_share": true, "author_name": "Ben", "text": "ask &lt;@ann&gt; of <!subteam^S1|@devs>" }] });
     sends(&channel, &root, share).await;
-    channel.hears("*Q-3* for").await;
+    channel.hears("(Q-3)").await;
     let clip = json!({ "id": "F1", "name": "clip.m4a", "mimetype": "audio/mp4", "subtype": "slack_audio", "transcription": { "status": "complete", "preview": { "content": "go home", "has_more": false } } });
     sends(
         &channel,
@@ -52,14 +52,14 @@ async fn slack_words_come_as_they_were_typed_and_nothing_else_vanishes() {
     )
     .await;
 
-    let fourth = channel.hears("*Q-4* for").await;
+    let fourth = channel.hears("(Q-4)").await;
     let ts = fourth["ts"].as_str().expect("a ts");
     let react = |name: &str| json!({ "user": "U0ANN", "channel": channel.id, "timestamp": ts, "name": name });
     channel.act("react", react("+1")).await;
     channel.whispers("U0ANN", "is not an answer to Q-4").await;
     channel.act("react", react("two")).await;
 
-    channel.hears("*Q-5* for").await;
+    channel.hears("(Q-5)").await;
     for (what, more) in [
         (
             "The message is empty",
@@ -298,7 +298,7 @@ async fn slack_pages_that_come_again_end() {
     slack.act("endless", json!({})).await;
     let channel = Channel::of(slack, Agent::Script("vine ask 'Go?'"), "").await;
     let (_, root) = channel.task("Turn pages").await;
-    channel.hears("*Q-1* for").await;
+    channel.hears("(Q-1)").await;
     channel.say("U0ANN", "yes", Some(&root)).await;
     channel.hears("Ann answered").await;
     let state = channel.wait("it goes on", |_| true).await;
@@ -347,9 +347,9 @@ async fn slack_a_late_second_copy_loses_its_buttons() {
                     && message["thread_ts"].is_string()
             })
             .filter(|message| {
-                message["text"].as_str().is_some_and(|text| {
-                    text.contains("Q-1* for") || text.contains("was posted twice")
-                })
+                message["text"]
+                    .as_str()
+                    .is_some_and(|text| text.contains("(Q-1)") || text.contains("was posted twice"))
             })
             .cloned()
             .collect()
@@ -378,7 +378,7 @@ async fn slack_of_a_hundred_answers_that_fall_into_half_open_sockets_none_is_los
         let questions = of_bot(state).filter(|message| {
             message["text"]
                 .as_str()
-                .is_some_and(|text| text.contains("* for"))
+                .is_some_and(|text| text.contains("(Q-"))
         });
         questions.count() >= 100
     };
@@ -427,9 +427,9 @@ async fn slack_a_hundred_kilobytes_reach_the_agent_from_the_page_a_shell_and_a_f
     let channel = Channel::new(Agent::Script(script)).await;
     let (task, root) = channel.task("Read much").await;
     let typed = hundred_kilobytes();
-    channel.hears("*Q-1* for").await;
+    channel.hears("(Q-1)").await;
     channel.place.answer(&task, "Q-1", &typed).await;
-    channel.hears("*Q-2* for").await;
+    channel.hears("(Q-2)").await;
     let file = channel.place.folder.path().join("typed.txt");
     std::fs::write(&file, &typed).expect("written");
     let shell = channel
@@ -444,7 +444,7 @@ async fn slack_a_hundred_kilobytes_reach_the_agent_from_the_page_a_shell_and_a_f
         "{}",
         String::from_utf8_lossy(&shell.stderr)
     );
-    channel.hears("*Q-3* for").await;
+    channel.hears("(Q-3)").await;
     // Right after another answer it would be asked which is meant.
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let sent = json!({ "name": "typed.txt", "mimetype": "text/plain", "text": typed });

@@ -91,7 +91,7 @@ async fn wish(client: Client, over: Arc<AtomicBool>, granted: Arc<Mutex<BTreeSet
     }
 }
 
-/// The number of the question that a message asks: `*Q-17* for …`.
+/// The number of the question that a message asks: `(Q-17) …`.
 fn question_of(message: &Value) -> Option<u64> {
     let text = message["text"].as_str()?;
     let (_, rest) = text.split_once("*Q-")?;

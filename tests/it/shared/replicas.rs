@@ -74,6 +74,7 @@ pub async fn asked_and_answered(place: &Place, daemon: &Replica, number: u32) {
     let asked = begun.elapsed();
     let begun = Instant::now();
     let answer = GiveAnswer {
+        form: None,
         text: "Blue".into(),
         key: None,
     };

@@ -58,7 +58,7 @@ async fn claude_discord_the_whole_way_of_a_question_through_a_thread() {
 async fn discord_buttons_modals_menus_and_strangers() {
     let guild = Guild::new(Agent::Script(ASKS)).await;
     let (first, thread) = guild.task("One").await;
-    let question = guild.hears("**Q-1** for").await;
+    let question = guild.hears("(Q-1)").await;
     guild.press(BEN, &question, "v1:pick:0").await;
     guild.whispers(BEN, "under `[[people]]`").await;
     guild.say(BEN, "Yes", Some(&thread)).await;
@@ -70,7 +70,7 @@ async fn discord_buttons_modals_menus_and_strangers() {
         .wait("the modal opens", |state| state["modals"][0].is_object())
         .await;
     guild
-        .act("submit", json!({ "values": { "text": "Yes" } }))
+        .act("submit", json!({ "values": { "words:0": "Yes" } }))
         .await;
     let told = |state: &Value| {
         state["ephemerals"]
@@ -94,7 +94,7 @@ async fn discord_buttons_modals_menus_and_strangers() {
     assert!(guild.place.log(&first).await.contains("heard No"));
 
     let (second, thread) = guild.task("Two").await;
-    let question = guild.hears("**Q-2** for").await;
+    let question = guild.hears("(Q-2)").await;
     guild.press(ANN, &question, "v1:write").await;
     guild
         .wait("the modal opens", |state| state["modals"][0].is_object())
@@ -115,7 +115,10 @@ async fn discord_buttons_modals_menus_and_strangers() {
         .await;
     guild.whispers(ANN, "Received.").await;
     guild
-        .act("submit", json!({ "values": { "text": "only on Mondays" } }))
+        .act(
+            "submit",
+            json!({ "values": { "words:0": "only on Mondays" } }),
+        )
         .await;
     guild.place.wait(&second, "done").await;
     assert!(
@@ -153,7 +156,7 @@ async fn claude_discord_a_dangerous_choice_is_asked_about_once_more() {
             None,
         )
         .await;
-    let question = guild.hears("**Q-1** for").await;
+    let question = guild.hears("(Q-1)").await;
     let careful = question["components"].to_string().contains("v1:careful:1");
     assert!(
         careful,
@@ -283,7 +286,7 @@ async fn discord_without_the_words_of_messages_people_answer_all_the_same() {
     )
     .await;
     let (first, thread) = guild.task("One").await;
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     let words = guild.say(ANN, "No", Some(&thread)).await;
     guild.hears("AgentVine cannot read messages here").await;
     guild.say(ANN, "hello?", Some(&thread)).await;
@@ -304,7 +307,7 @@ async fn discord_without_the_words_of_messages_people_answer_all_the_same() {
         "said once"
     );
     let (second, thread) = guild.task("Two").await;
-    guild.hears("**Q-2** for").await;
+    guild.hears("(Q-2)").await;
     let order = guild.say(BEN, "!vine task cancel", Some(&thread)).await;
     guild
         .act(

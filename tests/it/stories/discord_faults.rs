@@ -30,7 +30,7 @@ async fn discord_nothing_is_lost_however_the_connection_ends() {
     server.act("beat", json!({ "millis": 500 })).await;
     let guild = Guild::of(server, Agent::Script(LISTENS), "").await;
     let (task, thread) = guild.task("One").await;
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     guild.say(ANN, "yes", Some(&thread)).await;
     guild.place.wait(&task, "running").await;
     // What was measured of a careful loop (0.15 s where a session is taken up, 1 to 5 s for a new
@@ -93,9 +93,9 @@ async fn discord_nothing_is_lost_however_the_connection_ends() {
 async fn discord_a_killed_daemon_takes_its_session_up_with_all_that_was_said_and_pressed() {
     let mut guild = Guild::new(Agent::Script(ASKS)).await;
     let (first, _) = guild.task("One").await;
-    let question = guild.hears("**Q-1** for").await;
+    let question = guild.hears("(Q-1)").await;
     let (second, thread) = guild.task("Two").await;
-    guild.hears("**Q-2** for").await;
+    guild.hears("(Q-2)").await;
     guild.kill_daemon();
     guild.press(ANN, &question, "v1:pick:1").await;
     guild.say(ANN, "Yes", Some(&thread)).await;
@@ -123,7 +123,7 @@ async fn discord_a_killed_daemon_takes_its_session_up_with_all_that_was_said_and
         "the menu stood there at the second start"
     );
 
-    guild.hears("**Q-3** for").await;
+    guild.hears("(Q-3)").await;
     guild.kill_daemon();
     guild.act("forget", json!({})).await;
     let state = guild.server.state().await;
@@ -141,7 +141,7 @@ async fn discord_a_killed_daemon_takes_its_session_up_with_all_that_was_said_and
 async fn discord_the_very_first_words_that_are_said_are_found_although_nobody_listened() {
     let mut guild = Guild::new(Agent::Script(ASKS)).await;
     let (task, thread) = guild.task("One").await;
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     guild.kill_daemon();
     guild.act("forget", json!({})).await;
     guild.say(ANN, "No", Some(&thread)).await;
@@ -170,7 +170,7 @@ async fn discord_a_question_whose_posting_we_did_not_live_to_note_was_shown_all_
         )
         .await;
     std::fs::write(guild.place.folder.path().join("ask"), "").expect("written");
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     guild.kill_daemon();
     guild.say(ANN, "No", Some(&thread)).await;
     guild.start_daemon().await;
@@ -195,7 +195,7 @@ async fn discord_a_wish_that_was_changed_counts_from_the_next_start() {
     )
     .await;
     let (task, thread) = guild.task("One").await;
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     guild.kill_daemon();
     let file = guild.place.folder.path().join("vine.toml");
     let text = std::fs::read_to_string(&file).expect("the configuration");
@@ -236,7 +236,7 @@ async fn discord_whatever_becomes_of_a_post_it_stands_there_once() {
                 .await;
         }
         let (task, thread) = guild.task(&format!("Task {number}")).await;
-        guild.hears(&format!("**Q-{number}** for")).await;
+        guild.hears(&format!("(Q-{number})")).await;
         guild
             .act(
                 "fault",
@@ -267,7 +267,7 @@ async fn discord_whatever_becomes_of_a_post_it_stands_there_once() {
 async fn discord_threads_are_opened_again_and_those_that_are_locked_are_named() {
     let guild = Guild::new(Agent::Script(ASKS)).await;
     let (first, thread) = guild.task("One").await;
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     guild
         .act("thread", json!({ "channel": thread, "archived": true }))
         .await;
@@ -282,7 +282,7 @@ async fn discord_threads_are_opened_again_and_those_that_are_locked_are_named() 
     );
 
     let (second, thread) = guild.task("Two").await;
-    guild.hears("**Q-2** for").await;
+    guild.hears("(Q-2)").await;
     guild
         .act(
             "permissions",
@@ -319,7 +319,7 @@ async fn discord_what_the_bot_may_not_is_named_and_works_once_it_may() {
         .act("deny", json!({ "channel": guild.id, "bits": 0 }))
         .await;
     let (task, thread) = guild.task("One").await;
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     guild.say(ANN, "Yes", Some(&thread)).await;
     guild.place.wait(&task, "done").await;
     guild.act("vanish", json!({ "channel": guild.id })).await;
@@ -365,7 +365,7 @@ async fn discord_a_bot_that_is_not_in_the_server_is_told_how_to_get_there() {
 async fn discord_what_is_said_elsewhere_on_the_server_is_not_kept() {
     let guild = Guild::new(Agent::Script(ASKS)).await;
     let (task, thread) = guild.task("One").await;
-    guild.hears("**Q-1** for").await;
+    guild.hears("(Q-1)").await;
     guild
         .say(ANN, "a secret between friends", Some(GENERAL))
         .await;
@@ -395,7 +395,7 @@ async fn discord_a_forum_serves_as_a_room() {
         .await;
     let guild = Guild::of(server, Agent::Script(ASKS), "").await;
     let task = guild.place.task("Paint", "one").await;
-    let question = guild.hears("**Q-1** for").await;
+    let question = guild.hears("(Q-1)").await;
     let thread = text(&question, "channel_id").to_owned();
     let state = guild.server.state().await;
     let post = state["channels"]

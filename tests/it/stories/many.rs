@@ -2,12 +2,12 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use vine_api::{
-    Claim, Claimed, Client, Completed, CompletionResults, Completions, Enrol, Enrolled,
-};
-use vine_domain::token::Token;
+use vine_api::{Claim, Claimed, Completed, CompletionResults, Completions};
 
-use crate::harness::{Agent, Place, api::Api};
+use crate::harness::{
+    Agent, Place,
+    api::{Api, enrolled},
+};
 
 /// The titles of all tasks, oldest first.
 async fn titles(place: &Place) -> Vec<String> {
@@ -136,21 +136,4 @@ async fn of_attempts_that_end_together_each_is_taken_or_refused_for_itself() {
         .map(|task| task["state"].clone())
         .collect();
     assert_eq!(states, ["cancelled", "done", "done", "running", "running"]);
-}
-
-/// A worker that does only what the test says.
-async fn enrolled(place: &Place, slots: u32) -> Client {
-    let user = place.client();
-    let code = Token::presented(&place.secret("enrolment").await);
-    let enrol = Enrol {
-        code,
-        name: "by-hand".into(),
-        slots,
-        version: "test".into(),
-    };
-    let Enrolled { token, .. } = Client::new(user.base(), None)
-        .post("/workers", &enrol)
-        .await
-        .expect("enrolled");
-    user.with_token(token)
 }

@@ -310,7 +310,7 @@ async fn matrix_the_doctor_names_the_call_that_lifts_the_limits_and_it_does() {
     for number in 1..=10 {
         room.place.task(&format!("Task {number}"), "ask").await;
     }
-    room.ann.hears(&room.id, "**Q-10** for").await;
+    room.ann.hears(&room.id, "(Q-10)").await;
     // Forty messages and edits; under the limits of before they would take two minutes.
     let began = std::time::Instant::now();
     room.all_is_posted().await;
@@ -328,9 +328,7 @@ async fn matrix_under_the_default_limits_of_a_homeserver_questions_still_come_an
     for number in 1..=4 {
         let task = room.place.task(&format!("Task {number}"), "ask").await;
         let (question, _) = room.place.question(&task).await;
-        room.ann
-            .hears(&room.id, &format!("**{question}** for"))
-            .await;
+        room.ann.hears(&room.id, &format!("({question})")).await;
     }
     let events = room.ann.events(&room.id).await;
     let edits = events

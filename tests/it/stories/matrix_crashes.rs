@@ -19,9 +19,7 @@ async fn matrix_words_that_were_received_and_not_stored_are_read_again() {
     let mut room = Room::new(Agent::Script(ASKS)).await;
     for (number, meanwhile) in [(1, None), (2, Some("said before the daemon is back"))] {
         let (task, root) = room.task(&format!("Task {number}"), "one").await;
-        room.ann
-            .hears(&room.id, &format!("**Q-{number}** for"))
-            .await;
+        room.ann.hears(&room.id, &format!("(Q-{number})")).await;
         room.all_is_posted().await;
         room.sdk_is_quiet().await;
         let received = fs::metadata(room.sdk_log())
@@ -64,9 +62,7 @@ async fn posted_and_not_noted(room: &mut Room, number: u32) -> String {
     room.place.question(&task).await;
     let held = room.place.base.hold();
     room.synapse.resume();
-    room.ann
-        .hears(&room.id, &format!("**Q-{number}** for"))
-        .await;
+    room.ann.hears(&room.id, &format!("(Q-{number})")).await;
     room.kill_daemon();
     drop(held);
     let noted = format!(
@@ -118,7 +114,7 @@ async fn matrix_what_was_posted_and_not_noted_is_not_posted_again_not_even_after
 async fn matrix_a_session_that_was_ended_is_reported_and_begun_anew_when_its_folder_is_removed() {
     let room = Room::new(Agent::Script(ASKS)).await;
     let (task, root) = room.task("One", "one").await;
-    room.ann.hears(&room.id, "**Q-1** for").await;
+    room.ann.hears(&room.id, "(Q-1)").await;
     room.synapse.log_in("vine").await.log_out_everywhere().await;
     let trouble = room.adapter_trouble().await;
     assert!(
@@ -171,7 +167,7 @@ async fn matrix_a_room_that_we_were_thrown_out_of_is_named_and_served_again_afte
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     room.ann.invite("@vine:vine.test", &other).await;
-    let question = room.ann.hears(&other, "**Q-1** for").await;
+    let question = room.ann.hears(&other, "(Q-1)").await;
     room.ann.reply(&other, &event_id(&question), "Yes").await;
     room.place.wait(&task, "done").await;
     assert!(
@@ -195,7 +191,7 @@ async fn matrix_what_was_said_before_we_were_thrown_out_is_heard() {
         .say(&format!("repo room site --room {other}"))
         .await;
     let task = room.place.task("Asks there", "one").await;
-    let question = room.ann.hears(&other, "**Q-1** for").await;
+    let question = room.ann.hears(&other, "(Q-1)").await;
     room.kill_daemon();
     room.ann.reply(&other, &event_id(&question), "No").await;
     room.ann.put_out("@vine:vine.test", &other).await;
@@ -207,7 +203,7 @@ async fn matrix_what_was_said_before_we_were_thrown_out_is_heard() {
 fn is_question(event: &Value, number: u32) -> bool {
     event["content"]["body"]
         .as_str()
-        .is_some_and(|body| body.contains(&format!("**Q-{number}** for")))
+        .is_some_and(|body| body.contains(&format!("(Q-{number})")))
 }
 
 fn is_member(event: &Value, membership: &str) -> bool {

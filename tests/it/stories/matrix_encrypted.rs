@@ -57,9 +57,7 @@ impl Vault {
     }
 
     async fn asks(&self, number: u32) -> Value {
-        self.ann
-            .hears(&self.id, &format!("**Q-{number}** for"))
-            .await
+        self.ann.hears(&self.id, &format!("(Q-{number})")).await
     }
 
     async fn heard(&self, task: &str, words: &str) {
@@ -103,7 +101,7 @@ async fn matrix_encrypted_words_reactions_and_files_of_two_other_clients_reach_t
     );
     let nio_room = ben.join("#vine-vault:vine.test");
     let (second, root) = vault.task(2).await;
-    let heard = ben.hears("**Q-2** for");
+    let heard = ben.hears("(Q-2)");
     assert_eq!(heard["thread"], root.as_str());
     ben.say_in(&nio_room, &root, "Blue");
     vault.heard(&second, "Blue").await;

@@ -8,6 +8,7 @@ mod discord;
 mod discord_faults;
 mod endings;
 mod faults;
+mod forms;
 mod input;
 mod login;
 mod many;

@@ -77,7 +77,7 @@ async fn claude_slack_the_whole_way_of_a_question_through_a_thread() {
 async fn slack_buttons_modals_and_strangers() {
     let channel = Channel::new(Agent::Script(ASKS)).await;
     let (first, _) = channel.task("One").await;
-    let question = channel.hears("*Q-1* for").await["ts"]
+    let question = channel.hears("(Q-1)").await["ts"]
         .as_str()
         .expect("a ts")
         .to_owned();
@@ -101,20 +101,20 @@ async fn slack_buttons_modals_and_strangers() {
     channel
         .wait("a command in a thread is about its task", in_thread)
         .await;
-    let question = channel.hears("*Q-2* for").await["ts"]
+    let question = channel.hears("(Q-2)").await["ts"]
         .as_str()
         .expect("a ts")
         .to_owned();
     channel.click("U0ANN", &question, "vine_write").await;
     let view = channel.modal().await;
-    channel.submit(&view, &[("answer", "  ")]).await;
+    channel.submit(&view, &[("words:0", "  ")]).await;
     channel
         .wait("it says what is wrong", |state| {
-            state["views"][0]["view"]["errors"]["answer"].is_string()
+            state["views"][0]["view"]["errors"].is_object()
         })
         .await;
     channel
-        .submit(&view, &[("answer", "only on Mondays")])
+        .submit(&view, &[("words:0", "only on Mondays")])
         .await;
     channel.place.wait(&second, "done").await;
     assert!(
@@ -162,7 +162,7 @@ async fn slack_whatever_becomes_of_a_post_it_stands_there_once() {
     ];
     for (number, how) in (1..).zip(&faults) {
         let (task, root) = channel.task(&format!("Task {number}")).await;
-        channel.hears(&format!("*Q-{number}* for")).await;
+        channel.hears(&format!("(Q-{number})")).await;
         channel
             .act("fault", json!({ "method": "chat.postMessage", "how": how }))
             .await;
@@ -193,7 +193,7 @@ async fn slack_whatever_becomes_of_a_post_it_stands_there_once() {
 async fn slack_a_second_copy_that_slack_made_is_the_same_question() {
     let channel = Channel::new(Agent::Script(ASKS)).await;
     let (task, root) = channel.task("One").await;
-    let question = channel.hears("*Q-1* for").await;
+    let question = channel.hears("(Q-1)").await;
     // Applied long after whoever posted it gave up and looked.
     let copy = json!({ "channel": channel.id, "thread_ts": root, "text": question["text"], "blocks": question["blocks"], "metadata": question["metadata"] });
     let post = reqwest::Client::new()
@@ -221,7 +221,7 @@ async fn slack_nothing_is_lost_while_connections_come_and_go_and_the_daemon_dies
     ))
     .await;
     let (task, root) = channel.task("One").await;
-    channel.hears("*Q-1* for").await;
+    channel.hears("(Q-1)").await;
     channel.act("hurry", json!({ "factor": 0.05 })).await;
     channel.act("copies", json!({ "count": 3 })).await;
     channel.say("U0ANN", "yes", Some(&root)).await;
@@ -262,7 +262,7 @@ async fn slack_nothing_is_lost_while_connections_come_and_go_and_the_daemon_dies
 async fn slack_an_answer_that_slack_has_given_up_on_is_found_in_its_thread() {
     let mut channel = Channel::new(Agent::Script(ASKS)).await;
     let (task, root) = channel.task("One").await;
-    channel.hears("*Q-1* for").await;
+    channel.hears("(Q-1)").await;
     channel.kill_daemon();
     // Two hours later: all redeliveries are over.
     channel.act("hurry", json!({ "factor": 0.0001 })).await;
@@ -295,7 +295,7 @@ async fn slack_a_question_whose_posting_we_did_not_live_to_note_was_shown_all_th
         )
         .await;
     std::fs::write(channel.place.folder.path().join("ask"), "").expect("written");
-    channel.hears("*Q-1* for").await;
+    channel.hears("(Q-1)").await;
     channel.kill_daemon();
     channel.act("hurry", json!({ "factor": 0.0001 })).await;
     channel.say("U0ANN", "No", Some(&root)).await;
@@ -328,14 +328,14 @@ async fn slack_a_form_under_a_question_whose_posting_is_not_acknowledged_yet_ans
         )
         .await;
     std::fs::write(channel.place.folder.path().join("ask"), "").expect("written");
-    let question = channel.hears("*Q-1* for").await["ts"]
+    let question = channel.hears("(Q-1)").await["ts"]
         .as_str()
         .expect("a ts")
         .to_owned();
     channel.click("U0ANN", &question, "vine_write").await;
     let view = channel.modal().await;
     channel
-        .submit(&view, &[("answer", "only on Mondays")])
+        .submit(&view, &[("words:0", "only on Mondays")])
         .await;
     channel.place.wait(&task, "done").await;
     assert!(
@@ -400,7 +400,7 @@ async fn slack_the_first_of_two_answers_wins_and_foreigners_and_guests_of_other_
         .act("admit", json!({ "channel": channel.id, "user": "U9EVE" }))
         .await;
     let (task, root) = channel.task("One").await;
-    let question = channel.hears("*Q-1* for").await["ts"]
+    let question = channel.hears("(Q-1)").await["ts"]
         .as_str()
         .expect("a ts")
         .to_owned();
@@ -425,7 +425,7 @@ async fn slack_the_first_of_two_answers_wins_and_foreigners_and_guests_of_other_
     );
 
     let (second, root) = channel.task("Two").await;
-    channel.hears("*Q-2* for").await;
+    channel.hears("(Q-2)").await;
     channel.act("shortcut", json!({ "user": "U0ANN", "channel": channel.id, "ts": root, "callback": "vine_answer" })).await;
     let view = channel.modal().await;
     channel.submit(&view, &[("answer", "Yes")]).await;
@@ -519,7 +519,7 @@ async fn slack_a_hundred_questions_in_ten_channels_come_in_order_although_channe
             .filter(|message| {
                 message["text"]
                     .as_str()
-                    .is_some_and(|text| text.contains("* for "))
+                    .is_some_and(|text| text.contains("(Q-"))
             })
             .count()
     };
@@ -534,7 +534,7 @@ async fn slack_a_hundred_questions_in_ten_channels_come_in_order_although_channe
         message["thread_ts"].is_string()
             && message["text"]
                 .as_str()
-                .is_some_and(|text| text.contains("* for "))
+                .is_some_and(|text| text.contains("(Q-"))
     }) {
         assert!(
             question["thread_ts"].as_str() < question["ts"].as_str(),

@@ -41,7 +41,7 @@ async fn slack_one_connection_that_answers_nothing_any_more_stops_nothing() {
             .as_str()
             .expect("a ts")
             .to_owned();
-        channel.hears(&format!("*Q-{number}* for")).await;
+        channel.hears(&format!("(Q-{number})")).await;
         channel.say("U0ANN", "yes", Some(&root)).await;
         channel.place.wait(&format!("T-{number}"), "done").await;
     }
@@ -63,7 +63,7 @@ async fn slack_connections_that_are_not_greeted_and_calls_that_hang_are_given_up
     slack.act("silent", json!({ "connections": 2 })).await;
     let channel = Channel::of(slack, Agent::Script(ASKS), "").await;
     let (task, root) = channel.task("One").await;
-    channel.hears("*Q-1* for").await;
+    channel.hears("(Q-1)").await;
     channel
         .act(
             "fault",
@@ -94,7 +94,7 @@ async fn slack_a_post_that_takes_long_and_one_that_is_served_after_an_error_stan
             )
             .await;
         let (task, root) = channel.task(&format!("Task {number}")).await;
-        channel.hears(&format!("*Q-{number}* for")).await;
+        channel.hears(&format!("(Q-{number})")).await;
         channel.say("U0ANN", "yes", Some(&root)).await;
         channel.place.wait(&task, "done").await;
         channel
@@ -125,26 +125,26 @@ async fn slack_requests_instead_of_connections_bring_the_same() {
         )
         .await;
     let (first, root) = channel.task("One").await;
-    channel.hears("*Q-1* for").await;
+    channel.hears("(Q-1)").await;
     channel.say("U0ANN", "2", Some(&root)).await;
     channel.place.wait(&first, "done").await;
     assert!(channel.place.log(&first).await.contains("heard No"));
 
     let (second, _) = channel.task("Two").await;
-    let question = channel.hears("*Q-2* for").await["ts"]
+    let question = channel.hears("(Q-2)").await["ts"]
         .as_str()
         .expect("a ts")
         .to_owned();
     channel.click("U0ANN", &question, "vine_write").await;
     let view = channel.modal().await;
-    channel.submit(&view, &[("answer", " ")]).await;
+    channel.submit(&view, &[("words:0", " ")]).await;
     channel
         .wait("it says what is wrong", |state| {
-            state["views"][0]["view"]["errors"]["answer"].is_string()
+            state["views"][0]["view"]["errors"].is_object()
         })
         .await;
     channel
-        .submit(&view, &[("answer", "only on Mondays")])
+        .submit(&view, &[("words:0", "only on Mondays")])
         .await;
     channel.place.wait(&second, "done").await;
     channel
@@ -156,7 +156,7 @@ async fn slack_requests_instead_of_connections_bring_the_same() {
     channel.whispers("U0ANN", "T-2").await;
 
     let (third, root) = channel.task("Three").await;
-    channel.hears("*Q-3* for").await;
+    channel.hears("(Q-3)").await;
     channel.kill_daemon();
     retry_room_now(&channel).await;
     channel.say("U0ANN", "Yes", Some(&root)).await;
@@ -175,7 +175,7 @@ async fn slack_requests_that_are_forged_or_old_are_refused_and_one_that_is_repla
         )
         .await;
     let (task, root) = channel.task("One").await;
-    channel.hears("*Q-1* for").await;
+    channel.hears("(Q-1)").await;
     let now = System.now().0.unsigned_abs() / 1000;
     let event = json!({ "type": "message", "channel": channel.id, "user": "U0ANN", "ts": format!("{}.000009", now + 1), "thread_ts": root, "text": "Yes" });
     let body =
@@ -279,7 +279,7 @@ async fn slack_an_app_of_a_whole_organisation_makes_its_channels_in_one_workspac
         .await;
     let channel = Channel::of(slack, Agent::Script(ASKS), "team_id = \"T0TEAM\"\n").await;
     let (task, root) = channel.task("One").await;
-    let question = channel.hears("*Q-1* for").await["ts"]
+    let question = channel.hears("(Q-1)").await["ts"]
         .as_str()
         .expect("a ts")
         .to_owned();
@@ -318,7 +318,7 @@ async fn slack_a_channel_that_was_closed_or_that_we_were_put_out_of_is_named_unt
             json!({ "channel": channel.id, "archived": false }),
         )
         .await;
-    channel.hears("*Q-1* for").await;
+    channel.hears("(Q-1)").await;
     channel
         .act("remove", json!({ "channel": channel.id, "user": BOT_USER }))
         .await;
@@ -330,7 +330,7 @@ async fn slack_a_channel_that_was_closed_or_that_we_were_put_out_of_is_named_unt
         .act("admit", json!({ "channel": channel.id, "user": BOT_USER }))
         .await;
     let state = channel.slack.state().await;
-    let root = said(&state, "*Q-1* for").expect("it was said")["thread_ts"]
+    let root = said(&state, "(Q-1)").expect("it was said")["thread_ts"]
         .as_str()
         .expect("a thread")
         .to_owned();

@@ -31,10 +31,11 @@ async fn a_newcomer_answers_a_first_question_on_the_page() {
         "{page}"
     );
     let question = |page: &str, words: &str| {
-        let before = page.split(words).next().expect("a part");
+        let asked = format!("<legend>{words}");
+        let before = page.split(&asked).next().expect("a part");
         let at = before.rfind("/tasks/T-").expect("a task");
         before[at + 7..]
-            .split('"')
+            .split(['"', '/'])
             .next()
             .expect("an id")
             .to_owned()

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use vine_domain::{
-    MessageId, Timestamp, Verb, access,
+    MessageId, Question, Timestamp, Verb, access,
     chat::{InboundBatch, InboundKind},
+    form::Form,
     ports::{EventSink, Say, StoreError, StoreResult},
     uuid_of,
 };
@@ -86,6 +87,16 @@ impl EventSink for AdapterEvents {
         typed: &str,
     ) -> StoreResult<Vec<(String, String)>> {
         suggestions::matching(&self.app, self.platform, subject, what, typed).await
+    }
+
+    async fn form(&self, reference: &str) -> StoreResult<Option<Form>> {
+        let store = &self.app.core.store;
+        let posted = store.find_posted(self.platform, reference).await?;
+        let Some(id) = posted.and_then(|posted| posted.question) else {
+            return Ok(None);
+        };
+        let question = store.question(id).await?.filter(Question::takes_answers);
+        Ok(question.map(|question| Form::of(&question.ask.masked())))
     }
 
     async fn may_invite(&self, subject: &str) -> StoreResult<bool> {

@@ -43,7 +43,7 @@ pub async fn run(
                 .answer(
                     caller,
                     question,
-                    &text.join(" "),
+                    text.join(" ").as_str(),
                     key.map_or_else(|| app.new_id(), |key| uuid_of(&key)),
                 )
                 .await?;

@@ -78,12 +78,9 @@ const NAMED: usize = 5;
 /// A button that allows exactly this host; `None` if it is not a host name.
 fn allows(repo: &Slug, host: &str) -> Option<Button> {
     let host: Host = host.parse().ok()?;
-    Some(Button {
-        label: format!("Allow {host}"),
-        says: format!("/vine repo set {repo} --allow {host}"),
-        // No reaction presses it: the person who allows a host must see which one.
-        dangerous: true,
-    })
+    let says = format!("/vine repo set {repo} --allow {host}");
+    // No reaction presses it: the person who allows a host must see which one.
+    Some(Button::saying(format!("Allow {host}"), says).dangerous())
 }
 
 fn not_reached(repo: &Slug, guard: &Guard, hosts: &[&String]) -> String {

@@ -108,6 +108,7 @@ impl Inbox {
                 InboundKind::Said
                 | InboundKind::Reacted
                 | InboundKind::Pressed(_)
+                | InboundKind::Filled(_)
                 | InboundKind::Unreadable
                 | InboundKind::Awaited,
                 _,

@@ -4,6 +4,7 @@ use uuid::Uuid;
 use vine_domain::{
     Ask, TaskId,
     chat::{Button, Inbound, PrivateReply},
+    form::FilledForm,
     reading, uuid_of,
 };
 use vine_grammar::is_command;
@@ -13,6 +14,7 @@ use crate::{
     clarify::{self, ClarifiedTarget},
     commands::CommandOutput,
     inbox::{locate::ResolvedLocation, read::gone, turn::SpokenText},
+    questions::GivenAnswer,
 };
 
 impl Inbox {
@@ -52,6 +54,23 @@ impl Inbox {
                 Ok(self.hint(event, found, &hint))
             }
         }
+    }
+
+    /// A form that was filled in: the answer to the question of its message.
+    pub(super) async fn filled(
+        &self,
+        caller: &Caller,
+        event: &Inbound,
+        found: &ResolvedLocation,
+        form: &FilledForm,
+    ) -> AppResult<Option<CommandOutput>> {
+        let question = found.question.ok_or_else(gone)?;
+        let given = GivenAnswer::Form(form);
+        let answered = self
+            .app
+            .questions
+            .answer(caller, question, given, event.key());
+        answered.await.map(|_| None)
     }
 
     pub(super) async fn pressed(

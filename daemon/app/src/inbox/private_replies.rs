@@ -3,7 +3,8 @@
 use vine_domain::{
     MessageId,
     access::{self, ListScope},
-    chat::{Inbound, Location, MessagePlace, Outbound, OutboundKind, PrivateReply},
+    chat::{Inbound, InboundKind, Location, MessagePlace, Outbound, OutboundKind, PrivateReply},
+    markdown::quoted,
     ports::Say,
     uuid_of,
 };
@@ -53,6 +54,9 @@ impl Inbox {
                 None => error.told(),
             },
         };
+        let words = words_of(event).filter(|_| outcome.is_err() && !stranger);
+        let text = [Some(text), words].into_iter().flatten();
+        let text = text.collect::<Vec<_>>().join("\n\n");
         let platform = event.platform.clone();
         let author = event.author.clone();
         let to = event.event.clone();
@@ -72,6 +76,20 @@ impl Inbox {
         let say = Say::one(Outbound { buttons, ..told });
         self.app.core.writes.say(say).await
     }
+}
+
+/// The words of a form that was refused: the platform has closed it, and nobody should have to write
+/// them again.
+fn words_of(event: &Inbound) -> Option<String> {
+    let words = match &event.act {
+        InboundKind::Filled(form) => {
+            let words = form.fields.iter().map(|field| field.words.trim());
+            let words = words.filter(|words| !words.is_empty());
+            words.collect::<Vec<_>>().join("\n")
+        }
+        _ => String::new(),
+    };
+    (!words.is_empty()).then(|| format!("You wrote:\n{}", quoted(&words)))
 }
 
 fn refusal(outcome: &Result<Option<CommandOutput>, AppError>, author: &str) -> String {

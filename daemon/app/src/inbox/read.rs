@@ -93,6 +93,7 @@ impl Inbox {
                 let pressed = found.buttons.get(*index).cloned();
                 self.pressed(&caller, event, &found, pressed).await
             }
+            InboundKind::Filled(form) => self.filled(&caller, event, &found, form).await,
             InboundKind::Edited(of) | InboundKind::Deleted(of) => {
                 self.changed(&caller, event, of, turn).await
             }
@@ -247,7 +248,10 @@ impl Inbox {
         // The question may be another task's.
         match known.question(id) {
             Some(_) => {
-                let answered = self.app.questions.answer_in(caller, known, id, text, key);
+                let answered = self
+                    .app
+                    .questions
+                    .answer_in(caller, known, id, text.into(), key);
                 answered.await.map(|()| None)
             }
             None => self.answer_as(caller, id, words).await,

@@ -4,8 +4,9 @@ use uuid::Uuid;
 use vine_domain::{
     Answer, Ask, AuditEntry, Decision, DeliveredOutcome, Denied, Invalid, Question, QuestionId,
     Slug, Task, TaskId, Verb, WorkerId,
-    access::verb_for,
+    access::{self, verb_for},
     attempt::Attempt,
+    form::{self, FilledForm},
     lifecycle::{About, Event, Refusal, TaskSnapshot},
     reading,
 };
@@ -28,8 +29,40 @@ fn decided(ask: &Ask, decision: &Decision) -> String {
     format!("{}: {about}", decision.headline())
 }
 
+/// What a person gives as the answer to a question.
+#[derive(Debug, Clone, Copy)]
+pub enum GivenAnswer<'a> {
+    /// Words, as people write them.
+    Words(&'a str),
+    /// The question's form, filled in.
+    Form(&'a FilledForm),
+}
+
+impl<'a> From<&'a str> for GivenAnswer<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Words(text)
+    }
+}
+
+impl GivenAnswer<'_> {
+    fn decision(self, ask: &Ask) -> Result<Decision, Invalid> {
+        match self {
+            Self::Words(text) => reading::decision(ask, text),
+            Self::Form(filled) => form::decision(ask, filled),
+        }
+    }
+
+    /// As the thread shows it.
+    fn in_words(self, ask: &Ask) -> String {
+        match self {
+            Self::Words(text) => text.to_owned(),
+            Self::Form(filled) => form::in_words(ask, filled),
+        }
+    }
+}
+
 impl Questions {
-    /// Reads a person's words as the answer to a question. The first one wins.
+    /// Takes a person's answer to a question. The first one wins.
     ///
     /// `key` makes it idempotent. Words that come second are kept in the thread; a second answer of the
     /// same person reaches the agent as a correction.
@@ -37,12 +70,13 @@ impl Questions {
         &self,
         caller: &Caller,
         id: QuestionId,
-        text: &str,
+        given: impl Into<GivenAnswer<'_>>,
         key: Uuid,
     ) -> AppResult<Question> {
+        let given = given.into();
         let task = self.get(id).await?.task();
         let known = self.tasks.snapshot(task, About::Question(id)).await?;
-        self.answer_in(caller, known, id, text, key).await?;
+        self.answer_in(caller, known, id, given, key).await?;
         self.get(id).await
     }
 
@@ -52,7 +86,7 @@ impl Questions {
         caller: &Caller,
         known: TaskSnapshot,
         id: QuestionId,
-        text: &str,
+        given: GivenAnswer<'_>,
         key: Uuid,
     ) -> AppResult<()> {
         let question = known.question(id).ok_or(Missing::Question(id))?;
@@ -69,12 +103,14 @@ impl Questions {
             // A late answer starts the task again, so its repository must still exist.
             self.tasks.repo(repo).await?;
         }
-        let decision = reading::decision(&question.ask, text)
-            .map_err(|invalid| self.asked_back(question, text, invalid))?;
+        let decision = given
+            .decision(&question.ask)
+            .map_err(|invalid| self.asked_back(question, given, invalid))?;
+        let text = given.in_words(&question.ask);
         self.refuse_in_rooms(caller, question, &decision)?;
         audit.subject = format!("{id}: {}", decided(&question.ask, &decision));
         let answer = self.signed(caller, decision, key)?;
-        let reply = self.reply(caller, text);
+        let reply = self.reply(caller, &text);
         let event = Event::Answered {
             question: id,
             answer,
@@ -86,7 +122,10 @@ impl Questions {
         match step {
             Err(AppError::Refused(
                 refusal @ (Refusal::AnsweredBefore { .. } | Refusal::Withdrawn { .. }),
-            )) => self.came_second(caller, task, id, text, key, refusal).await,
+            )) => {
+                self.came_second(caller, task, id, &text, key, refusal)
+                    .await
+            }
             other => other.map(|_| ()),
         }
     }
@@ -178,13 +217,36 @@ impl Questions {
         Err(refused)
     }
 
+    /// Why this person would not be allowed to answer a question of a task; `None` if they are.
+    pub fn refusal(&self, caller: &Caller, task: &Task, ask: &Ask) -> Option<String> {
+        let settings = self.settings.get();
+        let (rules, repo, user) = (&settings.rules, &task.repo, caller.user.as_ref());
+        let decides = access::decide(user, self.verb_for(repo, ask), Some(repo)).is_ok();
+        if !decides || !rules.allow(user, repo, ask) {
+            let role = rules.needs(repo, ask).as_str();
+            return Some(format!(
+                "Only people with the role `{role}` can answer this."
+            ));
+        }
+        let own = rules.not_own(caller.name(), &task.requester, repo, ask);
+        own.err().map(|own| AppError::Own(own).told())
+    }
+
     /// Asks for clarification of words that neither agree nor refuse.
-    fn asked_back(&self, question: &Question, text: &str, invalid: Invalid) -> AppError {
+    fn asked_back(
+        &self,
+        question: &Question,
+        given: GivenAnswer<'_>,
+        invalid: Invalid,
+    ) -> AppError {
         let is_decision = !matches!(question.ask, Ask::Clarify { .. });
-        if is_decision && question.is_open() && reading::has_words(text) {
-            AppError::Unclear(clarify::neither(text.trim(), question, invalid.hint))
-        } else {
-            invalid.into()
+        match given {
+            GivenAnswer::Words(text)
+                if is_decision && question.is_open() && reading::has_words(text) =>
+            {
+                AppError::Unclear(clarify::neither(text.trim(), question, invalid.hint))
+            }
+            _ => invalid.into(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     write_queue::WriteQueue,
 };
 
-pub use crate::questions::{request::QuestionRequest, views::TaskWithParts};
+pub use crate::questions::{answer::GivenAnswer, request::QuestionRequest, views::TaskWithParts};
 
 /// Questions, notes and reminders.
 pub struct Questions {

@@ -3,7 +3,8 @@
 
 use vine_domain::{
     Ask,
-    chat::Button,
+    chat::{Button, ButtonKind},
+    form::Form,
     grants,
     markdown::{fenced, literal, quoted},
     question::{Choice, Item},
@@ -18,13 +19,56 @@ pub fn body(ask: &Ask) -> String {
             what,
             why,
             rules,
-        } => permission(tool, what, why, rules),
+        } => format!(
+            "Allow **{}**?\n{}",
+            literal(tool),
+            permission(what, why, rules)
+        ),
         Ask::Plan { plan } => format!("Approve this plan?\n\n{}", quoted(plan)),
     }
 }
 
-fn permission(tool: &str, what: &str, why: &str, rules: &[String]) -> String {
-    let mut parts = vec![format!("Allow **{}**?\n{}", literal(tool), fenced(what))];
+/// Characters of a question that fit into the first line of its message.
+const FIRST_LINE: usize = 200;
+
+/// The ask's own first words, in one line.
+pub(crate) fn first_words(ask: &Ask) -> String {
+    let words = match ask {
+        Ask::Clarify { items } => items
+            .first()
+            .map_or("", |item| item.question.as_str())
+            .into(),
+        Ask::Permission { tool, what, .. } if tool == "Bash" => what.clone(),
+        Ask::Permission { tool, what, .. } => format!("{tool} {what}"),
+        Ask::Plan { plan } => plan.trim_start_matches(['#', ' ', '\n']).to_owned(),
+    };
+    let words = words.trim();
+    let line = words.lines().next().unwrap_or_default();
+    match line.chars().count() > FIRST_LINE || line.len() < words.len() {
+        true => line.chars().take(FIRST_LINE).chain([' ', '…']).collect(),
+        false => line.to_owned(),
+    }
+}
+
+/// What the first line of an ask's message does not show.
+pub(crate) fn below_headline(ask: &Ask) -> Option<String> {
+    match ask {
+        Ask::Clarify { items } => match items.as_slice() {
+            [only] if first_words(ask) == only.question.trim() => {
+                let rest = choices(only);
+                (!rest.is_empty()).then_some(rest)
+            }
+            _ => Some(body(ask)),
+        },
+        Ask::Permission {
+            what, why, rules, ..
+        } => Some(permission(what, why, rules)),
+        Ask::Plan { plan } => Some(quoted(plan)),
+    }
+}
+
+fn permission(what: &str, why: &str, rules: &[String]) -> String {
+    let mut parts = vec![fenced(what)];
     if !why.is_empty() {
         parts.push(format!("The agent's reason:\n{}", quoted(why)));
     }
@@ -48,7 +92,16 @@ fn item(item: &Item) -> String {
     } else {
         format!("{}: ", item.header)
     };
-    let mut parts = vec![quoted(&format!("{head}{}", item.question))];
+    let asked = quoted(&format!("{head}{}", item.question));
+    match choices(item) {
+        rest if rest.is_empty() => asked,
+        rest => format!("{asked}\n\n{rest}"),
+    }
+}
+
+/// The choices of an item.
+fn choices(item: &Item) -> String {
+    let mut parts = Vec::new();
     if item.multi {
         parts.push("Choose all that apply:".into());
     }
@@ -74,38 +127,35 @@ fn preview((number, choice): (usize, &Choice)) -> Option<String> {
     (!choice.preview.is_empty()).then(|| format!("Preview of {}:\n{shown}", number + 1))
 }
 
-/// The buttons in a room, where others read along: a masked ask can only be denied there.
+/// The buttons in a room, and last the one that opens the form. Others read along there, so a masked
+/// ask can only be denied.
 pub(crate) fn chat_buttons(ask: &Ask) -> Vec<Button> {
-    let mut buttons = buttons(ask);
-    buttons.retain(|button| !ask.is_secret() || button.says == "no");
+    let mut buttons = quick(ask);
+    buttons.push(Button::saying(Form::of(ask).opens, "").of(ButtonKind::Form));
+    let denies = |button: &Button| matches!(button.kind, ButtonKind::Refuse | ButtonKind::Form);
+    buttons.retain(|button| !ask.is_secret() || denies(button));
     buttons
 }
 
-/// Buttons, if a single press can answer.
-pub fn buttons(ask: &Ask) -> Vec<Button> {
-    let button = |label: &str, says: &str, dangerous| Button {
-        label: label.into(),
-        says: says.into(),
-        dangerous,
-    };
+/// The buttons that answer with a single press.
+pub fn quick(ask: &Ask) -> Vec<Button> {
     match ask {
         Ask::Clarify { items } => match items.as_slice() {
-            [only] if !only.multi => only
-                .options
-                .iter()
-                .map(|choice| button(&choice.label, &choice.label, false))
-                .collect(),
+            [only] if !only.multi => {
+                let labels = only.options.iter().map(|choice| choice.label.as_str());
+                labels.map(Button::choice).collect()
+            }
             _ => vec![],
         },
         Ask::Permission { rules, .. } => {
-            let session = button("Allow for this session", "always", true);
-            let mut buttons = vec![button("Allow once", "yes", false)];
+            let session = Button::saying("Allow for this session", "always").dangerous();
+            let mut buttons = vec![Button::saying("Allow once", "yes").of(ButtonKind::Agree)];
             // Without rules, “for this session” would allow nothing more.
             buttons.extend((!rules.is_empty()).then_some(session));
-            buttons.push(button("Deny", "no", false));
+            buttons.push(Button::saying("Deny", "no").of(ButtonKind::Refuse));
             buttons
         }
-        Ask::Plan { .. } => vec![button("Approve", "approve", false)],
+        Ask::Plan { .. } => vec![Button::saying("Approve", "approve").of(ButtonKind::Agree)],
     }
 }
 
@@ -131,7 +181,7 @@ mod tests {
             .map(|block| match block {
                 Block::Paragraph(lines) => lines.iter().map(line).collect::<Vec<_>>().join("\n"),
                 // Choices and grants, each after a number or bullet of ours.
-                Block::List(_) | Block::Quote(_) | Block::Code(_) => String::new(),
+                Block::List(_) | Block::Quote { .. } | Block::Code(_) => String::new(),
             })
             .collect::<Vec<_>>()
             .join("\n")

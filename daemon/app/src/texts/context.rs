@@ -19,6 +19,18 @@ impl TextContext<'_> {
     pub fn link(&self, task: TaskId) -> String {
         link(&self.settings.link, task)
     }
+
+    /// Whether the page can only be opened on the daemon's own machine.
+    pub fn is_local(&self) -> bool {
+        let host = self
+            .settings
+            .link
+            .split_once("://")
+            .map_or("", |(_, host)| host);
+        ["127.", "localhost", "[::1]"]
+            .iter()
+            .any(|own| host.starts_with(own))
+    }
 }
 
 /// The address of a task on the page at `page`.

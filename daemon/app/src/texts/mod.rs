@@ -11,7 +11,7 @@ mod question;
 mod words;
 
 pub use crate::texts::{
-    ask::{body, buttons},
+    ask::{body, quick},
     card::state,
     outcome::{deleted, missed},
     words::{counted, span, spent, timeline, total, when},

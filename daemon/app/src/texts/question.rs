@@ -1,64 +1,84 @@
 //! Messages about a question.
 
 use vine_domain::{
-    Ask, Decision, MessageId, Question, QuestionState, Slug, Task, TaskState,
+    Ask, Decision, MessageId, Question, QuestionState, ReminderPolicy, Slug, Task, TaskState,
+    access::verb_for,
     chat::{MessagePlace, Outbound, OutboundKind},
     markdown::{literal, quoted},
     reading,
 };
 
 use crate::texts::{
-    ask::{body, chat_buttons},
+    ask::{below_headline, body, chat_buttons, first_words},
     context::TextContext,
     words::{counted, span},
 };
 
+/// The message that asks, in the order in which people read: what is asked, the choices, what the agent
+/// wrote before, and last the small print. A phone shows the first hundred characters.
 pub(crate) fn asks(
     context: &TextContext<'_>,
     id: MessageId,
     task: &Task,
     question: &Question,
 ) -> Outbound {
-    let mut parts = vec![format!(
-        "**{}** for {} · {} · `{}` · `{}`",
-        question.id,
-        task.requester,
-        literal(task.title.as_str()),
-        task.repo,
-        task.branch
-    )];
+    let shown = question.ask.masked();
+    let mut parts = vec![headline(question, &shown)];
+    parts.extend(below_headline(&shown));
     if !question.context.is_empty() {
         parts.push(quoted(&question.context));
     }
-    parts.push(body(&question.ask.masked()));
-    let role = context
-        .settings
-        .rules
-        .needs(&task.repo, &question.ask)
-        .as_str();
-    let buttons = chat_buttons(&question.ask);
-    let ways = if question.ask.is_secret() {
-        "It contains what looks like a secret, so it is masked here and can only be denied here; \
-         anyone who may allow it can see all of it on the page and decide there"
-            .into()
-    } else {
-        let hint = reading::options_hint(&question.ask);
-        match buttons.is_empty() {
-            true => hint.replacen("reply", "Reply", 1),
-            false => format!("Or {hint}"),
-        }
-    };
-    parts.push(format!(
-        "{ways}. Requires role `{role}` or higher. {} · {}",
-        prospects(context, question),
-        context.link(task.id)
-    ));
+    parts.push(small_print(context, task, question));
     let kind = OutboundKind::Question {
         question: question.id,
     };
     let asked = Outbound::new(id, MessagePlace::Thread(task.id), kind, parts.join("\n\n"))
         .calling(vec![task.requester.clone()]);
-    Outbound { buttons, ..asked }
+    Outbound {
+        buttons: chat_buttons(&question.ask),
+        ..asked
+    }
+}
+
+/// A few words of ours, the question's own first words, and its id.
+fn headline(question: &Question, shown: &Ask) -> String {
+    let asks = match shown {
+        // A script has no session of Claude Code.
+        Ask::Clarify { .. } if question.session.is_none() => "Question:",
+        Ask::Clarify { .. } => "Claude asks:",
+        Ask::Permission { .. } => "Allow?",
+        Ask::Plan { .. } => "Approve?",
+    };
+    format!(
+        "**{asks}** {} ({})",
+        literal(&first_words(shown)),
+        question.id
+    )
+}
+
+/// How to answer in words, and what is not as usual.
+fn small_print(context: &TextContext<'_>, task: &Task, question: &Question) -> String {
+    let ask = &question.ask;
+    let mut parts = vec![if ask.is_secret() {
+        "It contains what looks like a secret, so it is masked here and can only be denied here; \
+         anyone who may allow it can see all of it on the page and decide there."
+            .into()
+    } else {
+        format!("Or {}.", reading::options_hint(ask))
+    }];
+    let role = context.settings.rules.needs(&task.repo, ask);
+    if role != verb_for(ask).needs() {
+        parts.push(format!("Requires role `{}` or higher.", role.as_str()));
+    }
+    let patience = &context.settings.patience;
+    let usual = ReminderPolicy::default();
+    if (patience.remind, patience.expiry(ask)) != (usual.remind, usual.expiry(ask)) {
+        parts.push(prospects(context, question));
+    }
+    if ask.is_secret() || !context.is_local() {
+        parts.push(context.link(task.id));
+    }
+    parts.join(" ")
 }
 
 /// What happens if nobody answers.
@@ -66,7 +86,7 @@ fn prospects(context: &TextContext<'_>, question: &Question) -> String {
     let patience = &context.settings.patience;
     let remind = span(patience.remind);
     let expire = span(patience.expiry(&question.ask));
-    format!("Reminder after {remind}; after {expire} the agent is told that nobody answered")
+    format!("Reminder after {remind}; after {expire} the agent is told that nobody answered.")
 }
 
 pub(crate) fn reminder(context: &TextContext<'_>, task: &Task, question: &Question) -> String {

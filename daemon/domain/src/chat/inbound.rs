@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
+    form::FilledForm,
     ids::{MessageId, QuestionId, TaskId, uuid_of},
 };
 
@@ -47,6 +48,7 @@ impl Inbound {
             InboundKind::Said
             | InboundKind::Reacted
             | InboundKind::Pressed(_)
+            | InboundKind::Filled(_)
             | InboundKind::Unreadable
             | InboundKind::Awaited => self.own_key(),
         }
@@ -101,6 +103,8 @@ pub enum InboundKind {
     Reacted,
     /// Pressed the button with this position among its message's buttons.
     Pressed(usize),
+    /// Filled in the form of the question that a message of ours asks.
+    Filled(FilledForm),
     /// Changed an earlier message, named by its event, into this.
     Edited(String),
     /// Deleted an earlier message, named by its event.

@@ -19,7 +19,7 @@ mod visibility;
 pub use self::{
     delivery::{Delivery, ReactionSign, ReactionTo},
     inbound::{Inbound, InboundBatch, InboundKind, Location, OurPost},
-    outbound::{Button, Message, MessagePlace, Outbound, OutboundKind, PrivateReply},
+    outbound::{Button, ButtonKind, Message, MessagePlace, Outbound, OutboundKind, PrivateReply},
     outbox::{Disposition, MarkupLevel, Mention, OutboxItem, Posted, SourceMessage},
     reply_target::{RIVAL_CLARIFY, RIVAL_DECISION, ReplyTarget, SECOND, ShownQuestion, target_of},
     room::{DesiredRoom, RoomBinding, RoomMember},

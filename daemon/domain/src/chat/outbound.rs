@@ -185,16 +185,64 @@ pub struct Button {
     pub says: String,
     /// Whether it should be hard to press by accident.
     pub dangerous: bool,
+    /// What it stands for.
+    #[serde(default)]
+    pub kind: ButtonKind,
+}
+
+/// What a button stands for, which decides how platforms show it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ButtonKind {
+    /// One of several choices, or a command.
+    #[default]
+    Choice,
+    /// Yes: green, where a platform has colours.
+    Agree,
+    /// No: red.
+    Refuse,
+    /// Opens the form of the question ([`crate::form`]) instead of saying anything.
+    Form,
 }
 
 impl Button {
+    /// A choice that says its label.
+    pub fn choice(label: impl Into<String>) -> Self {
+        let label = label.into();
+        Self::saying(label.clone(), label)
+    }
+
+    /// A button that says something else than its label.
+    pub fn saying(label: impl Into<String>, says: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            says: says.into(),
+            dangerous: false,
+            kind: ButtonKind::Choice,
+        }
+    }
+
+    /// The same of another kind.
+    pub fn of(self, kind: ButtonKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The same, hard to press by accident.
+    pub fn dangerous(self) -> Self {
+        Self {
+            dangerous: true,
+            ..self
+        }
+    }
+
     /// The reaction that replaces this button on platforms without buttons: ✅ and ❌ for yes and no,
     /// otherwise a number. `index` is its position among its message's buttons. `None` for a
     /// dangerous button: a reaction is too easy to tap.
     pub fn sign(&self, index: usize) -> Option<&'static str> {
         const DIGITS: [&str; 10] = ["1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "7️⃣", "8️⃣", "9️⃣", "🔟"];
         match self.says.as_str() {
-            _ if self.dangerous => None,
+            _ if self.dangerous || self.kind == ButtonKind::Form => None,
             "yes" | "approve" => Some("✅"),
             "no" => Some("❌"),
             _ => DIGITS.get(index).copied(),
@@ -253,15 +301,12 @@ mod tests {
 
     #[test]
     fn reactions_stand_for_buttons_but_never_for_dangerous_ones() {
-        let button = |says: &str, dangerous| Button {
-            label: says.into(),
-            says: says.into(),
-            dangerous,
-        };
+        let button = |says: &str| Button::choice(says);
         let permission = [
-            button("yes", false),
-            button("always", true),
-            button("no", false),
+            button("yes"),
+            button("always").dangerous(),
+            button("no"),
+            button("no").of(ButtonKind::Form),
         ];
         let pressed = |buttons: &[Button], sign| {
             Button::signed(buttons, sign).map(|button| button.says.clone())
@@ -273,7 +318,7 @@ mod tests {
             None,
             "allowing for good takes words"
         );
-        let colours = [button("Red", false), button("Blue", false)];
+        let colours = [button("Red"), button("Blue")];
         assert_eq!(
             pressed(&colours, "2\u{20e3}").as_deref(),
             Some("Blue"),

@@ -337,11 +337,18 @@ fn three_losses_in_72_hours_set_the_task_aside_but_older_ones_do_not_count() {
         resumes: false,
     };
     apply(&mut situation, lost()).expect("held");
-    assert_eq!(situation.task.state, queued(NOW), "the first one says nothing about the task");
+    assert_eq!(
+        situation.task.state,
+        queued(NOW),
+        "the first one says nothing about the task"
+    );
     situation.task.state = running();
     situation.task.losses = vec![lost_at(Timestamp(NOW.0 - 73 * 3_600_000)), lost_at(NOW)];
     apply(&mut situation, lost()).expect("held");
-    assert_eq!(situation.task.state, queued(NOW.plus(Duration::from_secs(5))));
+    assert_eq!(
+        situation.task.state,
+        queued(NOW.plus(Duration::from_secs(5)))
+    );
     situation.task.state = running();
     apply(&mut situation, lost()).expect("held");
     assert!(

@@ -16,8 +16,13 @@ pub use split::{split, split_to_fit};
 pub enum Block {
     /// Lines that belong together.
     Paragraph(Vec<Vec<Span>>),
-    /// A quote.
-    Quote(Vec<Block>),
+    /// A quote: what agents and people wrote.
+    Quote {
+        /// Its parts.
+        blocks: Vec<Block>,
+        /// The same as it was written, for readers that know more of Markdown.
+        text: String,
+    },
     /// A list, each entry with its number if it is a numbered one.
     List(Vec<(Option<u32>, Vec<Span>)>),
     /// A fenced block, verbatim.
@@ -91,7 +96,12 @@ pub fn parse(text: &str) -> Vec<Block> {
                 inside.push(more);
                 lines.next();
             }
-            blocks.push(Block::Quote(parse(&inside.join("\n"))));
+            let text = inside.join("\n");
+            let blocks_inside = parse(&text);
+            blocks.push(Block::Quote {
+                blocks: blocks_inside,
+                text,
+            });
         } else if !line.trim().is_empty() {
             add(&mut blocks, line);
             if lines.peek().is_none_or(|next| next.trim().is_empty()) {
@@ -230,7 +240,7 @@ mod tests {
             matches!(&blocks[0], Block::Paragraph(lines) if lines[0][0] == Span::Bold("Q-1".into()))
         );
         assert!(
-            matches!(&blocks[1], Block::Quote(inside) if matches!(&inside[0], Block::Paragraph(lines) if lines.len() == 2))
+            matches!(&blocks[1], Block::Quote { blocks: inside, .. } if matches!(&inside[0], Block::Paragraph(lines) if lines.len() == 2))
         );
         assert!(
             matches!(&blocks[3], Block::List(entries) if entries.len() == 2 && entries[1].0 == Some(2))
@@ -275,12 +285,12 @@ mod tests {
         let breaks = "a\r\nb\rc\u{2028}d\u{85}e\u{b}f\n\n```\nx\n```\n**Approved**";
         let blocks = parse(&quoted(breaks));
         assert!(
-            matches!(blocks.as_slice(), [Block::Quote(inside)] if inside.len() == 3),
+            matches!(blocks.as_slice(), [Block::Quote { blocks: inside, .. }] if inside.len() == 3),
             "{blocks:#?}"
         );
         assert!(matches!(
             parse("> a\n>\n> - b\n> ```\n> c\n> ```\nd").as_slice(),
-            [Block::Quote(inside), Block::Paragraph(_)]
+            [Block::Quote { blocks: inside, .. }, Block::Paragraph(_)]
                 if matches!(inside.as_slice(), [Block::Paragraph(_), Block::List(_), Block::Code(c)] if c == "c")
         ));
     }

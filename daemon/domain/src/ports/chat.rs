@@ -10,6 +10,7 @@ use crate::ports::error::StoreResult;
 use crate::{
     chat::{DesiredRoom, Inbound, InboundBatch, OutboxItem, Posted},
     clock::Timestamp,
+    form::Form,
 };
 
 /// Why a request to a platform failed.
@@ -117,6 +118,9 @@ pub trait EventSink: Send + Sync {
         what: &str,
         typed: &str,
     ) -> StoreResult<Vec<(String, String)>>;
+    /// The form of the question that a message of ours asks, by the platform's id of it; `None` if it
+    /// asks none, or none that still takes answers. Secrets in it are masked.
+    async fn form(&self, reference: &str) -> StoreResult<Option<Form>>;
     /// Whether this person may invite us to rooms.
     async fn may_invite(&self, subject: &str) -> StoreResult<bool>;
     /// The current time by our clock.

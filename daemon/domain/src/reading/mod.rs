@@ -10,7 +10,7 @@ use crate::visible_text::is_blank;
 use crate::{
     chat::attachment::is_passed_on,
     invalid::Invalid,
-    question::{Ask, Decision, Item},
+    question::{Ask, Choice, Decision, Item},
 };
 
 /// Minimum words of a request to change a plan; shorter text is refused.
@@ -211,7 +211,7 @@ fn chosen(items: &[Item], text: &str) -> Option<Decision> {
     let read: Vec<_> = items
         .iter()
         .zip(&lines)
-        .map(|(item, line)| labels(item, line))
+        .map(|(item, line)| labels(&item.options, item.multi, line))
         .collect();
     let any = read.iter().any(Option::is_some);
     let labels = read
@@ -222,44 +222,44 @@ fn chosen(items: &[Item], text: &str) -> Option<Decision> {
     any.then_some(Decision::Chosen { labels })
 }
 
-fn labels(item: &Item, line: &str) -> Option<Vec<String>> {
-    if let Some(label) = label(item, line) {
+/// The labels that a line names, by number or label: several of them if several may be chosen.
+/// Otherwise one, perhaps with a remark. `None` if it names none.
+pub fn labels(options: &[Choice], multi: bool, line: &str) -> Option<Vec<String>> {
+    if let Some(label) = label(options, line) {
         return Some(vec![label]);
     }
-    let several = || line.split(',').map(|part| label(item, part)).collect();
-    if item.multi {
-        several()
+    if multi {
+        line.split(',').map(|part| label(options, part)).collect()
     } else {
-        remarked(item, line).map(|label| vec![label])
+        remarked(options, line).map(|label| vec![label])
     }
 }
 
 /// `2, but small`: a choice with a remark. Text that looks like another choice or a number does not
 /// count as a remark.
-fn remarked(item: &Item, line: &str) -> Option<String> {
+fn remarked(options: &[Choice], line: &str) -> Option<String> {
     let marks = [", ", ": ", "; ", " – ", " — ", " - ", " ("];
     let (choice, remark) = marks
         .into_iter()
         .filter_map(|mark| line.split_once(mark))
         .min_by_key(|(choice, _)| choice.len())?;
-    let chosen = label(item, choice)?;
+    let chosen = label(options, choice)?;
     let remark = remark.trim().trim_end_matches(')');
     let second = remark.starts_with(|c: char| c.is_ascii_digit())
-        || remark.split(',').any(|part| label(item, part).is_some());
+        || remark.split(',').any(|part| label(options, part).is_some());
     (!remark.is_empty() && !second).then(|| format!("{chosen} ({remark})"))
 }
 
-fn label(item: &Item, text: &str) -> Option<String> {
+fn label(options: &[Choice], text: &str) -> Option<String> {
     let text = text.trim().trim_end_matches('.');
     // Labels first: a button sends its label, and a label may be a number.
-    let by_label = item
-        .options
+    let by_label = options
         .iter()
         .find(|choice| choice.label.eq_ignore_ascii_case(text));
     let by_number = || {
         text.parse::<usize>()
             .ok()
-            .and_then(|n| item.options.get(n.checked_sub(1)?))
+            .and_then(|n| options.get(n.checked_sub(1)?))
     };
     by_label
         .or_else(by_number)
@@ -269,7 +269,6 @@ fn label(item: &Item, text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::question::Choice;
 
     fn item(multi: bool) -> Item {
         let option = |label: &str| Choice {

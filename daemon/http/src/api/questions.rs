@@ -5,8 +5,11 @@ use vine_api::{
     CloseQuestion, ConfirmDelivery, GiveAnswer, PostQuestion, PostedQuestion, QuestionList,
     QuestionView,
 };
-use vine_app::questions::QuestionRequest;
-use vine_domain::{DeliveredOutcome, MessageId, QuestionId};
+use vine_app::{
+    AppError,
+    questions::{GivenAnswer, QuestionRequest},
+};
+use vine_domain::{DeliveredOutcome, Invalid, MessageId, QuestionId};
 
 use super::refused::Refused;
 use crate::{
@@ -100,12 +103,16 @@ pub async fn answer(
     PathId(id): PathId<QuestionId>,
     JsonBody(give): JsonBody<GiveAnswer>,
 ) -> Result<Json<QuestionView>, ErrorResponse> {
+    let given = match &give.form {
+        Some(form) if give.text.is_empty() => GivenAnswer::Form(form),
+        Some(_) => {
+            let both = Invalid::new("answer", "it has `text` and `form`", "send one of them");
+            return Err(AppError::from(both).into());
+        }
+        None => GivenAnswer::Words(&give.text),
+    };
     let key = give.key.unwrap_or_else(|| shared.app.new_id());
-    let question = shared
-        .app
-        .questions
-        .answer(&caller, id, &give.text, key)
-        .await?;
+    let question = shared.app.questions.answer(&caller, id, given, key).await?;
     Ok(Json(QuestionView::of(&question)))
 }
 

@@ -8,10 +8,11 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use maud::{DOCTYPE, Markup, html};
-use vine_app::AppError;
-use vine_domain::visible_text;
+use vine_app::{App, AppError};
+use vine_domain::{access::ListScope, visible_text};
 
 use super::{
+    assets,
     screen::{self, Screen},
     text,
 };
@@ -21,6 +22,16 @@ use crate::{auth::PageVisitor, error::ErrorResponse, state::HttpState};
 /// milliseconds.
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
+/// What a page that refreshes itself shows around its body.
+struct Live {
+    /// Identifies this state of the page.
+    tag: String,
+    /// How many questions wait for this visitor.
+    waiting: u64,
+    /// The oldest of them, in one line.
+    first: String,
+}
+
 /// A complete document around `body`.
 pub fn document(
     title: &str,
@@ -28,29 +39,44 @@ pub fn document(
     visitor: Option<&PageVisitor>,
     body: &Markup,
 ) -> String {
+    framed(title, here, visitor, None, body)
+}
+
+fn framed(
+    title: &str,
+    here: Option<Screen>,
+    visitor: Option<&PageVisitor>,
+    live: Option<&Live>,
+    body: &Markup,
+) -> String {
+    let waiting = live.map(|live| live.waiting);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · AgentVine" }
-                link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
-                link rel="stylesheet" href="/assets/style.css";
-                script src="/assets/vine.js" defer {}
+                @if let Some(live) = live { meta name="vine-tag" content=(live.tag); }
+                title { @if let Some(1..) = waiting { "(" (waiting.unwrap_or_default()) ") " } (title) " · AgentVine" }
+                link rel="icon" href={ "/assets/icon.svg?waiting=" (waiting.unwrap_or_default()) } type="image/svg+xml";
+                link rel="stylesheet" href=(assets::STYLE.address());
+                script src=(assets::MORPH.address()) defer {}
+                script src=(assets::SCRIPT.address()) defer {}
             }
-            body {
+            body data-waiting=[waiting] data-first=[live.map(|live| &live.first)] {
                 header {
                     a.home href="/" { "AgentVine" }
                     @if let Some(visitor) = visitor {
                         (screen::menu(here, visitor))
                         span.who {
                             span #updated {}
-                            (visitor.0.name())
+                            button #notify.quiet type="button" hidden { "Notify me" }
+                            " " (visitor.0.name())
                             form method="post" action="/logout" { button.quiet { "Log out" } }
                         }
                     }
                 }
+                div #banner role="status" hidden {}
                 main { (body) }
             }
         }
@@ -58,11 +84,30 @@ pub fn document(
     visible_text::html(&page.into_string())
 }
 
+async fn live(app: &App, visitor: &PageVisitor, tag: String) -> Result<Live, AppError> {
+    let caller = &visitor.0;
+    let oldest = app.questions.open_questions(caller, 1).await?;
+    let waiting = match app.people.sight(caller, "overview").await? {
+        _ if oldest.is_empty() => 0,
+        ListScope::Everything => app.reporting.depths().await?.open_questions,
+        ListScope::Only(_) => app.questions.open_questions(caller, u32::MAX).await?.len() as u64,
+    };
+    let first = oldest.first().map(|question| question.ask.headline());
+    Ok(Live {
+        tag,
+        waiting,
+        first: first.unwrap_or_default(),
+    })
+}
+
+/// Milliseconds after which a page is sent again even if nothing has happened.
+const TICK: i64 = 60_000;
+
 /// Sends a page, or 304 if the browser's copy is current.
 ///
-/// The tag is made of the daemon's start, its count of visible changes, a ten-second tick for what
-/// changes by time alone (a worker that goes silent) and the visitor, so an unchanged page needs
-/// neither a query nor a rendering.
+/// The tag is made of the daemon's start, its count of visible changes, a tick for what changes by time
+/// alone (a worker that goes silent) and the visitor, so an unchanged page needs neither a query nor a
+/// rendering.
 pub async fn fresh<F>(
     shared: &HttpState,
     visitor: &PageVisitor,
@@ -74,7 +119,7 @@ pub async fn fresh<F>(
 where
     F: Future<Output = Result<Markup, AppError>>,
 {
-    let tick = shared.app.now().0 / 10_000;
+    let tick = shared.app.now().0 / TICK;
     let tag = format!(
         "W/\"{}-{}-{tick}-{}\"",
         shared.boot,
@@ -89,7 +134,9 @@ where
     }
     let begun = Instant::now();
     let body = body().await.map_err(|error| problem(visitor, error))?;
-    let page = document(title, Some(here), Some(visitor), &body);
+    let live = live(&shared.app, visitor, tag.clone()).await;
+    let live = live.map_err(|error| problem(visitor, error))?;
+    let page = framed(title, Some(here), Some(visitor), Some(&live), &body);
     let timing = format!("render;dur={:.2}", begun.elapsed().as_secs_f64() * 1000.0);
     let headers = [
         (header::ETAG, tag),

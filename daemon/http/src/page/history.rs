@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use vine_app::texts;
 use vine_domain::{Question, QuestionId, attempt::Execution, question::Milestones};
 
-use super::screen;
+use super::{screen, time};
 
 /// Attempts, oldest first.
 pub fn attempts(attempts: &[Execution]) -> Markup {
@@ -18,7 +18,7 @@ pub fn attempts(attempts: &[Execution]) -> Markup {
                 tr {
                     th scope="row" { (attempt.epoch.0) }
                     td { (attempt.worker) }
-                    td { time datetime=(attempt.started) { (attempt.started.to_minute()) } }
+                    td { (time::at(attempt.started)) }
                     td { @if let Some(ended) = attempt.ended { (texts::span(ended.since(attempt.started))) } }
                     td { (attempt.outcome.as_deref().unwrap_or("running")) }
                     td { @if attempt.usage.turns > 0 { (texts::spent(&attempt.usage)) } }
@@ -41,7 +41,7 @@ pub fn ways(questions: &[Question], stations: &HashMap<QuestionId, Milestones>) 
                     tr {
                         @if number == 0 { th scope="row" rowspan=(reached.len()) { (question.id) } }
                         td { (station) }
-                        td { time datetime=(at) { (at.to_minute()) } }
+                        td { (time::at(*at)) }
                         td { @if let Some((_, before)) = number.checked_sub(1).map(|before| reached[before]) { (after(at.since(before))) } }
                     }
                 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     extract::{Form, State},
     http::{HeaderMap, StatusCode, header},
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{AppendHeaders, Html, IntoResponse, Redirect, Response},
 };
 use maud::html;
 use serde::Deserialize;
@@ -55,10 +55,11 @@ pub struct LoginCode {
 /// `POST /login/link` spends the code.
 pub async fn open(
     State(shared): PageState,
+    headers: HeaderMap,
     Form(LoginCode { code }): Form<LoginCode>,
 ) -> Result<Response, ErrorResponse> {
     match shared.app.people.log_in(&Token::presented(code)).await {
-        Ok(session) => Ok(entered(&shared, &session)),
+        Ok(session) => Ok(entered(&shared, &headers, &session)),
         Err(error) => unopened(&shared, error),
     }
 }
@@ -98,10 +99,11 @@ pub struct LoginName {
 /// `POST /login`
 pub async fn enter(
     State(shared): PageState,
+    headers: HeaderMap,
     Form(LoginName { name, password }): Form<LoginName>,
 ) -> Result<Response, ErrorResponse> {
     match shared.app.people.log_in_with(name.trim(), &password).await {
-        Ok(session) => Ok(entered(&shared, &session)),
+        Ok(session) => Ok(entered(&shared, &headers, &session)),
         Err(AppError::Unauthenticated) => Ok(how(
             &shared,
             StatusCode::UNAUTHORIZED,
@@ -141,17 +143,13 @@ pub async fn change(
     Ok(Redirect::to(Screen::Settings.path()))
 }
 
-/// Logs a browser in and redirects it to the overview.
-pub fn entered(shared: &HttpState, session: &Token) -> Response {
+/// Logs a browser in and redirects it to the page that it wanted.
+pub fn entered(shared: &HttpState, headers: &HeaderMap, session: &Token) -> Response {
     let life = tokens::life(TokenKind::Browser).as_secs();
-    (
-        [(
-            header::SET_COOKIE,
-            auth::pin_session(shared, session.reveal(), life),
-        )],
-        Redirect::to("/"),
-    )
-        .into_response()
+    let (target, forgotten) = auth::wanted(shared, headers);
+    let cookies = [auth::pin_session(shared, session.reveal(), life), forgotten];
+    let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
+    (AppendHeaders(cookies), Redirect::to(&target)).into_response()
 }
 
 /// `POST /logout`

@@ -2,9 +2,12 @@
 //! script; reading and writing also work without the script.
 
 mod answer_form;
+mod assets;
 mod audit;
 mod chart;
 mod command;
+mod commonmark;
+mod diff;
 mod document;
 mod guards;
 mod history;
@@ -27,12 +30,10 @@ mod time;
 mod workers;
 
 use axum::{
-    Router,
-    http::header,
-    middleware,
-    response::IntoResponse,
+    Router, middleware,
     routing::{get, post},
 };
+use tower_http::compression::CompressionLayer;
 
 pub use crate::page::issuer::{Issuer, OidcSettings};
 use crate::{
@@ -63,27 +64,10 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
         .route("/login/oidc/back", get(oidc::back))
         .route("/password", post(login::change))
         .route("/logout", post(login::leave))
-        .route(
-            "/assets/style.css",
-            get(|| asset("text/css", include_str!("../../assets/style.css"))),
-        )
-        .route(
-            "/assets/vine.js",
-            get(|| asset("text/javascript", include_str!("../../assets/vine.js"))),
-        )
-        .route(
-            "/assets/icon.svg",
-            get(|| asset("image/svg+xml", include_str!("../../assets/icon.svg"))),
-        )
+        .route("/assets/style.css", get(|| assets::STYLE.send()))
+        .route("/assets/idiomorph.js", get(|| assets::MORPH.send()))
+        .route("/assets/vine.js", get(|| assets::SCRIPT.send()))
+        .route("/assets/icon.svg", get(assets::icon))
+        .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(shared, auth::guard))
-}
-
-async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    (
-        [
-            (header::CONTENT_TYPE, kind),
-            (header::CACHE_CONTROL, "no-cache"),
-        ],
-        text,
-    )
 }

@@ -6,8 +6,8 @@ use axum::{
 };
 use maud::{Markup, html};
 use serde::Deserialize;
-use vine_app::tasks::TaskRequest;
-use vine_domain::{Lane, Repo};
+use vine_app::{Caller, tasks::TaskRequest};
+use vine_domain::{Lane, Repo, Verb, access};
 
 use super::{
     document::{PageState, problem},
@@ -15,15 +15,22 @@ use super::{
 };
 use crate::auth::PageVisitor;
 
-/// The form that creates a task.
-pub fn new_task(repos: &[Repo], open: bool) -> Markup {
+/// The form that creates a task, for those who may do that somewhere.
+pub fn new_task(caller: &Caller, repos: &[Repo], open: bool) -> Markup {
+    let may = |repo: &&Repo| {
+        access::decide(caller.user.as_ref(), Verb::Operate, Some(&repo.name)).is_ok()
+    };
+    let repos: Vec<Repo> = repos.iter().filter(may).cloned().collect();
+    if repos.is_empty() {
+        return html! {};
+    }
     html! {
         details open[open] {
             summary { "New task" }
             form.new method="post" action="/tasks" {
                 label { "Title" input name="title" required maxlength="200" autocomplete="off"; }
                 label { "What should the agent do?" textarea name="prompt" rows="4" {} }
-                @if repos.len() > 1 { (screen::choose_repo(repos, None, None)) }
+                @if repos.len() > 1 { (screen::choose_repo(&repos, None, None)) }
                 label { "Priority" select name="priority" {
                     @for lane in [Lane::Default, Lane::High, Lane::Low] { option { (lane.as_str()) } }
                 } }

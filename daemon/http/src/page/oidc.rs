@@ -94,7 +94,7 @@ pub async fn back(
     let forgotten = auth::keep(&shared, COOKIE, "", 0);
     (
         AppendHeaders([(header::SET_COOKIE, forgotten)]),
-        answered(&shared, issuer, answer, &asked).await,
+        answered(&shared, &headers, issuer, answer, &asked).await,
     )
         .into_response()
 }
@@ -102,6 +102,7 @@ pub async fn back(
 /// Logs in the person whom the issuer names.
 async fn answered(
     shared: &HttpState,
+    headers: &HeaderMap,
     issuer: &Issuer,
     answer: OidcCallback,
     asked: &OidcRequest,
@@ -135,7 +136,7 @@ async fn answered(
     let chosen = Some(subject.as_str()).filter(|subject| !subject.contains('@'));
     let names: Vec<&str> = [chosen, email.as_deref()].into_iter().flatten().collect();
     match shared.app.people.log_in_as(&names).await {
-        Ok(session) => login::entered(shared, &session),
+        Ok(session) => login::entered(shared, headers, &session),
         Err(AppError::Unauthenticated) => {
             let name = email.unwrap_or(subject);
             let why = format!(

@@ -11,8 +11,8 @@ use vine_app::{
     App, AppError, Caller, reporting::spending::DAYS, rooms::health::PlatformHealth, texts,
 };
 use vine_domain::{
-    Ask, Question, Timestamp, Worker, access::ListScope, attempt::Usage, ports::TaskFilter,
-    queue::QueueDepths,
+    Question, Task, Timestamp, Worker, access::ListScope, attempt::Usage, markdown::quoted,
+    ports::TaskFilter, queue::QueueDepths,
 };
 
 use super::{
@@ -71,7 +71,7 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
             h2 #tasks { "Tasks" }
             (task_list::listing(app, &tasks))
             @if tasks.len() >= TASKS as usize { p { a href=(Screen::Tasks.path()) { "View all" } } }
-            (new_task::new_task(&repos, tasks.is_empty()))
+            (new_task::new_task(caller, &repos, tasks.is_empty()))
         }
         @if let Some(depths) = &depths { (machinery(app, depths).await?) (trends(app).await?) (spending(app).await?) }
         (command_line(said))
@@ -103,7 +103,7 @@ async fn waiting(
                     @if questions.len() > 1 { span.dim { " · oldest " (texts::span(now.since(oldest.asked_at))) } }
                 } @else { "Nothing needs an answer" }
             }
-            @for (question, task) in &questions { (card(question, &app.questions.shown_to(caller, &task.repo, question), task.title.as_str(), now)) }
+            @for (question, task) in &questions { (card(app, caller, task, question)) }
             @if more > 0 { p { a href=(Screen::Questions.path()) { (more) " more" } } }
         }
         (held(app, caller).await?)
@@ -225,8 +225,10 @@ fn command_line(said: Option<(&str, &str)>) -> Markup {
                 button { "Run" }
             }
             @if let Some((line, reply)) = said {
-                p.dim { "/vine " (line) }
-                pre.reply role="status" tabindex="0" { (reply) }
+                div.said {
+                    p.dim { "/vine " (line) }
+                    pre.reply role="status" tabindex="0" { (reply) }
+                }
             }
         }
     }
@@ -255,7 +257,7 @@ fn adapter(platform: &str, health: &PlatformHealth, now: Timestamp) -> Markup {
             @if health.trouble.is_some() { span.badge.error { "failing" } } @else { span.badge.done { "ok" } }
             " " (platform)
             @if let Some(account) = &health.account { span.dim { " " (account) } }
-            @if let Some(checked) = health.checked { span.dim { " · checked " (time::ago(now, checked)) } }
+            @if let Some(checked) = health.checked { span.dim { " · checked " (time::moment(now, checked)) } }
             @if let Some(trouble) = &health.trouble { div.problem { (text::message(trouble)) } }
             @if let Some(remark) = &health.remark { div.dim { (text::message(remark)) } }
         }
@@ -263,13 +265,12 @@ fn adapter(platform: &str, health: &PlatformHealth, now: Timestamp) -> Markup {
 }
 
 /// An open question with its quickest answers.
-fn card(question: &Question, shown: &Ask, title: &str, now: Timestamp) -> Markup {
-    let task = question.task();
+fn card(app: &App, caller: &Caller, task: &Task, question: &Question) -> Markup {
     html! {
-        article.ask {
-            p.dim { a href={ "/tasks/" (task) } { (task) " " (title) } " · " (question.id) " · " (question.ask.kind()) " · " time datetime=(question.asked_at) { (time::ago(now, question.asked_at)) } }
-            div { (text::message(&texts::body(shown))) }
-            (answer_form::answers(question))
+        article.ask id=(question.id) {
+            p.dim { a href={ "/tasks/" (task.id) } { (task.id) " " (task.title) } " · " (question.id) " · " (question.ask.kind()) " · " (time::moment(app.now(), question.asked_at)) }
+            (answer_form::ask(app, caller, task, question, None))
+            @if !question.context.is_empty() { details { summary { "What the agent wrote before" } (text::message(&quoted(&question.context))) } }
         }
     }
 }

@@ -3,7 +3,7 @@
 use axum::{
     extract::{Form, Path, State},
     http::HeaderMap,
-    response::{Redirect, Response},
+    response::{Html, IntoResponse, Redirect, Response},
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -12,12 +12,19 @@ use vine_app::{App, AppError, Caller, texts};
 use vine_domain::{
     Question, QuestionId, TaskId, Timestamp,
     chat::{Inbound, InboundKind, Location, Message},
+    form::FilledForm,
 };
 
-use super::{answer_form, history, screen::Screen, text, time};
+use super::{
+    answer_form::{self, RefusedAnswer},
+    diff, history,
+    screen::Screen,
+    text, time,
+};
 use crate::{
     auth::PageVisitor,
-    page::document::{PageState, fresh, problem},
+    error::ErrorResponse,
+    page::document::{PageState, document, fresh, problem},
     state::HttpState,
 };
 
@@ -39,12 +46,17 @@ pub async fn show(
         &headers,
         Screen::Tasks,
         &id.to_string(),
-        || body(&shared.app, &visitor.0, id),
+        || body(&shared.app, &visitor.0, id, None),
     )
     .await
 }
 
-async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError> {
+async fn body(
+    app: &App,
+    caller: &Caller,
+    id: TaskId,
+    refused: Option<&RefusedAnswer>,
+) -> Result<Markup, AppError> {
     let task = app.tasks.look_at(caller, id).await?;
     let questions = app.questions.of_task(id).await?;
     app.questions
@@ -71,11 +83,9 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
             @for message in shown(&thread) { (line(message, &thread)) (pressed(message, id)) }
         }
         @for question in questions.iter().filter(|question| question.is_open()) {
-            article.ask {
-                p { "Answer " strong { (question.id) } " " span.dim { (time::ago(now, question.asked_at)) } }
-                // The thread shows it masked.
-                @if question.ask.is_secret() { div { (text::message(&texts::body(&app.questions.shown_to(caller, &task.repo, question)))) } }
-                (answer_form::answers(question))
+            article.ask id=(question.id) {
+                p { "Answer " strong { (question.id) } " " span.dim { (time::moment(now, question.asked_at)) } }
+                (answer_form::ask(app, caller, &task, question, refused))
             }
         }
         form.line method="post" action={ "/tasks/" (id) "/say" } {
@@ -84,13 +94,13 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
             label { textarea name="text" rows="2" data-enter="sends" aria-label="Write in this thread" placeholder=(placeholder(&questions)) required {} }
             button { "Send" }
         }
-        @if !questions.is_empty() { details { summary { "Question timelines" } (history::ways(&questions, &stations)) } }
-        @if !attempts.is_empty() { details { summary { "Attempts" } (history::attempts(&attempts)) } }
-        details { summary { "Log, " (attempts.len()) @if attempts.len() == 1 { " attempt" } @else { " attempts" } }
+        @if !questions.is_empty() { details #timelines { summary { "Question timelines" } (history::ways(&questions, &stations)) } }
+        @if !attempts.is_empty() { details #attempts { summary { "Attempts" } (history::attempts(&attempts)) } }
+        details #log { summary { "Log, " (attempts.len()) @if attempts.len() == 1 { " attempt" } @else { " attempts" } }
             ol.log { @for line in &log { li { time datetime=(line.at) { (line.at) } " " (line.text) } } }
         }
-        @if let Some(patch) = patch { details { summary { "Diff" } pre tabindex="0" { code { (patch) } } } }
-        details { summary { "Raw data" } pre tabindex="0" { code { (serde_json::to_string_pretty(&TaskView::of(&task)).unwrap_or_default()) } } }
+        @if let Some(patch) = patch { details #diff { summary { "Diff" } (diff::diff(&patch)) } }
+        details #raw { summary { "Raw data" } pre tabindex="0" { code { (serde_json::to_string_pretty(&TaskView::of(&task)).unwrap_or_default()) } } }
     })
 }
 
@@ -147,8 +157,8 @@ fn line(message: &Message, thread: &[Message]) -> Markup {
         other.kind == "settled" && message.kind == "question" && other.question == message.question
     };
     html! {
-        article.(message.kind) {
-            p.dim { strong { (message.author) } " " time datetime=(message.at) { (message.at.to_minute()) } }
+        article.(message.kind) id={ "message-" (message.seq) } {
+            p.dim { strong { (message.author) } " " (time::at(message.at)) }
             div { (text::message(&message.text)) }
             // The question itself is shown above.
             @if let Some(settled) = thread.iter().rev().find(fate) { div.fate { (text::message(head(&settled.text))) } }
@@ -156,27 +166,69 @@ fn line(message: &Message, thread: &[Message]) -> Markup {
     }
 }
 
-/// What a reply box or a button sends.
-#[derive(Deserialize)]
-pub struct ReplyForm {
-    text: Option<String>,
-    press: Option<String>,
+/// What a reply box, a button or a form sends.
+struct SentReply {
+    text: String,
+    filled: Option<FilledForm>,
     reply_to: Option<String>,
     /// Up to when its author had seen the thread, in milliseconds.
     seen: Option<i64>,
 }
 
-/// `POST /tasks/{id}/say`
+impl SentReply {
+    fn of(sent: &[(String, String)]) -> Self {
+        let value = |name: &str| {
+            let found = sent.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.clone())
+        };
+        Self {
+            text: value("press").or_else(|| value("text")).unwrap_or_default(),
+            filled: answer_form::read(sent),
+            reply_to: value("reply_to"),
+            seen: value("seen").and_then(|at| at.parse().ok()),
+        }
+    }
+}
+
+/// `POST /tasks/{id}/say`. What is refused is shown again on the task's page, with what was written.
 pub async fn say(
     State(shared): PageState,
     visitor: PageVisitor,
     Path(id): Path<String>,
-    Form(said): Form<ReplyForm>,
+    Form(sent): Form<Vec<(String, String)>>,
 ) -> Result<Redirect, Response> {
-    hear(&shared, &visitor.0, &id, said)
-        .await
-        .map_err(|error| problem(&visitor, error))?;
-    Ok(Redirect::to(&format!("/tasks/{id}")))
+    let sent = SentReply::of(&sent);
+    match hear(&shared, &visitor.0, &id, &sent).await {
+        Ok(()) => Ok(Redirect::to(&format!("/tasks/{id}"))),
+        Err(error) => Err(refused(&shared, &visitor, &id, sent, error).await),
+    }
+}
+
+async fn refused(
+    shared: &HttpState,
+    visitor: &PageVisitor,
+    id: &str,
+    sent: SentReply,
+    error: AppError,
+) -> Response {
+    let question = sent.reply_to.and_then(|id| id.parse().ok());
+    let (Some(question), Some(filled), Ok(id)) = (question, sent.filled, id.parse()) else {
+        return problem(visitor, error);
+    };
+    let failure = ErrorResponse::from(error);
+    let why = failure.message();
+    let refused = RefusedAnswer {
+        question,
+        why,
+        filled,
+    };
+    match body(&shared.app, &visitor.0, id, Some(&refused)).await {
+        Ok(body) => {
+            let page = document(&id.to_string(), Some(Screen::Tasks), Some(visitor), &body);
+            (failure.status(), Html(page)).into_response()
+        }
+        Err(error) => problem(visitor, error),
+    }
 }
 
 /// What a person meant who was asked for a clarification.
@@ -203,7 +255,7 @@ async fn hear(
     shared: &HttpState,
     caller: &Caller,
     id: &str,
-    said: ReplyForm,
+    said: &SentReply,
 ) -> Result<(), AppError> {
     let author = caller
         .user
@@ -212,6 +264,7 @@ async fn hear(
         .ok_or(AppError::Unauthenticated)?;
     let reply_to = said
         .reply_to
+        .as_deref()
         .map(|id| id.parse::<QuestionId>())
         .transpose()?;
     let event = Inbound {
@@ -222,8 +275,11 @@ async fn hear(
             task: Some(id.parse()?),
             question: reply_to,
         },
-        text: said.press.or(said.text).unwrap_or_default(),
-        act: InboundKind::Said,
+        text: said.text.clone(),
+        act: said
+            .filled
+            .clone()
+            .map_or(InboundKind::Said, InboundKind::Filled),
         said: said.seen.map(Timestamp).filter(|_| reply_to.is_none()),
         left_out: None,
         private: false,

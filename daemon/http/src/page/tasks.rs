@@ -106,7 +106,7 @@ async fn body(
         @if let Some(last) = more {
             p { a href={ "/tasks?state=" (choice.state) "&repo=" (choice.repo) "&text=" (encoded(&choice.text)) "&before=" (last.id) } { "Older tasks" } }
         }
-        (new_task::new_task(&repos, false))
+        (new_task::new_task(caller, &repos, false))
     })
 }
 

@@ -4,6 +4,8 @@
 use maud::{Markup, html};
 use vine_domain::markdown::{Block, Span, parse};
 
+use super::commonmark;
+
 /// A message as HTML.
 pub fn message(text: &str) -> Markup {
     html! { @for block in parse(text) { (render(&block)) } }
@@ -12,7 +14,7 @@ pub fn message(text: &str) -> Markup {
 fn render(block: &Block) -> Markup {
     match block {
         Block::Paragraph(lines) => html! { p { (joined(lines)) } },
-        Block::Quote(inside) => html! { blockquote { @for block in inside { (render(block)) } } },
+        Block::Quote { text, .. } => html! { blockquote { (commonmark::render(text)) } },
         Block::Code(text) => html! { pre tabindex="0" { code { (text) } } },
         Block::List(entries) => html! {
             @if let Some((Some(first), _)) = entries.first() {
@@ -54,6 +56,8 @@ mod tests {
             "https://x/\"onmouseover=\"alert(1)",
             "javascript:alert(1)",
             "> <svg/onload=alert(1)>",
+            "> [x](javascript:alert(1))",
+            "> ![x](https://evil.example/x.png)",
         ] {
             let shown = message(evil).into_string();
             assert!(

@@ -14,7 +14,12 @@ pub fn ago(now: Timestamp, then: Timestamp) -> String {
     }
 }
 
-/// How long ago a time was, with the exact time as the title.
+/// How long ago a time was, with the exact time as the title. The page's script keeps it current.
 pub fn moment(now: Timestamp, then: Timestamp) -> Markup {
-    html! { time datetime=(then) title=(then) { (ago(now, then)) } }
+    html! { time datetime=(then) title=(then) data-ago="" { (ago(now, then)) } }
+}
+
+/// A time to the minute, in UTC; the page's script shows it in the reader's zone.
+pub fn at(moment: Timestamp) -> Markup {
+    html! { time datetime=(moment) title=(moment) { (moment.to_minute()) } }
 }

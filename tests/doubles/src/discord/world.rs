@@ -4,6 +4,7 @@
 
 mod channels;
 mod interactions;
+mod modals;
 mod people;
 
 use std::collections::{BTreeMap, HashMap};

@@ -3,6 +3,7 @@
 //! nothing here sends anything.
 
 mod files;
+mod modals;
 mod people;
 
 use std::collections::{BTreeMap, HashMap};
@@ -564,11 +565,7 @@ impl World {
             return Err("expired_trigger_id");
         }
         let view = &args["view"];
-        if text(view, "type") != Some("modal")
-            || view["title"]["text"]
-                .as_str()
-                .is_none_or(|title| title.chars().count() > 24)
-        {
+        if !modals::is_valid(view) {
             return Err("invalid_arguments");
         }
         let id = self.id("V");

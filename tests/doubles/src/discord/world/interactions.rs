@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     ACKNOWLEDGED, APP, BOT, FORM, GUILD, Refusal, TOKEN_OVER, UNKNOWN_INTERACTION, UNKNOWN_WEBHOOK,
-    World, may, numbered,
+    World, may, modals, numbered,
 };
 
 /// Milliseconds (reference, "Responding to an Interaction").
@@ -92,7 +92,7 @@ impl World {
             MODAL => [4, 5, 6, 7].contains(&kind),
             _ => [4, 5, 9].contains(&kind),
         };
-        if !fits {
+        if !fits || kind == 9 && !modals::is_valid(data) {
             return Err(FORM);
         }
         known.acknowledged = true;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     APP, GUILD, NO_PERMISSION, NOT_FOUND, Refusal, World,
     interactions::{COMMAND, COMPLETE, COMPONENT, MODAL},
+    modals,
 };
 
 impl World {
@@ -144,22 +145,7 @@ impl World {
     /// A person sends the modal that is open; `values` are texts by field.
     pub fn submit(&mut self, args: &Value) -> Result<Value, Refusal> {
         let open = self.modals.pop().ok_or(NOT_FOUND)?;
-        let field = |row: &Value| {
-            if row["type"] != 1 {
-                return json!({ "type": row["type"], "id": 3 });
-            }
-            let name = row["components"][0]["custom_id"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned();
-            json!({ "type": 1, "id": 1, "components": [{ "type": 4, "id": 2, "custom_id": name, "value": args["values"][&name].as_str().unwrap_or_default() }] })
-        };
-        let rows: Vec<Value> = open["modal"]["components"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(field)
-            .collect();
+        let rows = modals::sent(&open["modal"], &args["values"]);
         let data = json!({ "custom_id": open["modal"]["custom_id"], "components": rows });
         let text = |key: &str| open[key].as_str().unwrap_or_default().to_owned();
         Ok(json!(self.interact(

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     APP, Code, ENTERPRISE, HOOK_LIFE, HOOK_USES, Hook, Notice, TRIGGER_LIFE, User, World, merge,
+    modals,
 };
 
 impl World {
@@ -139,26 +140,7 @@ impl World {
     /// A person sends a modal; `values` are texts by block id and action id.
     pub fn submit(&mut self, view: &str, values: &Value) -> Result<(), Code> {
         let (user, mut shown) = self.views.get(view).cloned().ok_or("not_found")?;
-        let mut state = json!({});
-        for block in shown["blocks"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|block| block["type"] == "input")
-        {
-            let (name, element) = (
-                block["block_id"].as_str().unwrap_or_default(),
-                &block["element"],
-            );
-            let initial = json!({ "type": element["type"], "value": element["initial_value"], "selected_option": element["initial_option"] });
-            state[name][element["action_id"].as_str().unwrap_or_default()] = initial;
-        }
-        for (block, actions) in values.as_object().into_iter().flatten() {
-            for (action, text) in actions.as_object().into_iter().flatten() {
-                state[block][action]["value"] = text.clone();
-            }
-        }
-        shown["state"] = json!({ "values": state });
+        shown["state"] = json!({ "values": modals::state(&shown, values) });
         self.interaction(
             &user,
             "view_submission",
