@@ -26,6 +26,11 @@ pub const WRITE: &str = "vine_write";
 /// The message shortcut for answers.
 pub const SHORTCUT: &str = "vine_answer";
 
+/// Plain text, as Slack wants it.
+pub fn plain(text: &str) -> Value {
+    json!({ "type": "plain_text", "text": text })
+}
+
 /// Text without buttons.
 pub fn words(text: &str) -> Vec<Value> {
     sections(text)

@@ -7,7 +7,7 @@ use vine_domain::{
     visible_text,
 };
 
-use crate::{card, modal::plain};
+use crate::card::{self, plain};
 
 /// Maximum options of radio buttons and checkboxes, and of a menu (reference, "Block elements").
 const SHOWN_AT_ONCE: usize = 10;

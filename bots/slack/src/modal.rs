@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use vine_domain::form::{FilledForm, Form};
 
-use crate::{api::WebApi, form};
+use crate::{api::WebApi, card::plain, form};
 
 /// Maximum characters of a field (reference, "plain-text input").
 const LONGEST: usize = 3000;
@@ -57,11 +57,6 @@ pub async fn open(api: &WebApi, trigger: &str, modal: &Modal, form: Option<&Form
     if let Err(error) = api.call("views.open", &args).await {
         tracing::warn!("could not open a modal: {error}");
     }
-}
-
-/// Plain text, as Slack wants it.
-pub fn plain(text: &str) -> Value {
-    json!({ "type": "plain_text", "text": text })
 }
 
 fn view(modal: &Modal, form: Option<&Form>) -> Value {

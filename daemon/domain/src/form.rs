@@ -4,14 +4,14 @@
 //! Buttons answer what one press can answer. The form answers everything else: several items, several
 //! choices, own words, a reason for a refusal, what to change in a plan.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     invalid::Invalid,
     question::{Ask, Choice, Decision, Item},
     reading,
     visible_text::is_blank,
 };
+
+pub use crate::filled_form::{FilledField, FilledForm};
 
 /// What a person fills in to answer a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,26 +33,6 @@ pub struct Field {
     pub multi: bool,
     /// The name of the box for words: `Other`, `Reason`.
     pub words: &'static str,
-}
-
-/// A form as a person sent it, with as many fields as the form has.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct FilledForm {
-    /// In the order of the form's fields.
-    pub fields: Vec<FilledField>,
-}
-
-/// One field as a person filled it in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct FilledField {
-    /// Positions of the choices, from 0.
-    #[serde(default)]
-    pub picks: Vec<usize>,
-    /// What was written.
-    #[serde(default)]
-    pub words: String,
 }
 
 /// Why a field cannot be used, for the person who filled it in.

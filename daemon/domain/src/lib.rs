@@ -11,6 +11,7 @@ pub mod attempt;
 pub mod chat;
 pub mod clock;
 pub mod failure;
+pub mod filled_form;
 pub mod form;
 pub mod grants;
 pub mod guard;

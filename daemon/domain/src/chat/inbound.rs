@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    form::FilledForm,
+    filled_form::FilledForm,
     ids::{MessageId, QuestionId, TaskId, uuid_of},
 };
 

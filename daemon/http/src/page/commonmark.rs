@@ -42,7 +42,7 @@ struct Link<'a> {
 }
 
 fn begin<'a>(events: &mut Vec<Event<'a>>, link: &mut Option<Link<'a>>, target: CowStr<'a>) {
-    // A picture may stand in a link; the outer one counts.
+    // A link may contain a picture; the link counts.
     if link.is_some() {
         return;
     }
