@@ -152,12 +152,13 @@ fn words(input: &Value) -> String {
 }
 
 /// Words from the shared box: a line that begins with a number and a colon begins the words for that
-/// field; what names none belongs to the first field that has nothing yet.
+/// field; what names none belongs to the first field that has nothing yet, or to the last one.
 fn share(filled: &mut FilledForm, words: &str) {
     let empty = |field: &FilledField| field.picks.is_empty() && field.words.is_empty();
-    let mut at = filled.fields.iter().position(empty);
+    let last = filled.fields.len().checked_sub(1);
+    let mut at = filled.fields.iter().position(empty).or(last);
     for line in words.lines() {
-        let named = line.split_once(':').and_then(|(number, rest)| {
+        let named = line.split_once(": ").and_then(|(number, rest)| {
             let place = number.trim().parse::<usize>().ok()?.checked_sub(1)?;
             (place < filled.fields.len()).then_some((place, rest.trim()))
         });

@@ -25,6 +25,7 @@ use crate::{
 
 /// Visible to one person only.
 const EPHEMERAL: u64 = 64;
+const AGAIN: &str = "This could not be opened right now. Try again in a moment.";
 const ELSEWHERE: &str = "This only works in the server that AgentVine is set up for.";
 /// How long the "thinking" reply stays if the outcome appears elsewhere.
 const THINKING: Duration = Duration::from_secs(2);
@@ -223,14 +224,15 @@ impl Intake {
                 let data = json!({ "content": "Are you sure?", "flags": EPHEMERAL, "components": card::sure(&message, index, &label) });
                 json!({ "type": 4, "data": data })
             }
-            FollowUp::Write(message, asked) => {
-                let form = self
-                    .ear
-                    .form(&message)
-                    .await
-                    .map_err(|error| error.to_string())?;
-                json!({ "type": 9, "data": modal::view(&message, &asked, form.as_ref()) })
-            }
+            FollowUp::Write(message, asked) => match self.ear.form(&message).await {
+                Ok(form) => {
+                    json!({ "type": 9, "data": modal::view(&message, &asked, form.as_ref()) })
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "could not read the form of a question: {error}");
+                    json!({ "type": 4, "data": { "content": AGAIN, "flags": EPHEMERAL } })
+                }
+            },
             FollowUp::Complete(user, option, typed) => {
                 let choices = menu::offer(&self.session, &*self.ear, &user, &option, &typed).await;
                 json!({ "type": 8, "data": { "choices": choices } })

@@ -18,13 +18,25 @@ const OPTION: usize = 75;
 const LABEL: usize = 2_000;
 const WORDS: usize = 3_000;
 
-/// The blocks of a form.
+/// Maximum blocks of a modal, less the question above the form.
+const BLOCKS: usize = 95;
+
+/// The blocks of a form. Previews, which the message shows too, are left out if there are too many.
 pub fn blocks(form: &Form) -> Vec<Value> {
-    let fields = form.fields.iter().enumerate();
-    fields.flat_map(|(place, one)| field(place, one)).collect()
+    let all = |with_previews| -> Vec<Value> {
+        let fields = form.fields.iter().enumerate();
+        fields
+            .flat_map(|(place, one)| field(place, one, with_previews))
+            .collect()
+    };
+    let whole = all(true);
+    match whole.len() > BLOCKS {
+        true => all(false),
+        false => whole,
+    }
 }
 
-fn field(place: usize, field: &Field) -> Vec<Value> {
+fn field(place: usize, field: &Field, with_previews: bool) -> Vec<Value> {
     let label = match field.options.len() {
         many if many > IN_A_MENU => format!("{} (write the number of a choice)", field.label),
         _ => field.label.clone(),
@@ -32,7 +44,10 @@ fn field(place: usize, field: &Field) -> Vec<Value> {
     let Some(element) = element(field) else {
         return vec![words(place, &label, false)];
     };
-    let mut blocks = previews(&field.options);
+    let mut blocks = match with_previews {
+        true => previews(&field.options),
+        false => Vec::new(),
+    };
     blocks.push(json!({
         "type": "input", "block_id": format!("pick:{place}"), "optional": true, "label": plain(&cut(&label, LABEL)), "element": element,
     }));
@@ -162,7 +177,7 @@ mod tests {
             (100, true, "multi_static_select"),
         ] {
             let field = field(options, multi);
-            let blocks = super::field(3, &field);
+            let blocks = super::field(3, &field, true);
             assert_eq!(blocks[0]["block_id"], "pick:3");
             assert_eq!(blocks[0]["element"]["type"], kind);
             assert_eq!(blocks[1]["block_id"], "words:3");
@@ -173,7 +188,7 @@ mod tests {
             }));
         }
         for options in [0, 101] {
-            let blocks = super::field(0, &field(options, false));
+            let blocks = super::field(0, &field(options, false), true);
             assert_eq!(blocks.len(), 1, "{options} choices are written");
             assert_eq!(blocks[0]["optional"], false);
         }

@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError, atomic::Ordering};
 use serde_json::Value;
 use vine_domain::{
     chat::{InboundBatch, OurPost},
-    form::Form,
     ports::EventSink,
 };
 
@@ -70,8 +69,15 @@ pub async fn take(
                     tracing::warn!(%error, "could not store the message behind a modal: {error}");
                 }
                 let form = match &modal {
-                    Modal::Answer(to, _) => form_of(&ear, to).await,
-                    Modal::Task(_) => None,
+                    Modal::Answer(to, _) => ear.form(to).await,
+                    Modal::Task(_) => Ok(None),
+                };
+                // Words in a box of another kind could mean something else.
+                let form = match form {
+                    Ok(form) => form,
+                    Err(error) => {
+                        return tracing::warn!(%error, "could not read the form of a question: {error}");
+                    }
                 };
                 modal::open(&api, &trigger, &modal, form.as_ref()).await;
             });
@@ -90,14 +96,6 @@ pub async fn take(
         EnvelopeEvent::Nothing => {}
     }
     Some(Value::Null)
-}
-
-/// The form of the question that a message asks.
-async fn form_of(ear: &Arc<dyn EventSink>, message: &str) -> Option<Form> {
-    ear.form(message).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "could not read the form of a question: {error}");
-        None
-    })
 }
 
 /// The message of ours whose button was pressed; we may not know yet that it was posted.

@@ -3,7 +3,8 @@
 use vine_domain::{
     MessageId, QuestionId, TaskId, Timestamp,
     chat::{
-        Disposition, MarkupLevel, MessagePlace, Outbound, OutboundKind, OutboxItem, SourceMessage,
+        Button, ButtonKind, Disposition, MarkupLevel, MessagePlace, Outbound, OutboundKind,
+        OutboxItem, SourceMessage,
     },
     ports::{StoreError, StoreResult},
 };
@@ -82,7 +83,12 @@ impl TryFrom<DispatchRow> for OutboxItem {
             MessagePlace::Aside(aside) => aside.thread.clone(),
             MessagePlace::Thread(_) | MessagePlace::Room(_) => row.thread,
         };
-        let buttons = from_json(&row.buttons)?;
+        let mut buttons: Vec<Button> = from_json(&row.buttons)?;
+        // Questions of earlier versions were stored without it.
+        let has_form = |button: &Button| button.kind == ButtonKind::Form;
+        if matches!(kind, OutboundKind::Question { .. }) && !buttons.iter().any(has_form) {
+            buttons.push(Button::saying("Answer…", "").of(ButtonKind::Form));
+        }
         let calls = from_json(&row.calls)?;
         let message = Outbound {
             id: MessageId(uuid(&row.message)?),

@@ -13,6 +13,9 @@ use crate::{
 
 pub use crate::filled_form::{FilledField, FilledForm};
 
+/// Choices that every surface can show: Discord's menus have no more.
+const SHOWN: usize = 25;
+
 /// What a person fills in to answer a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
@@ -50,7 +53,7 @@ impl Form {
         match ask {
             Ask::Clarify { items } => Self {
                 opens: "Answer…",
-                fields: items.iter().map(Field::of).collect(),
+                fields: (1..).zip(items).map(Field::of).collect(),
             },
             Ask::Permission { .. } => Self {
                 opens: "Deny with a reason…",
@@ -77,13 +80,12 @@ impl Form {
 }
 
 impl Field {
-    fn of(item: &Item) -> Self {
-        let head = match item.header.as_str() {
-            "" => String::new(),
-            head => format!("{head}: "),
-        };
+    fn of((number, item): (usize, &Item)) -> Self {
         Self {
-            label: format!("{head}{}", item.question),
+            label: match item.asked() {
+                nothing if is_blank(&nothing) => format!("Question {number}"),
+                asked => asked,
+            },
             options: item.options.clone(),
             multi: item.multi,
             words: if item.options.is_empty() {
@@ -120,10 +122,10 @@ impl Field {
     }
 
     /// The labels that were chosen, and what was written beside them: one choice takes the words as a
-    /// remark, several take them as one more. Words alone may name choices, as in chat: not every
-    /// surface can show all of them.
+    /// remark, several take them as one more. Words alone are one's own, except where not every surface
+    /// can show all choices: there they may name some, as in chat.
     fn chosen(&self, filled: &FilledField) -> Vec<String> {
-        if filled.picks.is_empty() {
+        if filled.picks.is_empty() && self.options.len() > SHOWN {
             let words = filled.words.trim();
             return reading::labels(&self.options, self.multi, words)
                 .unwrap_or_else(|| vec![words.to_owned()]);
@@ -148,6 +150,10 @@ impl Field {
 /// # Errors If a field is empty or names a choice that does not exist; [`Form::errors`] says which.
 pub fn decision(ask: &Ask, filled: &FilledForm) -> Result<Decision, Invalid> {
     let form = Form::of(ask);
+    if filled.fields.len() > form.fields.len() {
+        let hint = "fill in the form of this question";
+        return Err(Invalid::new("answer", "it has too many parts", hint));
+    }
     if let Some(error) = form.errors(filled).first() {
         let place = match form.fields.len() {
             1 => "it is not complete".into(),
@@ -159,6 +165,15 @@ pub fn decision(ask: &Ask, filled: &FilledForm) -> Result<Decision, Invalid> {
         let first = filled.fields.first();
         first.map_or_else(String::new, |field| field.words.trim().to_owned())
     };
+    // A person who agrees in the box for a refusal has taken it for another one.
+    if !matches!(ask, Ask::Clarify { .. }) && reading::agrees(&words()) {
+        let hint = "press the button that agrees, or write why not";
+        return Err(Invalid::new(
+            "answer",
+            "this box only refuses, and these words agree",
+            hint,
+        ));
+    }
     Ok(match ask {
         Ask::Clarify { items } if items.iter().all(|item| item.options.is_empty()) => {
             Decision::Words {
@@ -260,8 +275,8 @@ mod tests {
                 chosen(&[&["Blue (but light)"], &["Blue", "Green, too"], &["a\nb"]]),
             ),
             (
-                filled(&[(&[], " my own "), (&[], "1, blue"), (&[], "3")]),
-                chosen(&[&["my own"], &["Red", "Blue"], &["3"]]),
+                filled(&[(&[], " 2 "), (&[], "1, blue"), (&[], "3")]),
+                chosen(&[&["2"], &["1, blue"], &["3"]]),
             ),
         ] {
             assert_eq!(decision(&ask, &form), Ok(want));
@@ -301,14 +316,29 @@ mod tests {
             rules: Vec::new(),
         };
         let plan = Ask::Plan { plan: "1.".into() };
-        // No words in this box agree, whatever they are.
-        let yes = filled(&[(&[], "yes")]);
-        let reason = "yes".into();
-        assert_eq!(decision(&permission, &yes), Ok(Decision::Deny { reason }));
-        let words = "yes".into();
-        assert_eq!(decision(&plan, &yes), Ok(Decision::SendBack { words }));
-        assert!(decision(&permission, &filled(&[(&[], "")])).is_err());
-        assert_eq!(in_words(&permission, &yes), "no: yes");
+        let but = filled(&[(&[], "yes, but later")]);
+        let reason = "yes, but later".into();
+        assert_eq!(decision(&permission, &but), Ok(Decision::Deny { reason }));
+        let words = "yes, but later".into();
+        assert_eq!(decision(&plan, &but), Ok(Decision::SendBack { words }));
+        assert_eq!(in_words(&permission, &but), "no: yes, but later");
+        for refused in ["", "yes", "LGTM 👍", "always"] {
+            let refused = filled(&[(&[], refused)]);
+            assert!(decision(&permission, &refused).is_err());
+            assert!(decision(&plan, &refused).is_err());
+        }
+    }
+
+    #[test]
+    fn where_not_all_choices_can_be_shown_words_may_name_them() {
+        let labels: Vec<String> = (1..=26).map(|number| format!("Room {number}")).collect();
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        let ask = Ask::Clarify {
+            items: vec![item(&labels, false)],
+        };
+        let named = decision(&ask, &filled(&[(&[], "26")]));
+        assert_eq!(named, Ok(chosen(&[&["Room 26"]])));
+        assert!(decision(&ask, &filled(&[(&[], "1"), (&[], "2")])).is_err());
     }
 
     #[test]

@@ -273,6 +273,16 @@ pub struct Choice {
     pub preview: String,
 }
 
+impl Item {
+    /// The question with its heading.
+    pub fn asked(&self) -> String {
+        match self.header.as_str() {
+            "" => self.question.clone(),
+            head => format!("{head}: {}", self.question),
+        }
+    }
+}
+
 impl Ask {
     /// The same with a visible label on each choice: an empty one is replaced by the description or
     /// the choice's number. No platform shows an empty button.

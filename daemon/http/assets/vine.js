@@ -27,26 +27,74 @@ const isSelected = (node) => {
   return selection.rangeCount > 0 && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(node);
 };
 
+// Parts whose form was just accepted: nobody waits for them to stay as they are.
+const released = new Set();
+
+const isReleased = (node) => [...released].some((one) => one.contains(node));
+
 // Whether somebody reads, points at or fills in this part right now.
 const isHeld = (node) =>
-  !node.closest("[data-sent]") &&
+  !isReleased(node) &&
   ((document.activeElement !== document.body && node.contains(document.activeElement)) ||
-  node.matches(":hover") ||
-  isSelected(node) ||
-  [node, ...node.querySelectorAll("pre, .scroll")].some(isScrolled) ||
-  [...node.querySelectorAll(FIELDS)].some(isDirty));
+    node.matches(":hover") ||
+    isSelected(node) ||
+    [node, ...node.querySelectorAll("pre, .scroll")].some(isScrolled) ||
+    [...node.querySelectorAll(FIELDS)].some(isDirty));
 
-const morph = (main, next) =>
-  Idiomorph.morph(main, next, {
+// Something was left as it was, so the page differs from what the server shows.
+let isBehind = false;
+
+const keep = (node) => {
+  const held = isHeld(node);
+  isBehind ||= held;
+  return held;
+};
+
+const GONE = "This has been answered or withdrawn meanwhile.";
+
+// A question that somebody reads stays where it is, without its buttons, although it waits no more.
+const keepGone = (main, next) => {
+  for (const old of main.querySelectorAll("article.ask[id]")) {
+    if (next.querySelector(`#${CSS.escape(old.id)}`) || !keep(old)) continue;
+    if (!old.querySelector(".gone")) {
+      old.querySelectorAll("button").forEach((button) => { button.disabled = true; });
+      old.prepend(Object.assign(document.createElement("p"), { className: "problem gone", textContent: GONE }));
+    }
+    const label = old.parentElement.getAttribute("aria-labelledby");
+    const parent = label ? next.querySelector(`[aria-labelledby="${CSS.escape(label)}"]`) : next;
+    const at = [...old.parentElement.children].indexOf(old);
+    (parent ?? next).insertBefore(old.cloneNode(true), (parent ?? next).children[at] ?? null);
+  }
+};
+
+const isSameTime = (old, now) => old.tagName === "TIME" && now.tagName === "TIME" && old.dateTime === now.dateTime;
+
+const morph = (main, next) => {
+  isBehind = false;
+  keepGone(main, next);
+  Idiomorph.morph(main, next.childNodes, {
     morphStyle: "innerHTML",
     callbacks: {
-      beforeNodeMorphed: (old) => !(old.nodeType === 1 && old.matches(UNITS) && isHeld(old)),
-      // The reply to a command stays until the next one.
-      beforeNodeRemoved: (old) => !(old.nodeType === 1 && (isHeld(old) || old.matches(".said"))),
+      beforeNodeMorphed: (old, now) => !(old.nodeType === 1 && (isSameTime(old, now) || (old.matches(UNITS) && keep(old)))),
+      // The reply to a command, and why a form was refused, stay until the next one.
+      beforeNodeRemoved: (old) => !(old.nodeType === 1 && (old.matches(".said, .refused") || keep(old))),
       // What somebody opened stays open.
       beforeAttributeUpdated: (name, node) => !(name === "open" && node.tagName === "DETAILS"),
     },
   });
+  released.clear();
+};
+
+// A person who writes into an empty box has seen all that the page shows.
+const showSeen = (main, next) => {
+  for (const now of next.querySelectorAll("form.line input[name=seen]")) {
+    const form = [...main.querySelectorAll("form.line")].find((one) => one.getAttribute("action") === now.form.getAttribute("action"));
+    const box = form?.querySelector("textarea");
+    if (!box || box.value !== "") continue;
+    form.elements.namedItem("seen").value = now.value;
+    box.placeholder = now.form.querySelector("textarea").placeholder;
+  }
+};
 
 // ---------------------------------------------------------------- times in the reader's zone
 
@@ -75,24 +123,36 @@ const showTimes = () => {
 
 const draftOf = (form) => {
   const about = form.elements.namedItem("reply_to");
-  return `vine-draft ${form.getAttribute("action")} ${about ? about.value : ""} ${form.className}`;
+  return `vine-draft ${document.body.dataset.visitor} ${form.getAttribute("action")} ${about ? about.value : ""} ${form.className}`;
 };
 
 const forms = () => [...document.querySelectorAll("main form[method=post]")].filter((form) => !form.querySelector("[type=password]"));
 
 const fieldsOf = (form) => [...form.querySelectorAll(FIELDS)].filter((field) => field.name);
 
+// A browser may refuse to keep anything.
+const quietly = (what) => {
+  try {
+    return what();
+  } catch {
+    return null;
+  }
+};
+
+const readDraft = (key) => quietly(() => JSON.parse(localStorage.getItem(key)));
+const dropDraft = (key) => quietly(() => localStorage.removeItem(key));
+
+// Only what was changed: the rest may be changed by somebody else meanwhile.
 const keepDraft = (form) => {
-  const fields = fieldsOf(form);
-  if (!fields.some(isDirty)) return localStorage.removeItem(draftOf(form));
-  const values = fields.map((field) => [field.name, field.value, field.checked === true]);
-  localStorage.setItem(draftOf(form), JSON.stringify({ at: Date.now(), values }));
+  const values = fieldsOf(form).filter(isDirty).map((field) => [field.name, field.value, field.checked === true]);
+  if (values.length === 0) return dropDraft(draftOf(form));
+  quietly(() => localStorage.setItem(draftOf(form), JSON.stringify({ at: Date.now(), values })));
 };
 
 const restoreDrafts = () => {
   for (const form of forms()) {
     const fields = fieldsOf(form);
-    const kept = JSON.parse(localStorage.getItem(draftOf(form)) || "null");
+    const kept = readDraft(draftOf(form));
     if (!kept || fields.some(isDirty)) continue;
     for (const [name, value, checked] of kept.values) {
       for (const field of fields.filter((one) => one.name === name)) {
@@ -105,12 +165,12 @@ const restoreDrafts = () => {
   }
 };
 
-const dropOldDrafts = () => {
-  for (const key of Object.keys(localStorage).filter((one) => one.startsWith("vine-draft "))) {
-    const kept = JSON.parse(localStorage.getItem(key) || "null");
-    if (!kept || Date.now() - kept.at > DRAFTS) localStorage.removeItem(key);
-  }
+const dropDrafts = (is) => {
+  const keys = quietly(() => Object.keys(localStorage)) ?? [];
+  for (const key of keys.filter((one) => one.startsWith("vine-draft ") && is(one))) dropDraft(key);
 };
+
+const isOld = (key) => !(Date.now() - readDraft(key)?.at < DRAFTS);
 
 // ---------------------------------------------------------------- what waits, in title, icon and notifications
 
@@ -125,8 +185,10 @@ const showWaiting = () => {
   const more = waiting !== null && Number(count) > waiting;
   waiting = Number(count);
   if (more && "Notification" in window && Notification.permission === "granted" && !document.hasFocus()) {
-    const note = new Notification(count === "1" ? "One question is waiting" : `${count} questions are waiting`, { body: first, tag: "vine" });
-    note.onclick = () => { window.focus(); note.close(); };
+    const title = count === "1" ? "One question is waiting" : `${count} questions are waiting`;
+    // Some browsers on phones have the class and refuse to use it.
+    const note = quietly(() => new Notification(title, { body: first, tag: "vine" }));
+    if (note) note.onclick = () => { window.focus(); note.close(); };
   }
 };
 
@@ -147,6 +209,8 @@ let misses = 0;
 
 const banner = (text, link) => {
   const place = document.getElementById("banner");
+  if (place.dataset.says === (text ?? "")) return;
+  place.dataset.says = text ?? "";
   place.hidden = !text;
   place.textContent = text ?? "";
   if (text && link) {
@@ -155,36 +219,58 @@ const banner = (text, link) => {
   }
 };
 
+// What the server showed last, to show again what was left as it was.
+let shown = null;
+
 // Shows another state of this page.
-const update = (page) => {
+const update = (text) => {
+  const page = parse(text);
   const next = page.querySelector("main");
   if (!next) return;
+  // Somebody else has logged in with this browser.
+  const { visitor } = page.body.dataset;
+  if (visitor !== undefined && visitor !== document.body.dataset.visitor) return location.reload();
+  shown = text;
   tag = tagOf(page);
   document.title = page.title;
   // The reply to a command does not say.
   if (page.body.dataset.waiting !== undefined) Object.assign(document.body.dataset, page.body.dataset);
-  morph(document.querySelector("main"), next.innerHTML);
-  restoreDrafts();
+  const main = document.querySelector("main");
+  showSeen(main, next);
+  morph(main, next);
   showTimes();
   showWaiting();
 };
 
 const isLogin = (response) => new URL(response.url).pathname === "/login";
 
+// Counts looks and sent forms: what was asked for before the latest of them is not shown after it.
+let turn = 0;
+
+const missed = () => {
+  misses += 1;
+  if (misses > 1) banner(AWAY);
+};
+
 const look = async () => {
+  turn += 1;
+  const mine = turn;
   let response;
+  let text;
   try {
     response = await fetch(location.pathname + location.search, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+    text = await response.text();
   } catch {
-    misses += 1;
-    if (misses > 1) banner(AWAY);
-    return;
+    return missed();
   }
-  misses = 0;
   if (isLogin(response)) return banner(EXPIRED, "/login");
+  if (!response.ok && response.status !== 304) return missed();
+  misses = 0;
   banner(null);
-  if (response.ok || response.status === 304) seenAt = Date.now();
-  if (response.ok) update(parse(await response.text()));
+  seenAt = Date.now();
+  if (mine !== turn) return;
+  if (response.ok) update(text);
+  else if (isBehind && shown) update(shown);
 };
 
 const place = document.getElementById("updated");
@@ -197,13 +283,17 @@ const showAge = () => {
 let timer = null;
 const lookAgain = async () => {
   clearTimeout(timer);
-  if (location.pathname !== "/command") await look();
-  timer = setTimeout(lookAgain, document.hidden ? HIDDEN : VISIBLE);
+  try {
+    if (location.pathname !== "/command") await look();
+  } finally {
+    timer = setTimeout(lookAgain, document.hidden ? HIDDEN : VISIBLE);
+  }
 };
 
 // ---------------------------------------------------------------- sending
 
 const STAYS = ".answer, .fill, .does, .line";
+const UNSENT = "AgentVine cannot be reached, so it is not known whether this arrived. It stays here; sending it again does nothing twice.";
 
 // Why a form was not accepted, above it. Its fields keep what was typed.
 const complain = (form, reasons) => {
@@ -221,29 +311,66 @@ const reasonsOf = (page) => {
   return [...(reason ? reason.childNodes : ["That did not work."]), ...(meant ? [meant] : [])];
 };
 
+// The same content has the same key until the server has answered, so that a second try does nothing twice.
+const unanswered = new WeakMap();
+
+const keyOf = (form, content) => {
+  if (unanswered.get(form)?.content !== content) {
+    const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    unanswered.set(form, { content, key });
+  }
+  return unanswered.get(form).key;
+};
+
+// Empties what was sent, and leaves what was typed since.
+const clear = (form, sent) => {
+  for (const field of fieldsOf(form)) {
+    if (field.type === "checkbox" || field.type === "radio") field.checked = field.defaultChecked;
+    else if (field.tagName !== "SELECT" && sent.getAll(field.name).includes(field.value)) field.value = field.defaultValue;
+  }
+  keepDraft(form);
+};
+
+// A form of a refusal belongs to the form below it.
+const accepted = (form, sent) => {
+  const refusal = form.closest(".refused");
+  if (refusal?.nextElementSibling?.matches("form")) accepted(refusal.nextElementSibling, new FormData(refusal.nextElementSibling));
+  refusal?.remove();
+  complain(form, null);
+  clear(form, sent);
+  released.add(form.closest("article, table") ?? form);
+  if (!form.matches(".line") && form.contains(document.activeElement)) document.activeElement.blur();
+  document.querySelector("main .said")?.remove();
+};
+
 const send = async (form, button) => {
-  const body = new URLSearchParams(new FormData(form, button));
+  const sent = new FormData(form, button);
+  const body = new URLSearchParams(sent);
+  body.append("key", keyOf(form, String(body)));
+  turn += 1;
   let response;
+  let text;
   try {
     response = await fetch(form.action, { method: "POST", body });
+    text = await response.text();
   } catch {
-    return complain(form, [AWAY]);
+    return complain(form, [UNSENT]);
   }
   if (isLogin(response)) {
     banner(EXPIRED, "/login");
     return complain(form, ["This was not sent: your login has expired. Log in, then send it again."]);
   }
-  const page = parse(await response.text());
-  if (!response.ok) return complain(form, reasonsOf(page));
-  localStorage.removeItem(draftOf(form));
-  complain(form, null);
-  form.reset();
-  if (form.closest("article.ask")) form.closest("article.ask").dataset.sent = "yes";
-  if (form.contains(document.activeElement)) document.activeElement.blur();
-  document.querySelector("main .said")?.remove();
+  // The store could not say whether it has it.
+  if (response.status < 500) unanswered.delete(form);
+  if (!response.ok) {
+    // Words that came second are in the thread already.
+    if (response.status === 409) clear(form, sent);
+    return complain(form, reasonsOf(parse(text)));
+  }
+  accepted(form, sent);
   const path = new URL(response.url).pathname;
   if (!form.matches(STAYS)) return location.assign(response.url);
-  if (path === location.pathname || path === "/command") return update(page);
+  if (path === location.pathname || path === "/command") return update(text);
   await look();
 };
 
@@ -254,9 +381,15 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (form.dataset.busy) return;
   form.dataset.busy = "yes";
-  await send(form, event.submitter);
-  delete form.dataset.busy;
+  try {
+    await send(form, event.submitter);
+  } finally {
+    delete form.dataset.busy;
+  }
 });
+
+// What one person typed is not for the next one.
+document.querySelector("form[action='/logout']")?.addEventListener("submit", () => dropDrafts(() => true));
 
 document.addEventListener("input", (event) => {
   const form = event.target.form;
@@ -275,7 +408,7 @@ document.addEventListener("keydown", (event) => {
 
 // Only if logged in: the login page neither looks nor keeps anything.
 if (place) {
-  dropOldDrafts();
+  dropDrafts(isOld);
   restoreDrafts();
   showTimes();
   showWaiting();

@@ -150,7 +150,10 @@ pub fn cookie(shared: &HttpState, headers: &HeaderMap) -> Option<Token> {
 /// Sends a browser to the login page, which leads back to the page that was asked for.
 fn to_login(shared: &HttpState, parts: &Parts) -> Response {
     let target = parts.uri.path_and_query().map(|target| target.as_str());
-    let back = target.filter(|target| parts.method == Method::GET && is_own_path(target));
+    // The page's script asks too, for whatever tab it runs in.
+    let mode = parts.headers.get("sec-fetch-mode");
+    let is_visit = parts.method == Method::GET && mode.is_none_or(|mode| mode == "navigate");
+    let back = target.filter(|target| is_visit && is_own_path(target));
     let cookie = back.map(|back| (header::SET_COOKIE, keep(shared, NEXT, back, NEXT_LIFE)));
     (AppendHeaders(cookie), Redirect::to("/login")).into_response()
 }

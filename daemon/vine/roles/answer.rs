@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Result, bail};
+use rustix::termios::{QueueSelector, tcflush};
 use serde::Deserialize;
 use vine_api::{Client, ClientError, GiveAnswer};
 use vine_app::texts;
@@ -21,6 +22,7 @@ use crate::endpoint::Endpoint;
 struct OpenQuestion {
     id: QuestionId,
     task: TaskId,
+    state: String,
     ask: Ask,
     context: String,
 }
@@ -56,6 +58,10 @@ pub async fn run(question: Option<QuestionId>) -> Result<()> {
         if ids.len() > 1 {
             writeln!(out, "\n── {} of {} ──", place + 1, ids.len())?;
         }
+        if !["open", "expired"].contains(&question.state.as_str()) {
+            writeln!(out, "{id} is {} already.", question.state)?;
+            continue;
+        }
         show(&question, &mut out)?;
         if !answer(&client, &question, &mut input, &mut out).await? {
             break;
@@ -71,6 +77,7 @@ fn show(question: &OpenQuestion, out: &mut impl Write) -> Result<()> {
         task,
         ask,
         context,
+        ..
     } = question;
     let before = match context.is_empty() {
         true => String::new(),
@@ -99,8 +106,12 @@ async fn answer(
                 writeln!(out, "Answered {}.", question.id)?;
                 return Ok(true);
             }
-            Err(ClientError::Refused { error, .. }) => {
+            Err(ClientError::Refused { status, error }) => {
                 writeln!(out, "{}\n{}", error.message, error.hint)?;
+                // Only other words can help.
+                if status != 422 {
+                    return Ok(true);
+                }
             }
             Err(error) => return Err(error.into()),
         }
@@ -160,7 +171,7 @@ fn fields(form: &Form, input: &mut impl BufRead, out: &mut impl Write) -> Result
             many => format!(
                 "{} of {many}: {}\n",
                 place + 1,
-                visible_text::exact(&field.label)
+                visible_text::exact(field.label.lines().next().unwrap_or_default())
             ),
         };
         let Some(words) = line(&format!("{head}{}", prompt(field)), input, out)? else {
@@ -169,10 +180,7 @@ fn fields(form: &Form, input: &mut impl BufRead, out: &mut impl Write) -> Result
         match words.as_str() {
             "" => return Ok(Filled::Skip),
             "q" => return Ok(Filled::Stop),
-            _ => filled.fields.push(FilledField {
-                picks: Vec::new(),
-                words,
-            }),
+            _ => filled.fields.push(read(field, words)),
         }
     }
     Ok(Filled::Answer(GiveAnswer {
@@ -180,6 +188,28 @@ fn fields(form: &Form, input: &mut impl BufRead, out: &mut impl Write) -> Result
         form: Some(filled),
         key: None,
     }))
+}
+
+/// A number is a choice, and several are if several may be chosen; all else is words.
+fn read(field: &Field, words: String) -> FilledField {
+    let place = |number: &str| {
+        let place = number.trim().parse::<usize>().ok()?.checked_sub(1)?;
+        (place < field.options.len()).then_some(place)
+    };
+    let picks: Option<Vec<usize>> = match field.multi {
+        true => words.split(',').map(place).collect(),
+        false => place(&words).map(|place| vec![place]),
+    };
+    match picks {
+        Some(picks) => FilledField {
+            picks,
+            words: String::new(),
+        },
+        None => FilledField {
+            picks: Vec::new(),
+            words,
+        },
+    }
 }
 
 fn prompt(field: &Field) -> &'static str {
@@ -194,6 +224,8 @@ fn prompt(field: &Field) -> &'static str {
 fn line(prompt: &str, input: &mut impl BufRead, out: &mut impl Write) -> Result<Option<String>> {
     write!(out, "{prompt}")?;
     out.flush()?;
+    // What was typed before the question was shown answers nothing.
+    let _no_terminal_in_tests = tcflush(std::io::stdin(), QueueSelector::IFlush);
     let mut line = String::new();
     match input.read_line(&mut line)? {
         0 => Ok(None),

@@ -6,9 +6,9 @@ use vine_domain::attempt::Attempt;
 use crate::{bed::Bed, meter::Meter};
 
 /// Calls of each kind. The first ones prepare statements.
-const ROUNDS: usize = 11;
+const ROUNDS: usize = 20;
 /// Questions that a task asked before the one that is measured as `ask_later`.
-const EARLIER: usize = 50;
+const EARLIER: usize = 40;
 
 /// Measures every kind of call.
 pub fn measure(bed: &Bed, meter: &mut Meter) -> Result<()> {

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 /// Allocations and instructions may differ by one part in so many.
 const NOISE: u64 = 20;
+/// The same for instructions with PostgreSQL, which vary by 7 % with the connections that a pool picks.
+const POOL_NOISE: u64 = 8;
 /// A thread that waits more often hands over; with a busy machine beside it waits about ten times.
 const SWITCHES: u64 = 40;
 /// The function in which callgrind counts.
@@ -133,8 +135,13 @@ fn lines(costs: &Costs) -> String {
 }
 
 /// What differs between a call's cost and what it should be.
-fn differences(call: &str, known: &Cost, now: &Cost) -> Vec<String> {
-    let is_near = |known: u64, now: u64| known.abs_diff(now) <= known / NOISE;
+fn differences(engine: &str, call: &str, known: &Cost, now: &Cost) -> Vec<String> {
+    let is_near = |known: u64, now: u64, noise: u64| known.abs_diff(now) <= known / noise;
+    let noise = if engine == "postgres" {
+        POOL_NOISE
+    } else {
+        NOISE
+    };
     let numbers = [
         (
             "commits",
@@ -158,13 +165,13 @@ fn differences(call: &str, known: &Cost, now: &Cost) -> Vec<String> {
             "allocations",
             known.allocations,
             now.allocations,
-            is_near(known.allocations, now.allocations),
+            is_near(known.allocations, now.allocations, NOISE),
         ),
         (
             "instructions",
             known.instructions,
             now.instructions,
-            is_near(known.instructions, now.instructions),
+            is_near(known.instructions, now.instructions, noise),
         ),
     ];
     let differing = numbers.iter().filter(|(.., is_same)| !is_same);
@@ -191,7 +198,7 @@ fn compare(engine: &str, costs: &Costs) {
     );
     let found: Vec<String> = costs
         .iter()
-        .flat_map(|(call, now)| differences(call, &known[call], now))
+        .flat_map(|(call, now)| differences(engine, call, &known[call], now))
         .collect();
     assert!(
         found.is_empty(),
@@ -215,7 +222,7 @@ fn keeps_the_rules(costs: &Costs) {
     let (first, later) = (costs["ask"], costs["ask_later"]);
     assert_eq!(
         first.statements, later.statements,
-        "with 50 earlier questions"
+        "with 40 earlier questions"
     );
 }
 

@@ -311,7 +311,7 @@ async fn frozen_answers_of_the_api() {
         seq: 6
         task: T-1
         text: |
-          **Claude asks:** Which plant? (Q-1)
+          **Claude asks:** “Which plant?” (Q-1)
 
           1. **Yew** — slow
 
@@ -341,7 +341,7 @@ async fn frozen_answers_of_the_api() {
         seq: 8
         task: T-1
         text: |
-          **Claude asks:** How many? (Q-2)
+          **Claude asks:** “How many?” (Q-2)
 
           1. **Yew** — slow
 

@@ -441,7 +441,7 @@ async fn frozen_discord_threads() {
           id: snowflake-1
           proxy_url: |
             http://LOOPBACK/attachments/snowflake-1/question-uuid-1.md
-          size: 58200
+          size: 58383
           url: |
             http://LOOPBACK/attachments/snowflake-1/question-uuid-1.md
       author: vine
@@ -610,7 +610,7 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Question:** Which plant should the hedge be of? (Q-1)
+        <@snowflake-1> **Question:** “Plant: Which plant should the hedge be of?” (Q-1)
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
         Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
@@ -630,12 +630,12 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Question:** Which tools may be bought? (Q-2)
+        <@snowflake-1> **Question:** “Tools: Which tools may be bought?” (Q-2)
         Choose all that apply:
         1. **Spade**
         2. **Rake**
         3. **Shears**
-        Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-2
+        Reply with a number or label, or in your own words. https://vine.example.org/tasks/T-2
       flags: 4
     ");
     let task = day.open("Answer twice", several()).await;
@@ -652,10 +652,10 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Question:** Which plant should the hedge be of? (Q-3)
+        <@snowflake-1> **Question:** “Plant: Which plant should the hedge be of?” (Q-3)
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
-        2. **Hornbeam** — Quick, loses its leaves [… 417 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-3
+        2. **Hornbeam** — Quick, loses i [… 423 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-3
       flags: 4
     ");
     let task = day.open("Name it", name()).await;
@@ -672,8 +672,8 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Question:** What should the cat be called? (Q-4)
-        Or reply in your own words. https://vine.example.org/tasks/T-4
+        <@snowflake-1> **Question:** “What should the cat be called?” (Q-4)
+        Reply in your own words. https://vine.example.org/tasks/T-4
       flags: 4
     ");
     let task = day.open("Allow it", permission()).await;
@@ -694,14 +694,13 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Allow?** npm test -- --watch=false (Q-5)
+        <@snowflake-1> **Allow Bash?** “npm test -- --watch=false” (Q-5)
         ```
         npm test -- --watch=false
         ```
         The agent's reason:
         > To see whether the beds are dry.
-        “Allow for this session” also allows, until this task is over:
-        - every command that begins with “npm test”, with any files and addresses after it
+        “Allow for this session” also allows,  [… 402 characters in all …] er it
         Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-5
       flags: 4
     ");
@@ -721,7 +720,7 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Approve?** Plan … (Q-6)
+        <@snowflake-1> **Approve?** “1. Dig” (Q-6)
         > \## Plan
         > 1. Dig
         > 2. Plant **two** rows
@@ -760,7 +759,7 @@ async fn frozen_discord_questions_that_are_open() {
       modal:
         components:
           - content: |
-              <@snowflake-4> **Question:** Which plant should the hedge be of? (Q-1)
+              <@snowflake-4> **Question:** “Plant: Which plant should the hedge be of?” (Q-1)
               1. **Yew** — Green in winter, slow
               2. **Hornbeam** — Quick, loses its leaves
               Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1

@@ -160,7 +160,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-1)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-1)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
@@ -171,7 +171,7 @@ async fn frozen_matrix_threads() {
           Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-1)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><str [… 492 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-1)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li [… 501 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -304,7 +304,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-2)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-2)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
@@ -312,7 +312,7 @@ async fn frozen_matrix_threads() {
           Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-2)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><str [… 402 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-2)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li [… 411 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -387,7 +387,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-3)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-3)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
@@ -395,7 +395,7 @@ async fn frozen_matrix_threads() {
           Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-3)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><str [… 402 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-3)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li [… 411 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -470,17 +470,17 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-4)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-4)
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          > Tools: Which [… 405 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-2
+          > Too [… 411 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-4)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></bl [… 701 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-4)</p><blockquote><p>Plant: Which plant should the hedge be of [… 707 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -549,17 +549,17 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-5)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-5)
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          > Tools: Which [… 405 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-2
+          > Too [… 411 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-5)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></bl [… 701 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-5)</p><blockquote><p>Plant: Which plant should the hedge be of [… 707 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -628,7 +628,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Allow?** npm test -- --watch=false (Q-6)
+          Ann: **Allow Bash?** “npm test -- --watch=false” (Q-6)
 
           ```
           npm test -- --watch=false
@@ -643,8 +643,8 @@ async fn frozen_matrix_threads() {
           Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-6)</p><pre><code>npm test -- --watch=false
-          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow Bash?</strong> “npm test -- --watch=false” (Q-6)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason [… 619 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -719,7 +719,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Allow?** npm test -- --watch=false (Q-7)
+          Ann: **Allow Bash?** “npm test -- --watch=false” (Q-7)
 
           ```
           npm test -- --watch=false
@@ -734,8 +734,8 @@ async fn frozen_matrix_threads() {
           Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-7)</p><pre><code>npm test -- --watch=false
-          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow Bash?</strong> “npm test -- --watch=false” (Q-7)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason [… 619 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -813,7 +813,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Allow?** npm test -- --watch=false (Q-8)
+          Ann: **Allow Bash?** “npm test -- --watch=false” (Q-8)
 
           ```
           npm test -- --watch=false
@@ -828,8 +828,8 @@ async fn frozen_matrix_threads() {
           Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-8)</p><pre><code>npm test -- --watch=false
-          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow Bash?</strong> “npm test -- --watch=false” (Q-8)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason [… 619 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -904,7 +904,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Allow?** npm test -- --watch=false (Q-9)
+          Ann: **Allow Bash?** “npm test -- --watch=false” (Q-9)
 
           ```
           npm test -- --watch=false
@@ -919,8 +919,8 @@ async fn frozen_matrix_threads() {
           Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-9)</p><pre><code>npm test -- --watch=false
-          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow Bash?</strong> “npm test -- --watch=false” (Q-9)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason [… 619 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -995,7 +995,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Approve?** Plan … (Q-10)
+          Ann: **Approve?** “1. Dig” (Q-10)
 
           > ## Plan
           >
@@ -1009,7 +1009,7 @@ async fn frozen_matrix_threads() {
           Or reply `approve`, or describe what to change in a sentence (or `send back: …`). https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> Plan … (Q-10)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><c [… 435 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> “1. Dig” (Q-10)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre> [… 437 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1082,7 +1082,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Approve?** Plan … (Q-11)
+          Ann: **Approve?** “1. Dig” (Q-11)
 
           > ## Plan
           >
@@ -1096,7 +1096,7 @@ async fn frozen_matrix_threads() {
           Or reply `approve`, or describe what to change in a sentence (or `send back: …`). https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> Plan … (Q-11)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><c [… 435 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> “1. Dig” (Q-11)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre> [… 437 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1169,7 +1169,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-12)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-12)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
@@ -1177,7 +1177,7 @@ async fn frozen_matrix_threads() {
           Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-12)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><st [… 403 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-12)</p><ol><li><strong>Yew</strong> — Green in winter, slow</l [… 412 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1305,7 +1305,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-13)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-13)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
@@ -1313,7 +1313,7 @@ async fn frozen_matrix_threads() {
           Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-13)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><st [… 403 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-13)</p><ol><li><strong>Yew</strong> — Green in winter, slow</l [… 412 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1757,7 +1757,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-14)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-14)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
@@ -1765,7 +1765,7 @@ async fn frozen_matrix_threads() {
           Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-14)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><st [… 403 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-14)</p><ol><li><strong>Yew</strong> — Green in winter, slow</l [… 412 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1931,7 +1931,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-15)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-15)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
@@ -1939,7 +1939,7 @@ async fn frozen_matrix_threads() {
           Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-15)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><st [… 403 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-15)</p><ol><li><strong>Yew</strong> — Green in winter, slow</l [… 412 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2073,22 +2073,13 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Allow?** echo a line of a long script … (Q-16)
-
-          ```
-          echo a line of a long script
-          echo a line of a long script
-          echo a line of a long script
-          echo a line of a long script
-          echo a line of a long scr [… 6061 characters in all …] a long script
+          Ann: **Allow Bash?** “echo a line of a long script echo a line of a long script echo a line of a long script echo a line of a long script echo a line of a long script echo a line of a long script echo [… 6066 characters in all …] a long script
           ```
 
           … the whole text is in `question-uuid-2.md`, below.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> echo a line of a long script … (Q-16)</p><pre><code>echo a line of a long script
-          echo a line of a long script
-          ech [… 6167 characters in all …] ><p>… the whole text is in <code>question-uuid-2.md</code>, below.</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow Bash?</strong> “echo a line of a long script echo a line of a long script echo a line of a long script echo a line of a lon [… 6172 characters in all …] ><p>… the whole text is in <code>question-uuid-2.md</code>, below.</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2102,7 +2093,7 @@ async fn frozen_matrix_threads() {
     - content:
         body: question-uuid-2.md
         filename: question-uuid-2.md
-        info: { mimetype: text/markdown, size: 58200 }
+        info: { mimetype: text/markdown, size: 58383 }
         m.relates_to:
           event_id: event-1
           is_falling_back: true
@@ -2295,7 +2286,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.reaction
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-1)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-1)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
@@ -2303,7 +2294,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-1)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><str [… 402 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-1)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li [… 411 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2345,7 +2336,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Allow?** npm test -- --watch=false (Q-2)
+          Ann: **Allow Bash?** “npm test -- --watch=false” (Q-2)
 
           ```
           npm test -- --watch=false
@@ -2360,8 +2351,8 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-2)</p><pre><code>npm test -- --watch=false
-          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow Bash?</strong> “npm test -- --watch=false” (Q-2)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason [… 619 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2760,7 +2751,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-3)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-3)
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
@@ -2768,7 +2759,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-3)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><str [… 402 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-3)</p><ol><li><strong>Yew</strong> — Green in winter, slow</li [… 411 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2826,7 +2817,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which tools may be bought? (Q-4)
+          Ann: **Question:** “Tools: Which tools may be bought?” (Q-4)
 
           Choose all that apply:
 
@@ -2834,10 +2825,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           2. **Rake**
           3. **Shears**
 
-          Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-3
+          Reply with a number or label, or in your own words. https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which tools may be bought? (Q-4)</p><p>Choose all that apply:</p><ol><li><strong>Spade</strong></li><li><stron [… 402 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Tools: Which tools may be bought?” (Q-4)</p><p>Choose all that apply:</p><ol><li><strong>Spade</strong></li>< [… 408 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2881,17 +2872,17 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** Which plant should the hedge be of? (Q-5)
+          Ann: **Question:** “Plant: Which plant should the hedge be of?” (Q-5)
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          > Tools: Which [… 405 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-4
+          > Too [… 411 characters in all …] line for each question, by number or label, or in your own words. https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> Which plant should the hedge be of? (Q-5)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></bl [… 701 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “Plant: Which plant should the hedge be of?” (Q-5)</p><blockquote><p>Plant: Which plant should the hedge be of [… 707 characters in all …] r own words. <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2935,12 +2926,12 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Question:** What should the cat be called? (Q-6)
+          Ann: **Question:** “What should the cat be called?” (Q-6)
 
-          Or reply in your own words. https://vine.example.org/tasks/T-5
+          Reply in your own words. https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> What should the cat be called? (Q-6)</p><p>Or reply in your own words. <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Question:</strong> “What should the cat be called?” (Q-6)</p><p>Reply in your own words. <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2984,7 +2975,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Allow?** npm test -- --watch=false (Q-7)
+          Ann: **Allow Bash?** “npm test -- --watch=false” (Q-7)
 
           ```
           npm test -- --watch=false
@@ -2999,8 +2990,8 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Or reply `yes`, `always` (this session) or `no, because …`. https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow?</strong> npm test -- --watch=false (Q-7)</p><pre><code>npm test -- --watch=false
-          </code></pre><p>The agent's reason:</p><b [… 612 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Allow Bash?</strong> “npm test -- --watch=false” (Q-7)</p><pre><code>npm test -- --watch=false
+          </code></pre><p>The agent's reason [… 619 characters in all …] se …</code>. <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -3054,7 +3045,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Approve?** Plan … (Q-8)
+          Ann: **Approve?** “1. Dig” (Q-8)
 
           > ## Plan
           >
@@ -3068,7 +3059,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Or reply `approve`, or describe what to change in a sentence (or `send back: …`). https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> Plan … (Q-8)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><co [… 434 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> “1. Dig” (Q-8)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre>< [… 436 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1

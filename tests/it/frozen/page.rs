@@ -69,6 +69,13 @@ async fn frozen_screens() {
     Dig
     Plant two rows
     make water
+    As it was written
+    ## Plan
+    1. Dig
+    2. Plant **two** rows
+    ```sh
+    make water
+    ```
     [Approve]
     <textarea What should change?>
     [Send back]
@@ -163,7 +170,7 @@ async fn frozen_screens() {
     Done site · vine/T-1-plant-a-hedge from main · requested by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 08:00 UTC
-    Question: Which plant should the hedge be of? (Q-1)
+    Question: “Plant: Which plant should the hedge be of?” (Q-1)
     Yew — Green in winter, slow
     Hornbeam — Quick, loses its leaves
     The garden has no hedge yet.
@@ -306,7 +313,7 @@ async fn frozen_screens() {
     Waiting for an answer site · vine/T-4-choose-one from main · requested by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 11:00 UTC
-    Question: Which plant should the hedge be of? (Q-2)
+    Question: “Plant: Which plant should the hedge be of?” (Q-2)
     Yew — Green in winter, slow
     Hornbeam — Quick, loses its leaves
     Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-4
@@ -359,7 +366,7 @@ async fn frozen_screens() {
     Waiting for an answer site · vine/T-6-allow-it from main · requested by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 11:00 UTC
-    Allow? npm test -- --watch=false (Q-4)
+    Allow Bash? “npm test -- --watch=false” (Q-4)
     npm test -- --watch=false
     The agent's reason:
     To see whether the beds are dry.
@@ -419,7 +426,7 @@ async fn frozen_screens() {
     Waiting for an answer site · vine/T-7-approve-it from main · requested by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 11:00 UTC
-    Approve? Plan … (Q-5)
+    Approve? “1. Dig” (Q-5)
     ## Plan
     Dig
     Plant two rows
@@ -431,6 +438,13 @@ async fn frozen_screens() {
     Dig
     Plant two rows
     make water
+    As it was written
+    ## Plan
+    1. Dig
+    2. Plant **two** rows
+    ```sh
+    make water
+    ```
     [Approve]
     <textarea What should change?>
     [Send back]

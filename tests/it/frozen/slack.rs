@@ -1019,7 +1019,7 @@ async fn frozen_slack_threads() {
 
         … shortened; the page shows the whole text.
       user: U0BOT
-    - file: { name: question-uuid-1.md, size: 58200 }
+    - file: { name: question-uuid-1.md, size: 58383 }
       text: ""
       user: U0BOT
     - blocks:
@@ -1344,7 +1344,7 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Question:* Which plant should the hedge be of? (Q-1)
+              *Question:* “Plant: Which plant should the hedge be of?” (Q-1)
 
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
@@ -1365,7 +1365,7 @@ async fn frozen_slack_questions_that_are_open() {
               value: 2
           type: actions
       text: |
-        <@U0ANN> *Question:* Which plant should the hedge be of? (Q-1)
+        <@U0ANN> *Question:* “Plant: Which plant should the hedge be of?” (Q-1)
 
         1. *Yew* — Green in winter, slow
         2. *Hornbeam* — Quick, loses its leaves
@@ -1393,7 +1393,7 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Question:* Which tools may be bought? (Q-2)
+              *Question:* “Tools: Which tools may be bought?” (Q-2)
 
               Choose all that apply:
 
@@ -1401,7 +1401,7 @@ async fn frozen_slack_questions_that_are_open() {
               2. *Rake*
               3. *Shears*
 
-              Or reply with a number or label, or in your own words. <https://vine.example.org/tasks/T-2>
+              Reply with a number or label, or in your own words. <https://vine.example.org/tasks/T-2>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1412,7 +1412,7 @@ async fn frozen_slack_questions_that_are_open() {
               value: 0
           type: actions
       text: |
-        <@U0ANN> *Question:* Which tools may be bought? (Q-2)
+        <@U0ANN> *Question:* “Tools: Which tools may be bought?” (Q-2)
 
         Choose all that apply:
 
@@ -1420,7 +1420,7 @@ async fn frozen_slack_questions_that_are_open() {
         2. *Rake*
         3. *Shears*
 
-        Or reply with a number or label, or in your own words. <https://vine.example.org/tasks/T-2>
+        Reply with a number or label, or in your own words. <https://vine.example.org/tasks/T-2>
       user: U0BOT
     ");
     let task = day.open("Answer twice", several()).await;
@@ -1443,7 +1443,7 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Question:* Which plant should the hedge be of? (Q-3)
+              *Question:* “Plant: Which plant should the hedge be of?” (Q-3)
 
               > Plant: Which plant should the hedge be of?
 
@@ -1458,7 +1458,7 @@ async fn frozen_slack_questions_that_are_open() {
               2. *Rake*
               3. *Shears*
 
-              Or reply with one line for each question, by number or label, or in your own words. <https://vine.example.org/tasks/T-3>
+              Reply with one line for each question, by number or label, or in your own words. <https://vine.example.org/tasks/T-3>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1469,22 +1469,14 @@ async fn frozen_slack_questions_that_are_open() {
               value: 0
           type: actions
       text: |
-        <@U0ANN> *Question:* Which plant should the hedge be of? (Q-3)
+        <@U0ANN> *Question:* “Plant: Which plant should the hedge be of?” (Q-3)
 
         > Plant: Which plant should the hedge be of?
 
         1. *Yew* — Green in winter, slow
         2. *Hornbeam* — Quick, loses its leaves
 
-        > Tools: Which tools may be bought?
-
-        Choose all that apply:
-
-        1. *Spade*
-        2. *Rake*
-        3. *Shears*
-
-        Or reply with one line for each question, by number or label, or in your own words. <https://vine.example.org/tasks/T-3>
+        > Tools [… 405 characters in all …] ne for each question, by number or label, or in your own words. <https://vine.example.org/tasks/T-3>
       user: U0BOT
     ");
     let task = day.open("Name it", name()).await;
@@ -1507,9 +1499,9 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Question:* What should the cat be called? (Q-4)
+              *Question:* “What should the cat be called?” (Q-4)
 
-              Or reply in your own words. <https://vine.example.org/tasks/T-4>
+              Reply in your own words. <https://vine.example.org/tasks/T-4>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1520,9 +1512,9 @@ async fn frozen_slack_questions_that_are_open() {
               value: 0
           type: actions
       text: |
-        <@U0ANN> *Question:* What should the cat be called? (Q-4)
+        <@U0ANN> *Question:* “What should the cat be called?” (Q-4)
 
-        Or reply in your own words. <https://vine.example.org/tasks/T-4>
+        Reply in your own words. <https://vine.example.org/tasks/T-4>
       user: U0BOT
     ");
     let task = day.open("Allow it", permission()).await;
@@ -1545,7 +1537,7 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Allow?* npm test -- --watch=false (Q-5)
+              *Allow Bash?* “npm test -- --watch=false” (Q-5)
 
               ```
               npm test -- --watch=false
@@ -1590,7 +1582,7 @@ async fn frozen_slack_questions_that_are_open() {
               value: 3
           type: actions
       text: |
-        <@U0ANN> *Allow?* npm test -- --watch=false (Q-5)
+        <@U0ANN> *Allow Bash?* “npm test -- --watch=false” (Q-5)
 
         ```
         npm test -- --watch=false
@@ -1627,7 +1619,7 @@ async fn frozen_slack_questions_that_are_open() {
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Approve?* Plan … (Q-6)
+              *Approve?* “1. Dig” (Q-6)
 
               > ## Plan
               >
@@ -1652,7 +1644,7 @@ async fn frozen_slack_questions_that_are_open() {
               value: 1
           type: actions
       text: |
-        <@U0ANN> *Approve?* Plan … (Q-6)
+        <@U0ANN> *Approve?* “1. Dig” (Q-6)
 
         > ## Plan
         >
@@ -1701,7 +1693,7 @@ async fn frozen_slack_questions_that_are_open() {
     blocks:
       - text:
           text: |
-            *Question:* Which plant should the hedge be of? (Q-1)
+            *Question:* “Plant: Which plant should the hedge be of?” (Q-1)
 
             1. *Yew* — Green in winter, slow
             2. *Hornbeam* — Quick, loses its leaves

@@ -91,12 +91,11 @@ async fn wish(client: Client, over: Arc<AtomicBool>, granted: Arc<Mutex<BTreeSet
     }
 }
 
-/// The number of the question that a message asks: `(Q-17) …`.
+/// The number of the question that a message asks: `*Question:* “Go on?” (Q-17)`.
 fn question_of(message: &Value) -> Option<u64> {
     let text = message["text"].as_str()?;
-    let (_, rest) = text.split_once("*Q-")?;
-    let (number, rest) = rest.split_once('*')?;
-    rest.starts_with(" for ").then(|| number.parse().ok())?
+    let (_, rest) = text.split_once("(Q-")?;
+    rest.split_once(')')?.0.parse().ok()
 }
 
 /// Reads the channel as a person would, and answers each question in its thread, once.

@@ -27,10 +27,8 @@ impl Inbox {
         event: &Inbound,
         found: &ResolvedLocation,
     ) -> AppResult<Option<CommandOutput>> {
-        if let Some(button) = Button::signed(&found.buttons, &event.text) {
-            return self
-                .pressed(caller, event, found, Some(button.clone()))
-                .await;
+        if let Some(place) = Button::signed(&found.buttons, &event.text) {
+            return self.pressed(caller, event, found, place).await;
         }
         let (Some(id), true) = (found.question, reading::decides(&event.text)) else {
             return Ok(None);
@@ -78,11 +76,16 @@ impl Inbox {
         caller: &Caller,
         event: &Inbound,
         found: &ResolvedLocation,
-        button: Option<Button>,
+        place: usize,
     ) -> AppResult<Option<CommandOutput>> {
-        let Some(button) = button else {
+        let Some(button) = found.buttons.get(place).cloned() else {
             return if event.private { Err(gone()) } else { Ok(None) };
         };
+        // A choice is its place, whatever its label says.
+        if found.question.is_some() && button.is_choice() {
+            let form = FilledForm::choosing(place);
+            return self.filled(caller, event, found, &form).await;
+        }
         if let Some(question) = found.question {
             let words = SpokenText {
                 text: &button.says,

@@ -89,10 +89,7 @@ impl Inbox {
                 self.said(&caller, event, found, turn).await
             }
             InboundKind::Reacted => self.reacted(&caller, event, &found).await,
-            InboundKind::Pressed(index) => {
-                let pressed = found.buttons.get(*index).cloned();
-                self.pressed(&caller, event, &found, pressed).await
-            }
+            InboundKind::Pressed(place) => self.pressed(&caller, event, &found, *place).await,
             InboundKind::Filled(form) => self.filled(&caller, event, &found, form).await,
             InboundKind::Edited(of) | InboundKind::Deleted(of) => {
                 self.changed(&caller, event, of, turn).await

@@ -34,13 +34,9 @@ const FIRST_LINE: usize = 200;
 /// The ask's own first words, in one line.
 pub(crate) fn first_words(ask: &Ask) -> String {
     let words = match ask {
-        Ask::Clarify { items } => items
-            .first()
-            .map_or("", |item| item.question.as_str())
-            .into(),
-        Ask::Permission { tool, what, .. } if tool == "Bash" => what.clone(),
-        Ask::Permission { tool, what, .. } => format!("{tool} {what}"),
-        Ask::Plan { plan } => plan.trim_start_matches(['#', ' ', '\n']).to_owned(),
+        Ask::Clarify { items } => items.first().map_or_else(String::new, Item::asked),
+        Ask::Permission { what, .. } => what.split_whitespace().collect::<Vec<_>>().join(" "),
+        Ask::Plan { plan } => first_line_of_plan(plan).to_owned(),
     };
     let words = words.trim();
     let line = words.lines().next().unwrap_or_default();
@@ -50,11 +46,18 @@ pub(crate) fn first_words(ask: &Ask) -> String {
     }
 }
 
+/// The first line of a plan below its headings, or its heading if there is nothing else.
+fn first_line_of_plan(plan: &str) -> &str {
+    let lines = || plan.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said = lines().find(|line| !line.starts_with('#'));
+    said.or_else(|| lines().next()).unwrap_or_default()
+}
+
 /// What the first line of an ask's message does not show.
 pub(crate) fn below_headline(ask: &Ask) -> Option<String> {
     match ask {
         Ask::Clarify { items } => match items.as_slice() {
-            [only] if first_words(ask) == only.question.trim() => {
+            [only] if first_words(ask) == only.asked().trim() => {
                 let rest = choices(only);
                 (!rest.is_empty()).then_some(rest)
             }
@@ -87,12 +90,7 @@ fn grant(rule: &str) -> String {
 }
 
 fn item(item: &Item) -> String {
-    let head = if item.header.is_empty() {
-        String::new()
-    } else {
-        format!("{}: ", item.header)
-    };
-    let asked = quoted(&format!("{head}{}", item.question));
+    let asked = quoted(&item.asked());
     match choices(item) {
         rest if rest.is_empty() => asked,
         rest => format!("{asked}\n\n{rest}"),

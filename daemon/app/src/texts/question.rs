@@ -9,7 +9,7 @@ use vine_domain::{
 };
 
 use crate::texts::{
-    ask::{below_headline, body, chat_buttons, first_words},
+    ask::{below_headline, body, chat_buttons, first_words, quick},
     context::TextContext,
     words::{counted, span},
 };
@@ -44,13 +44,13 @@ pub(crate) fn asks(
 fn headline(question: &Question, shown: &Ask) -> String {
     let asks = match shown {
         // A script has no session of Claude Code.
-        Ask::Clarify { .. } if question.session.is_none() => "Question:",
-        Ask::Clarify { .. } => "Claude asks:",
-        Ask::Permission { .. } => "Allow?",
-        Ask::Plan { .. } => "Approve?",
+        Ask::Clarify { .. } if question.session.is_none() => "Question:".into(),
+        Ask::Clarify { .. } => "Claude asks:".into(),
+        Ask::Permission { tool, .. } => format!("Allow {}?", literal(tool)),
+        Ask::Plan { .. } => "Approve?".to_owned(),
     };
     format!(
-        "**{asks}** {} ({})",
+        "**{asks}** “{}” ({})",
         literal(&first_words(shown)),
         question.id
     )
@@ -64,7 +64,11 @@ fn small_print(context: &TextContext<'_>, task: &Task, question: &Question) -> S
          anyone who may allow it can see all of it on the page and decide there."
             .into()
     } else {
-        format!("Or {}.", reading::options_hint(ask))
+        let hint = reading::options_hint(ask);
+        match quick(ask).is_empty() {
+            true => format!("{}.", hint.replacen("reply", "Reply", 1)),
+            false => format!("Or {hint}."),
+        }
     }];
     let role = context.settings.rules.needs(&task.repo, ask);
     if role != verb_for(ask).needs() {

@@ -249,8 +249,13 @@ impl Button {
         }
     }
 
-    /// The button that a reaction stands for.
-    pub fn signed<'a>(buttons: &'a [Self], reaction: &str) -> Option<&'a Self> {
+    /// Whether it is one of the choices of a clarifying question.
+    pub fn is_choice(&self) -> bool {
+        self.kind == ButtonKind::Choice && !self.dangerous && self.says == self.label
+    }
+
+    /// The position of the button that a reaction stands for.
+    pub fn signed(buttons: &[Self], reaction: &str) -> Option<usize> {
         let bare = |sign: &str| {
             sign.chars()
                 .filter(|c| *c != '\u{fe0f}')
@@ -261,11 +266,7 @@ impl Button {
                 .sign(*index)
                 .is_some_and(|sign| bare(sign) == bare(reaction))
         };
-        buttons
-            .iter()
-            .enumerate()
-            .find(is)
-            .map(|(_, button)| button)
+        buttons.iter().enumerate().find(is).map(|(place, _)| place)
     }
 }
 
@@ -309,7 +310,7 @@ mod tests {
             button("no").of(ButtonKind::Form),
         ];
         let pressed = |buttons: &[Button], sign| {
-            Button::signed(buttons, sign).map(|button| button.says.clone())
+            Button::signed(buttons, sign).map(|place| buttons[place].says.clone())
         };
         assert_eq!(pressed(&permission, "✅").as_deref(), Some("yes"));
         assert_eq!(pressed(&permission, "❌").as_deref(), Some("no"));

@@ -100,7 +100,7 @@ pub fn parse(text: &str) -> Vec<Block> {
             let blocks_inside = parse(&text);
             blocks.push(Block::Quote {
                 blocks: blocks_inside,
-                text,
+                text: visible_text::exact(&text),
             });
         } else if !line.trim().is_empty() {
             add(&mut blocks, line);

@@ -101,6 +101,14 @@ pub fn has_words(text: &str) -> bool {
     !is_blank(text)
 }
 
+/// Whether `text` only agrees.
+pub fn agrees(text: &str) -> bool {
+    matches!(
+        meaning(text),
+        Some(Meaning::Assent | Meaning::Once | Meaning::Session)
+    )
+}
+
 /// Whether `text` only agrees or refuses.
 pub fn decides(text: &str) -> bool {
     matches!(

@@ -23,6 +23,17 @@ pub struct RefusedAnswer {
     pub filled: FilledForm,
 }
 
+impl RefusedAnswer {
+    /// What was written, a line for each field.
+    pub fn words(&self) -> String {
+        let words = self.filled.fields.iter().map(|field| field.words.as_str());
+        words
+            .filter(|words| !words.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
 /// What is asked, with the means to answer it.
 pub fn ask(
     app: &App,
@@ -36,6 +47,8 @@ pub fn ask(
     html! {
         // The form of a clarifying question shows all of it.
         @if closed.is_some() || !matches!(shown, Ask::Clarify { .. }) { div { (text::message(&texts::body(&shown))) } }
+        // Some of Markdown is not shown, and all of a plan has to be seen before it is approved.
+        @if let Ask::Plan { plan } = &shown { details { summary { "As it was written" } pre tabindex="0" { code { (plan) } } } }
         @if let Some(why) = closed { div.dim { (text::message(&why)) } }
         @else { (answers(question, refused)) }
     }
@@ -50,15 +63,15 @@ fn answers(question: &Question, refused: Option<&RefusedAnswer>) -> Markup {
     html! {
         @if let Some(refused) = refused { div.problem role="alert" { (text::message(&refused.why)) } }
         @if !buttons.is_empty() {
-            form.answer method="post" action=(action) {
+            form.answer method="post" action=(action) autocomplete="off" {
                 input type="hidden" name="reply_to" value=(question.id);
                 @match &question.ask {
-                    Ask::Clarify { .. } => (choices(&form, &buttons)),
+                    Ask::Clarify { .. } => (choices(&form)),
                     Ask::Permission { .. } | Ask::Plan { .. } => @for button in &buttons { (press(button)) },
                 }
             }
         }
-        form.fill method="post" action=(action) {
+        form.fill method="post" action=(action) autocomplete="off" {
             input type="hidden" name="reply_to" value=(question.id);
             input type="hidden" name="filled" value=(form.fields.len());
             @for (place, field) in form.fields.iter().enumerate() {
@@ -90,13 +103,13 @@ fn press(button: &Button) -> Markup {
 }
 
 /// The choices of the only field, each as a button.
-fn choices(form: &Form, buttons: &[Button]) -> Markup {
+fn choices(form: &Form) -> Markup {
     html! {
         @for field in &form.fields {
             fieldset {
                 legend { (visible_text::exact(&field.label)) }
-                @for (choice, button) in field.options.iter().zip(buttons) {
-                    div.choice { (press(button)) (about(choice)) }
+                @for (number, choice) in field.options.iter().enumerate() {
+                    div.choice { button name="choice" value=(number) { (visible_text::exact(&choice.label)) } (about(choice)) }
                 }
             }
         }
@@ -163,6 +176,9 @@ fn placeholder(ask: &Ask, has_choices: bool) -> &'static str {
 /// Reads the fields that a browser sent; `None` if they are not those of a form.
 pub fn read(sent: &[(String, String)]) -> Option<FilledForm> {
     let value = |name: &str| sent.iter().find(|(known, _)| known == name);
+    if let Some((_, place)) = value("choice") {
+        return place.parse().ok().map(FilledForm::choosing);
+    }
     // A question has few items, whatever a browser claims.
     let fields: usize = value("filled")?
         .1
@@ -211,5 +227,6 @@ mod tests {
         assert_eq!(filled, Some(FilledForm { fields }));
         assert_eq!(sent(&[("reply_to", "Q-1"), ("text", "yes")]), None);
         assert_eq!(sent(&[("filled", "100000000")]), None);
+        assert_eq!(sent(&[("choice", "2")]), Some(FilledForm::choosing(2)));
     }
 }

@@ -63,7 +63,7 @@ fn framed(
                 script src=(assets::MORPH.address()) defer {}
                 script src=(assets::SCRIPT.address()) defer {}
             }
-            body data-waiting=[waiting] data-first=[live.map(|live| &live.first)] {
+            body data-visitor=[live.and(visitor).map(|visitor| visitor.0.id())] data-waiting=[waiting] data-first=[live.map(|live| &live.first)] {
                 header {
                     a.home href="/" { "AgentVine" }
                     @if let Some(visitor) = visitor {

@@ -119,7 +119,7 @@ async fn held(app: &App, caller: &Caller) -> Result<Markup, AppError> {
                 h2 #held { "Not pushed yet" }
                 @for (task, what) in &held {
                     @let id = task.id.to_string();
-                    article.ask {
+                    article.ask id={ "held-" (id) } {
                         p.dim { a href={ "/tasks/" (id) } { (id) " " (task.title) } }
                         div { "This looks like a secret: " (text::message(what)) }
                         (screen::does("Push anyway", &id, &format!("task push {id}"), Screen::Overview))

@@ -91,7 +91,7 @@ pub fn menu(here: Option<Screen>, visitor: &PageVisitor) -> Markup {
 /// screen readers.
 pub fn does(label: &str, what: &str, command: &str, back: Screen) -> Markup {
     html! {
-        form.does method="post" action="/do" {
+        form.does method="post" action="/do" autocomplete="off" {
             input type="hidden" name="line" value=(command);
             input type="hidden" name="back" value=(back.path());
             button aria-label={ (label) " " (what) } { (label) }

@@ -7,12 +7,14 @@ use axum::{
 };
 use maud::{Markup, html};
 use serde::Deserialize;
+use uuid::Uuid;
 use vine_api::TaskView;
 use vine_app::{App, AppError, Caller, texts};
 use vine_domain::{
     Question, QuestionId, TaskId, Timestamp,
     chat::{Inbound, InboundKind, Location, Message},
     form::FilledForm,
+    markdown::quoted,
 };
 
 use super::{
@@ -79,6 +81,9 @@ async fn body(
         }
         @if let Some(around) = around { div.dim { (text::message(&format!("Agent: {around}"))) } }
         @if let Some(session) = session { p.dim { "Session " code { (session) } " · attempt " (task.epoch.0) } }
+        @if let Some(refused) = refused.filter(|refused| !questions.iter().any(|one| one.id == refused.question && one.is_open())) {
+            div.problem role="alert" { (text::message(&refused.why)) (text::message(&quoted(&refused.words()))) }
+        }
         section.thread aria-label="Thread" {
             @for message in shown(&thread) { (line(message, &thread)) (pressed(message, id)) }
         }
@@ -88,7 +93,7 @@ async fn body(
                 (answer_form::ask(app, caller, &task, question, refused))
             }
         }
-        form.line method="post" action={ "/tasks/" (id) "/say" } {
+        form.line method="post" action={ "/tasks/" (id) "/say" } autocomplete="off" {
             // Questions that were asked later have not been seen by the author.
             input type="hidden" name="seen" value=(now.0);
             label { textarea name="text" rows="2" data-enter="sends" aria-label="Write in this thread" placeholder=(placeholder(&questions)) required {} }
@@ -139,7 +144,7 @@ fn pressed(message: &Message, id: TaskId) -> Markup {
     let is_notice = message.kind == "notice" && !message.buttons.is_empty();
     html! {
         @if is_notice {
-            form.answer method="post" action={ "/tasks/" (id) "/say" } {
+            form.answer id={ "press-" (message.seq) } method="post" action={ "/tasks/" (id) "/say" } autocomplete="off" {
                 @for button in &message.buttons { button name="press" value=(button.says) { (button.label) } }
             }
         }
@@ -173,6 +178,8 @@ struct SentReply {
     reply_to: Option<String>,
     /// Up to when its author had seen the thread, in milliseconds.
     seen: Option<i64>,
+    /// Made by the page's script: the same again has no effect.
+    key: Option<Uuid>,
 }
 
 impl SentReply {
@@ -186,6 +193,7 @@ impl SentReply {
             filled: answer_form::read(sent),
             reply_to: value("reply_to"),
             seen: value("seen").and_then(|at| at.parse().ok()),
+            key: value("key").and_then(|key| key.parse().ok()),
         }
     }
 }
@@ -268,7 +276,7 @@ async fn hear(
         .map(|id| id.parse::<QuestionId>())
         .transpose()?;
     let event = Inbound {
-        event: shared.app.new_id().to_string(),
+        event: said.key.unwrap_or_else(|| shared.app.new_id()).to_string(),
         platform: "console".into(),
         author,
         spot: Location::Ours {
