@@ -242,6 +242,10 @@ async fn each_statement_may_fail_once() {
     assert!(fired * 10 > rounds * 9, "{fired} of {rounds}");
     for id in &ward.accepted {
         let shown = ward.done(id).await;
-        assert_eq!(shown["epoch"], 1, "{id}: {shown}");
+        // If the reply to the commit of a claim is lost, nobody hears of that attempt: nothing ran in it, and the
+        // task is claimed again later.
+        let attempts = shown["attempts"].as_array().expect("attempts");
+        let ran = attempts.iter().filter(|one| one["session"].is_string());
+        assert_eq!(ran.count(), 1, "{id}: {shown}");
     }
 }
