@@ -293,7 +293,9 @@ const lookAgain = async () => {
 // ---------------------------------------------------------------- sending
 
 const STAYS = ".answer, .fill, .does, .line";
-const UNSENT = "AgentVine cannot be reached, so it is not known whether this arrived. It stays here; sending it again does nothing twice.";
+const UNSENT = "AgentVine cannot be reached, so it is not known whether this arrived. It stays here.";
+// Commands have no key, so the same again could do the same twice.
+const unsent = (form) => /\/(say|tasks)$/.test(form.getAttribute("action")) ? `${UNSENT} Sending it again does nothing twice.` : `${UNSENT} Look whether it was done before you send it again.`;
 
 // Why a form was not accepted, above it. Its fields keep what was typed.
 const complain = (form, reasons) => {
@@ -354,7 +356,7 @@ const send = async (form, button) => {
     response = await fetch(form.action, { method: "POST", body });
     text = await response.text();
   } catch {
-    return complain(form, [UNSENT]);
+    return complain(form, [unsent(form)]);
   }
   if (isLogin(response)) {
     banner(EXPIRED, "/login");

@@ -59,16 +59,26 @@ impl Inbox {
         dealt.await.map_err(|_| AppError::Stopping)
     }
 
-    /// The outcome of a message: an error if it had no effect. For callers that repeat a message
-    /// because they did not receive the first reply.
-    pub async fn outcome_of(&self, event: &Inbound) -> AppResult<()> {
+    /// The same for a caller that repeats an event because the first reply was lost: what the first one
+    /// led to counts, and it is an error if that was nothing.
+    pub async fn hear_once(&self, event: Inbound) -> AppResult<Option<CommandOutput>> {
+        let known = self.knows(&event).await?;
+        let reply = self.hear(event.clone()).await?.transpose()?;
+        if known && reply.is_none() {
+            self.outcome_of(&event).await?;
+        }
+        Ok(reply)
+    }
+
+    async fn outcome_of(&self, event: &Inbound) -> AppResult<()> {
         let Location::Ours {
             task: Some(task), ..
         } = event.spot
         else {
             return Ok(());
         };
-        if event.act != InboundKind::Said || is_command(&event.text) {
+        let has_words = matches!(event.act, InboundKind::Said | InboundKind::Filled(_));
+        if !has_words || is_command(&event.text) {
             return Ok(());
         }
         let _turn = self.reading.take(place(event)).await;
@@ -168,7 +178,7 @@ impl Inbox {
     }
 
     /// Whether an event was stored before.
-    pub async fn knows(&self, event: &Inbound) -> AppResult<bool> {
+    async fn knows(&self, event: &Inbound) -> AppResult<bool> {
         let known = self.store.event(&event.platform, &event.event).await?;
         Ok(known.is_some())
     }

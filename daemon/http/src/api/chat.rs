@@ -210,11 +210,7 @@ async fn hear(
         left_out: None,
         private: false,
     };
-    let known = shared.inbox.knows(&event).await?;
-    let reply = shared.inbox.hear(event.clone()).await?.transpose()?;
-    if known && reply.is_none() {
-        shared.inbox.outcome_of(&event).await?;
-    }
+    let reply = shared.inbox.hear_once(event).await?;
     Ok(Json(reply.map_or_else(SentMessage::default, |reply| {
         SentMessage {
             text: reply.text,

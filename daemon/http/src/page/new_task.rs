@@ -48,6 +48,8 @@ pub struct NewTaskForm {
     prompt: String,
     repo: Option<String>,
     priority: String,
+    /// Made by the page's script: the same again creates nothing.
+    key: Option<String>,
 }
 
 impl NewTaskForm {
@@ -62,7 +64,7 @@ impl NewTaskForm {
             base: None,
             branch: None,
             lane: self.priority.parse()?,
-            key: None,
+            key: self.key,
         })
     }
 }

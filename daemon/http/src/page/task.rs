@@ -292,6 +292,5 @@ async fn hear(
         left_out: None,
         private: false,
     };
-    shared.inbox.hear(event).await?.transpose()?;
-    Ok(())
+    shared.inbox.hear_once(event).await.map(drop)
 }
