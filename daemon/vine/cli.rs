@@ -1,10 +1,13 @@
 //! The shell's command line: the chat commands, and what only a shell can do.
 
+use crate::output::write_bytes;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use vine_domain::{QuestionId, Timestamp, Wall};
-use vine_grammar::{QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};
+use vine_grammar::{
+    HelpTopic, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb,
+};
 
 /// `vine`
 #[derive(Debug, Parser)]
@@ -115,8 +118,11 @@ pub enum ShellCommand {
     Status,
     /// Show who you are here and what you are allowed to do
     Whoami,
-    /// Show the chat commands and how to answer
-    Help,
+    /// Show how to answer and the most used commands
+    Help {
+        /// Show all commands
+        topic: Option<HelpTopic>,
+    },
 }
 
 /// Platforms whose apps are created from a manifest.
@@ -336,7 +342,9 @@ pub fn split(arguments: Vec<String>) -> (Vec<String>, Globals) {
 
 /// Prints completions.
 pub fn completions(shell: clap_complete::Shell) {
-    clap_complete::generate(shell, &mut Cli::command(), "vine", &mut std::io::stdout());
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "vine", &mut text);
+    write_bytes(&text);
 }
 
 #[cfg(test)]

@@ -44,6 +44,11 @@ impl Endpoint {
         fs::rename(&draft, &file).with_context(|| format!("could not write {}", file.display()))
     }
 
+    /// The port of its address.
+    pub fn port(&self) -> Option<u16> {
+        self.url.rsplit_once(':')?.1.parse().ok()
+    }
+
     /// The one in a state folder.
     pub fn load(state: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(Self::file(state)).ok()?).ok()

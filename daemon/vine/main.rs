@@ -8,6 +8,7 @@ mod git;
 mod init;
 mod log_limit;
 mod logging;
+mod output;
 mod paths;
 mod roles;
 mod shell;
@@ -23,6 +24,7 @@ use vine_worker::{DoorCall, through_door};
 use crate::{
     cli::{Cli, ShellCommand},
     config::Config,
+    output::say,
 };
 
 fn main() -> ExitCode {
@@ -63,7 +65,7 @@ async fn ordinary(words: Vec<String>) -> ExitCode {
     }
 }
 
-async fn say(call: DoorCall) -> anyhow::Result<()> {
+async fn tell_door(call: DoorCall) -> anyhow::Result<()> {
     through_door(&call).await.map(|_| ())
 }
 
@@ -82,7 +84,7 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         ShellCommand::Doctor => return roles::doctor::run(&config()?).await,
         ShellCommand::Manifest {
             platform: cli::ManifestPlatform::Slack,
-        } => println!("{:#}", roles::chat::manifest(&config()?)?),
+        } => say!("{:#}", roles::chat::manifest(&config()?)?),
         ShellCommand::Config(verb) => roles::config::run(globals.config.as_deref(), &verb)?,
         ShellCommand::Login(login) => roles::login::login(&globals, login).await?,
         ShellCommand::Token(token) => roles::login::token(&globals, token).await?,
@@ -94,15 +96,15 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
                 options: ask.option,
                 multi: ask.multi,
             };
-            println!("{}", through_door(&call).await?.unwrap_or_default());
+            say!("{}", through_door(&call).await?.unwrap_or_default());
         }
-        ShellCommand::Note(said) => say(DoorCall::Note { text: said.text() }).await?,
-        ShellCommand::Progress(said) => say(DoorCall::Progress { text: said.text() }).await?,
+        ShellCommand::Note(said) => tell_door(DoorCall::Note { text: said.text() }).await?,
+        ShellCommand::Progress(said) => tell_door(DoorCall::Progress { text: said.text() }).await?,
         ShellCommand::Show { file } => {
             let file = std::path::absolute(file)?;
-            say(DoorCall::Show { file }).await?;
+            tell_door(DoorCall::Show { file }).await?;
         }
-        ShellCommand::Finish(said) => say(DoorCall::Finish { text: said.text() }).await?,
+        ShellCommand::Finish(said) => tell_door(DoorCall::Finish { text: said.text() }).await?,
         ShellCommand::Completions { shell } => cli::completions(shell),
         ShellCommand::DemoAgent => roles::demo::agent().await?,
         ShellCommand::Task(_)
@@ -113,7 +115,7 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         | ShellCommand::Repo(_) => {
             shell::order(&globals).await?;
         }
-        ShellCommand::Status | ShellCommand::Whoami | ShellCommand::Help => {
+        ShellCommand::Status | ShellCommand::Whoami | ShellCommand::Help { .. } => {
             shell::order(&globals).await?;
         }
     }

@@ -1,12 +1,13 @@
 //! Chat commands from a shell: parsed here to report errors early, run by the daemon.
 
+use crate::output::{coloured_patch, has_colours, plain, say};
 use std::{
     fs,
     io::{IsTerminal, Read},
 };
 
 use anyhow::{Context, Result, bail};
-use vine_api::ClientError;
+use vine_api::{ClientError, CommandReply};
 use vine_domain::visible_text;
 
 use crate::{
@@ -19,9 +20,9 @@ pub async fn order(globals: &Globals) -> Result<()> {
     let words = with_text_from_elsewhere(globals.words.clone())?;
     let reply = Endpoint::find()?.client().run(&words, "").await?;
     if globals.json {
-        println!("{}", printable_json(&reply.data)?);
+        say!("{}", printable_json(&reply.data)?);
     } else {
-        println!("{}", printable(&globals.words, &reply.text));
+        say!("{}", printable(&globals.words, &reply));
     }
     Ok(())
 }
@@ -67,12 +68,17 @@ fn of_file(file: &str) -> Result<String> {
 
 /// Agents' text may contain characters that control a terminal or reorder its text. A patch that
 /// goes to a file or another program is not changed.
-fn printable(words: &[String], text: &str) -> String {
+fn printable(words: &[String], reply: &CommandReply) -> String {
     let is_patch = matches!(words, [first, second, ..] if first == "task" && second == "diff");
     if is_patch && !std::io::stdout().is_terminal() {
-        return text.to_owned();
+        return reply.text.clone();
     }
-    visible_text::exact(text)
+    let text = visible_text::exact(&reply.text);
+    match (reply.fixed, is_patch && has_colours()) {
+        (true, true) => coloured_patch(&text),
+        (true, false) => text,
+        (false, _) => plain(&text, has_colours()),
+    }
 }
 
 /// The same for JSON, in which such characters can be escaped.
@@ -131,10 +137,12 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_is_shown_and_json_stays_what_it_was() {
         let words = ["question", "show", "Q-1"].map(str::to_owned);
-        assert_eq!(
-            printable(&words, "rm \u{202e}x\u{1b}[2K"),
-            "rm ⟨U+202E⟩x⟨U+001B⟩[2K"
-        );
+        let reply = CommandReply {
+            text: "rm \u{202e}x\u{1b}[2K".into(),
+            fixed: false,
+            data: serde_json::Value::Null,
+        };
+        assert_eq!(printable(&words, &reply), "rm ⟨U+202E⟩x⟨U+001B⟩[2K");
         let value = serde_json::json!({ "what": "rm \u{202e}x\u{e0041}" });
         let text = printable_json(&value).expect("JSON");
         assert!(

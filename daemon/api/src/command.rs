@@ -20,6 +20,9 @@ pub struct RunCommand {
 pub struct CommandReply {
     /// For people.
     pub text: String,
+    /// Whether the text has columns or is code; otherwise it is Markdown.
+    #[serde(default)]
+    pub fixed: bool,
     /// For programs: an object, or an array of objects for a list.
     pub data: Value,
 }

@@ -6,6 +6,7 @@ use vine_domain::{Slug, TaskId};
 use crate::{
     commands::{Command, TaskVerb},
     error::CommandError,
+    mistakes::explain,
     own,
     shell_words::{quoted, shell_words},
 };
@@ -68,8 +69,21 @@ pub fn parse(text: &str, context: &CommandContext) -> Result<Command, CommandErr
     from_words(&words, body.trim(), context)
 }
 
+/// Whether a text begins with a command of the tree, as our sentences quote it: `task show T-7`.
+pub fn begins_with_command(text: &str) -> bool {
+    let tree = CommandLine::command();
+    let mut words = text.split_whitespace();
+    let noun = words.next().and_then(|noun| tree.find_subcommand(noun));
+    noun.is_some_and(|noun| {
+        !noun.has_subcommands()
+            || words
+                .next()
+                .is_some_and(|verb| noun.find_subcommand(verb).is_some())
+    })
+}
+
 /// Short forms of common commands.
-const SHORT: [(&str, &str); 7] = [
+pub(crate) const SHORT: [(&str, &str); 7] = [
     ("answer", "question answer"),
     ("cancel", "task cancel"),
     ("help", "help"),
@@ -103,11 +117,10 @@ pub fn from_words(
     } else {
         words
     };
-    let matches = CommandLine::command()
-        .try_get_matches_from(words)
-        .map_err(|error| CommandError(plain(&error)))?;
-    let line =
-        CommandLine::from_arg_matches(&matches).map_err(|error| CommandError(plain(&error)))?;
+    let tree = CommandLine::command();
+    let mistaken = |error: clap::Error| CommandError(explain(&error, &tree, words));
+    let matches = tree.clone().try_get_matches_from(words).map_err(mistaken)?;
+    let line = CommandLine::from_arg_matches(&matches).map_err(mistaken)?;
     let mut command = line.command;
     add_body(&mut command, body)?;
     imply_repo(&mut command, context);
@@ -161,6 +174,7 @@ fn imply_task(command: &mut Command, context: &CommandContext) -> Result<(), Com
         | T::Priority { task, .. }
         | T::Log { task, .. }
         | T::Diff { task }
+        | T::Push { task, .. }
         | T::Explain { task },
     ) = command
     else {
@@ -174,17 +188,6 @@ fn imply_task(command: &mut Command, context: &CommandContext) -> Result<(), Com
             "which task? Name it, like T-7; `task list` shows them.".into(),
         ))
     }
-}
-
-/// Clap's error text, including suggestions, without its hint about `--help`.
-fn plain(error: &clap::Error) -> String {
-    error
-        .render()
-        .to_string()
-        .trim()
-        .replace("For more information, try '--help'.", "")
-        .trim_end()
-        .to_owned()
 }
 
 /// The command tree as help text, one line for each verb.
@@ -380,7 +383,7 @@ mod tests {
             read("/vine tsak list")
                 .expect_err("typo")
                 .0
-                .contains("'task'")
+                .contains("`task`")
         );
         assert!(
             read("/vine task new x --priority urgent")

@@ -35,8 +35,18 @@ pub enum Command {
     Status,
     /// Show who you are here and what you are allowed to do
     Whoami,
-    /// Show the commands and how to answer
-    Help,
+    /// Show how to answer and the most used commands
+    Help {
+        /// Show all commands
+        topic: Option<HelpTopic>,
+    },
+}
+
+/// What `help` shows besides the most used commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum HelpTopic {
+    /// All commands
+    All,
 }
 
 /// A value, or `default` for the one that applies when nothing is set.

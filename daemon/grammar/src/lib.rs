@@ -9,13 +9,16 @@ mod chat;
 mod commands;
 mod error;
 mod menu;
+mod mistakes;
 mod own;
 mod shell_words;
 
-pub use chat::{CommandContext, from_words, is_command, line, overview, parse};
+pub use chat::{
+    CommandContext, begins_with_command, from_words, is_command, line, overview, parse,
+};
 pub use commands::{
-    BulkFilter, Command, ListRange, OrDefault, QuestionVerb, QueueVerb, RepoVerb, SessionVerb,
-    TaskVerb, WorkerVerb,
+    BulkFilter, Command, HelpTopic, ListRange, OrDefault, QuestionVerb, QueueVerb, RepoVerb,
+    SessionVerb, TaskVerb, WorkerVerb,
 };
 pub use error::CommandError;
 pub use menu::{MenuEntry, MenuOption, OptionKind, menu, words};

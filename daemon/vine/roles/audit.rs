@@ -1,5 +1,6 @@
 //! `vine audit`: all decisions and answers, and whether they are unchanged.
 
+use crate::output::say;
 use anyhow::{Result, bail};
 use vine_api::AuditRecords;
 use vine_domain::{
@@ -66,16 +67,19 @@ pub async fn run(globals: &Globals, args: &AuditArgs) -> Result<()> {
 
 fn show(globals: &Globals, record: &LedgerEntry) -> Result<()> {
     if globals.json {
-        println!("{}", serde_json::to_string(record)?);
+        say!("{}", serde_json::to_string(record)?);
         return Ok(());
     }
     let at = record.at.to_minute();
     match &record.sealed {
         SealedFact::Decision(entry) => {
             let decision = if entry.allowed { "allowed" } else { "refused" };
-            println!(
+            say!(
                 "{at}  {}  {}  {}  {decision}: {}",
-                entry.actor, entry.verb, entry.subject, entry.reason
+                entry.actor,
+                entry.verb,
+                entry.subject,
+                entry.reason
             );
         }
         SealedFact::Answer {
@@ -84,7 +88,7 @@ fn show(globals: &Globals, record: &LedgerEntry) -> Result<()> {
             name,
             via,
             decision,
-        } => println!("{at}  {name} ({via})  answered {question} of {task}  {decision}"),
+        } => say!("{at}  {name} ({via})  answered {question} of {task}  {decision}"),
     }
     Ok(())
 }

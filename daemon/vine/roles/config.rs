@@ -1,5 +1,6 @@
 //! `vine config`
 
+use crate::output::{say, write_bytes};
 use std::path::Path;
 
 use anyhow::Result;
@@ -11,12 +12,12 @@ use crate::{
 
 pub fn run(file: Option<&Path>, verb: &ConfigVerb) -> Result<()> {
     match verb {
-        ConfigVerb::Example => print!("{EXAMPLE}"),
+        ConfigVerb::Example => write_bytes(EXAMPLE.as_bytes()),
         ConfigVerb::Check => {
             Config::load(file)?.chat.check_built_in(BUILT_IN)?;
-            println!("The configuration is valid.");
+            say!("The configuration is valid.");
         }
-        ConfigVerb::Show => print!("{}", Config::load(file)?.shown()?),
+        ConfigVerb::Show => write_bytes(Config::load(file)?.shown()?.as_bytes()),
     }
     Ok(())
 }

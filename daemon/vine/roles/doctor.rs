@@ -1,5 +1,6 @@
 //! `vine doctor`: what works on this machine, what does not, and what to do about it.
 
+use crate::output::say;
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
@@ -53,9 +54,9 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
     checks.extend(daemon(config).await);
     for Check { what, found } in &checks {
         match found {
-            CheckResult::Fine(fine) => println!("ok       {what:<12} {fine}"),
-            CheckResult::Advice(advice) => println!("advice   {what:<12} {advice}"),
-            CheckResult::Problem(problem) => println!("problem  {what:<12} {problem}"),
+            CheckResult::Fine(fine) => say!("ok       {what:<12} {fine}"),
+            CheckResult::Advice(advice) => say!("advice   {what:<12} {advice}"),
+            CheckResult::Problem(problem) => say!("problem  {what:<12} {problem}"),
         }
     }
     let well = !checks

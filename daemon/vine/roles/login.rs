@@ -1,5 +1,6 @@
 //! `vine login` and `vine token`
 
+use crate::output::say;
 use anyhow::{Result, bail};
 use serde_json::json;
 use vine_api::{CreateToken, CreatedToken, TokenList};
@@ -29,9 +30,9 @@ pub async fn login(globals: &Globals, args: LoginArgs) -> Result<()> {
         .link
         .unwrap_or_else(|| format!("{}/login?code={}", endpoint.url, made.token.reveal()));
     if globals.json {
-        println!("{}", json!({ "link": link, "expires_in": made.expires_in }));
+        say!("{}", json!({ "link": link, "expires_in": made.expires_in }));
     } else {
-        println!(
+        say!(
             "{link}\nThe link works once, within {} minutes.",
             made.expires_in / 60
         );
@@ -50,9 +51,9 @@ pub async fn token(globals: &Globals, verb: TokenVerb) -> Result<()> {
                 let path = format!("/tokens/{}", plain(&id)?);
                 endpoint.client().delete(&path).await?;
                 if globals.json {
-                    println!("{}", json!({ "id": id, "state": "revoked" }));
+                    say!("{}", json!({ "id": id, "state": "revoked" }));
                 } else {
-                    println!("{id} is revoked.");
+                    say!("{id} is revoked.");
                 }
             }
             Ok(())
@@ -75,12 +76,12 @@ async fn made(
     };
     let made = make(endpoint, wish).await?;
     if globals.json {
-        println!(
+        say!(
             "{}",
             json!({ "token": made.token, "expires_in": made.expires_in })
         );
     } else {
-        println!("{}", made.token.reveal());
+        say!("{}", made.token.reveal());
     }
     Ok(())
 }
@@ -88,7 +89,7 @@ async fn made(
 async fn list(globals: &Globals, endpoint: &Endpoint, all: bool) -> Result<()> {
     let found: TokenList = endpoint.client().get(&format!("/tokens?all={all}")).await?;
     if globals.json {
-        println!("{}", serde_json::to_string(&found)?);
+        say!("{}", serde_json::to_string(&found)?);
         return Ok(());
     }
     for one in &found.items {
@@ -96,7 +97,7 @@ async fn list(globals: &Globals, endpoint: &Endpoint, all: bool) -> Result<()> {
             || "never used".into(),
             |at| format!("last used {}", at.to_minute()),
         );
-        println!(
+        say!(
             "{}  {:<9}  {}  until {}  {used}",
             one.id,
             one.kind,

@@ -1,5 +1,6 @@
 //! `vine migrate`
 
+use crate::output::say;
 use anyhow::Result;
 
 use crate::{
@@ -11,8 +12,8 @@ pub async fn run(config: &Config) -> Result<()> {
     let store = OpenStore::open(config, &state).await?;
     store.close().await;
     match store {
-        OpenStore::Sqlite(_) => println!("The database in {} is up to date.", state.display()),
-        OpenStore::Postgres(_) => println!("The database is up to date."),
+        OpenStore::Sqlite(_) => say!("The database in {} is up to date.", state.display()),
+        OpenStore::Postgres(_) => say!("The database is up to date."),
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ pub mod config;
 pub mod daemon;
 pub mod demo;
 pub mod doctor;
+pub mod feed;
 pub mod login;
 pub mod migrate;
 pub mod reload;

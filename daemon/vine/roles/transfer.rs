@@ -1,5 +1,6 @@
 //! `vine export`, `vine import`, `vine backup`: move or copy all data of a daemon.
 
+use crate::output::say;
 use std::{
     fs::File,
     io::{BufReader, BufWriter, Write},
@@ -39,7 +40,7 @@ pub async fn export(config: &Config, file: &Path) -> Result<()> {
     out.flush()?;
     out.get_ref().sync_all()?;
     store.close().await;
-    println!(
+    say!(
         "Exported {} to {}. It contains everything that people and agents wrote: protect \
          it like the database.",
         counted(rows, "row", "rows"),
@@ -59,7 +60,7 @@ pub async fn import(config: &Config, file: &Path) -> Result<()> {
         OpenStore::Postgres(store) => store.import(&mut from).await?,
     };
     store.close().await;
-    println!(
+    say!(
         "Imported {}. Start the daemon where its workers look for it; they continue with \
          the tasks that they hold.",
         counted(rows, "row", "rows")
@@ -75,7 +76,7 @@ pub async fn backup(config: &Config, file: &Path) -> Result<()> {
     let state = state(config)?;
     private_folder(&state)?;
     vine_sqlite::backup(&state.join("vine.db"), file).await?;
-    println!(
+    say!(
         "{} is a complete copy. To restore it, stop the daemon and put it in place of {}.",
         file.display(),
         state.join("vine.db").display()

@@ -1,6 +1,7 @@
 //! `vine up`: everything in one process, for the repository of the current folder.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -23,10 +24,12 @@ use crate::{
     agent_processes,
     cli::UpArgs,
     config::Config,
+    endpoint::Endpoint,
     git::{base_branch, top_level},
     logging::log_to_stderr,
+    output::tell,
     paths::{beside, private_folder, repo_name, state_for, state_root},
-    roles::{daemon::RunningDaemon, demo, wall, worker},
+    roles::{daemon::RunningDaemon, demo, feed, wall, worker},
     stop,
 };
 
@@ -112,6 +115,8 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         &state,
         &standing,
     );
+    let page = daemon.app.settings().link.clone();
+    tokio::spawn(feed::run(daemon.app.clone(), page));
     let mut workers = JoinSet::new();
     for number in 1..=args.workers {
         let local = LocalWorker {
@@ -145,12 +150,9 @@ async fn start(
     let wished = args.listen.is_some() || config.daemon != crate::config::DaemonConfig::default();
     config.daemon.listen = args.listen.unwrap_or(config.daemon.listen);
     config.daemon.insecure |= args.insecure;
-    if !wished
-        && tokio::net::TcpListener::bind(config.daemon.listen)
-            .await
-            .is_err()
-    {
-        config.daemon.listen.set_port(0);
+    if !wished {
+        let last = Endpoint::load(&state).and_then(|last| last.port());
+        config.daemon.listen = free_address(config.daemon.listen, last).await;
     }
     // Agents are descendants of this process.
     RunningDaemon::start(
@@ -161,6 +163,18 @@ async fn start(
         None,
     )
     .await
+}
+
+/// Where to listen: on the port of the last start, so that links and bookmarks hold, or on the default
+/// one, or on any that is free.
+async fn free_address(default: SocketAddr, last: Option<u16>) -> SocketAddr {
+    let wished = last.map(|port| SocketAddr::new(default.ip(), port));
+    for address in wished.into_iter().chain([default]) {
+        if tokio::net::TcpListener::bind(address).await.is_ok() {
+            return address;
+        }
+    }
+    SocketAddr::new(default.ip(), 0)
 }
 
 /// One of the local workers.
@@ -225,42 +239,42 @@ fn greet(
     standing: &WorkerIsolation,
 ) {
     let url = &daemon.endpoint.url;
-    println!("AgentVine {}\n", env!("CARGO_PKG_VERSION"));
-    println!("  Page     {url}/login?code={}", login.reveal());
-    println!("           (logs you in once, within ten minutes; `vine login` prints another)");
+    tell!("AgentVine {}\n", env!("CARGO_PKG_VERSION"));
+    tell!("  Page     {url}/login?code={}", login.reveal());
+    tell!("           (logs you in once, within ten minutes; `vine login` prints another)");
     match agent.kind {
-        AgentKind::Claude if !is_there(agent) => println!(
+        AgentKind::Claude if !is_there(agent) => tell!(
             "  Agent    Claude Code was not found, so tasks wait in the queue. Install it:\n           \
              {INSTALL}\n           or try AgentVine without it: vine up --demo"
         ),
-        AgentKind::Claude => println!("  Agent    claude, {}", agent.command.join(" ")),
+        AgentKind::Claude => tell!("  Agent    claude, {}", agent.command.join(" ")),
         AgentKind::Script
             if agent
                 .command
                 .last()
                 .is_some_and(|word| word == "demo-agent") =>
         {
-            println!("  Agent    script: a small demo agent. For the real one: {INSTALL}");
+            tell!("  Agent    script: a small demo agent. For the real one: {INSTALL}");
         }
-        AgentKind::Script => println!("  Agent    script, {}", agent.command.join(" ")),
+        AgentKind::Script => tell!("  Agent    script, {}", agent.command.join(" ")),
     }
-    println!(
+    tell!(
         "  Works on {} ({}, from branch {})",
         repo.source.as_str(),
         repo.name,
         repo.base
     );
-    println!("  Workers  {workers}, state in {}", state.display());
+    tell!("  Workers  {workers}, state in {}", state.display());
     match standing.wall {
         Wall::Plain => {
-            println!("  Wall     none: agents here can read your files and the model's key");
+            tell!("  Wall     none: agents here can read your files and the model's key");
             if !standing.why.is_empty() {
-                println!("           {}", standing.why);
+                tell!("           {}", standing.why);
             }
         }
-        _ => println!("  Wall     {}", standing.said()),
+        _ => tell!("  Wall     {}", standing.said()),
     }
-    println!(
+    tell!(
         "\n  In another terminal here: vine task new \"Say hello in HELLO.md\"\n  Ctrl-C stops it; nothing is lost."
     );
 }

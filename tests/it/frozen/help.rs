@@ -73,7 +73,7 @@ async fn frozen_help() {
       repo         Add, view and configure repositories
       status       Show what needs you, at a glance
       whoami       Show who you are here and what you are allowed to do
-      help         Show the chat commands and how to answer
+      help         Show how to answer and the most used commands
 
     Options:
       -h, --help     Print help
@@ -884,47 +884,11 @@ async fn frozen_help() {
       -h, --help  Print help
     "#);
     assert_snapshot!(served.shell(&["help"]).await, @"
-    Type `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:
-
-    task new           Create a task; in chat, the lines that follow are the prompt
-    task list          List tasks, newest first
-    task show          Show a task
-    task cancel        Cancel a task
-    task retry         Run a failed or cancelled task again, or a queued one now
-    task priority      Move a task to another lane
-    task log           Show a task's log: what happened, and the agent's output
-    task diff          Show what a task changed
-    task push          Push work that a worker has kept unpushed
-    task explain       Explain a task's state and what happens next
-    question list      List open questions, oldest first
-    question show      Show a question
-    question answer    Answer a question
-    session list       List live sessions
-    session show       Show a session
-    session end        End a session; if its task runs again, it starts a new one
-    session keep       Keep a session, regardless of the session policies
-    worker list        List workers
-    worker show        Show a worker
-    worker drain       Let a worker finish its tasks, and give it no new ones
-    worker resume      Give a drained worker new tasks again
-    worker limit       Limit a worker's agents or repositories; without options, remove the limits
-    worker remove      Remove workers and their tokens
-    queue status       Show the depth of each queue
-    queue pause        Start no new tasks, everywhere or in one repository
-    queue resume       Resume starting tasks, everywhere or in one repository
-    queue dead         List dead letters: tasks that failed for good
-    queue replay       Run a dead letter again, or many of them
-    queue discard      Discard a dead letter, or many of them
-    repo add           Add a repository, or update the one with this name
-    repo room          Show the rooms of a repository, or choose one
-    repo set           Set what agents may do without asking, which hosts they may reach and which wall they need
-    repo remove        Remove a repository that has no open tasks; its history stays
-    repo list          List repositories
-    repo show          Show a repository
-    status             Show what needs you, at a glance
-    whoami             Show who you are here and what you are allowed to do
-    help               Show the commands and how to answer
-
-    Inside a task's thread you can leave out the task's id. In Slack threads, type `@vine …`, because Slack has no slash commands there. Reply to a question with a number, a label or your own words.
+    To answer a question, press a button or reply with a number, a label or your own words.
+    `/vine new Fix the login` creates a task; the lines below it are its prompt.
+    `/vine status` shows what needs you; `/vine tasks` and `/vine questions` list them.
+    `/vine task cancel`, `retry`, `log` and `diff` work on a task; in its thread they need no id.
+    Type `@vine …` or `!vine …` where slash commands do not work, as in Slack's threads.
+    `/vine help all` lists all commands.
     ");
 }

@@ -80,12 +80,24 @@ async fn frozen_tables_of_the_shell() {
     T-2    cancelled  default  site Fail again and again
 
     $ vine task show T-1
-    T-1    done       default  site Plant a hedge
-    from main to vine/T-1-plant-a-hedge, requested by Ann
-    Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Hornbeam)
-    The hedge is planted.
-     hedge.md | 2 ++
-     1 file changed, 2 insertions(+)
+    T-1 Plant a hedge
+    Done · `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
+    1 attempt: 3 turns, 12345 tokens in, 678 out, about $0.12
+
+    Prompt:
+
+      Plant a hedge
+
+    Questions:
+
+    - Q-1 Which plant should the hedge be of? (Ann: Hornbeam)
+
+      The hedge is planted.
+
+         hedge.md | 2 ++
+         1 file changed, 2 insertions(+)
+
+    You can: `vine task diff T-1`, `vine task log T-1 --limit 20`, `vine task explain T-1`
 
     $ vine task log T-1
     2027-01-15T08:00:00.000Z #0 created by Ann
@@ -102,7 +114,7 @@ async fn frozen_tables_of_the_shell() {
     +Two rows
 
     $ vine task explain T-1
-    T-1 is done. `task diff T-1` shows what it changed.
+    T-1 is done. `vine task diff T-1` shows what it changed.
 
     $ vine task explain T-4
     T-4 is waiting for an answer to Q-2; its agent is held on w. Nothing is decided until a person answers. The next reminder, or the end of the wait, is due in 30 min.
@@ -115,36 +127,37 @@ async fn frozen_tables_of_the_shell() {
     Q-3    T-5    permission Allow Bash: npm test -- --watch=false (open)
 
     $ vine question show Q-1
-    Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Hornbeam)
-    The garden has no hedge yet.
-    Two plants grow well here.
+    Q-1 of T-1: Ann: Hornbeam
 
-    > Plant: Which plant should the hedge be of?
+      The garden has no hedge yet.
+      Two plants grow well here.
 
-    1. **Yew** — Green in winter, slow
-    2. **Hornbeam** — Quick, loses its leaves
+      Plant: Which plant should the hedge be of?
 
-    asked     2027-01-15T08:00:00.000Z  +0.000 s
-    answered  2027-01-15T08:00:00.000Z  +0.000 s
-    delivered 2027-01-15T08:00:00.000Z  +0.000 s
+    1. Yew — Green in winter, slow
+    2. Hornbeam — Quick, loses its leaves
+
+        asked     2027-01-15T08:00:00.000Z  +0.000 s
+        answered  2027-01-15T08:00:00.000Z  +0.000 s
+        delivered 2027-01-15T08:00:00.000Z  +0.000 s
 
     $ vine question show Q-3
-    Q-3    T-5    permission Allow Bash: npm test -- --watch=false (open)
+    Q-3 of T-5: open
 
+    Allow Bash?
 
-    Allow **Bash**?
-    ```
-    npm test -- --watch=false
-    ```
+        npm test -- --watch=false
 
     The agent's reason:
-    > To see whether the beds are dry.
+
+      To see whether the beds are dry.
 
     “Allow for this session” also allows, until this task is over:
+
     - every command that begins with “npm test”, with any files and addresses after it
 
-    asked     2027-01-15T11:00:00.000Z  +0.000 s
-    seen      2027-01-15T11:00:00.000Z  +0.000 s
+        asked     2027-01-15T11:00:00.000Z  +0.000 s
+        seen      2027-01-15T11:00:00.000Z  +0.000 s
 
     $ vine session list
     uuid-1 T-4    claude 2.1.330 (active)
@@ -161,7 +174,7 @@ async fn frozen_tables_of_the_shell() {
     $ vine task explain T-3
     T-3 failed: the base branch `main` does not exist
     Create the branch, or create a new task with `--base`.
-    To reproduce it: attempt 1 on w, no session, branch vine/T-3-work-on-nothing from main of site; the prompt is in `task show --json`.
+    To reproduce it: attempt 1 on w, no session, branch vine/T-3-work-on-nothing from main of site; the prompt is in `vine task show`.
 
     $ vine worker list
     w            OFFLINE  0 running, 2 waiting, 50 slots
@@ -303,7 +316,7 @@ async fn frozen_replies_to_orders() {
     worker_requests        1
     controller_responses   1
     dead                   1
-    The queue is paused; `queue resume` ends the pause.
+    The queue is paused; `vine queue resume` ends the pause.
 
     $ vine queue resume
     Resumed everywhere: queued tasks start.

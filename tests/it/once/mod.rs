@@ -13,6 +13,7 @@ mod issuer;
 mod keeper;
 mod matrix_kept;
 mod openapi;
+mod output;
 mod place;
 mod protocol;
 mod rivals;

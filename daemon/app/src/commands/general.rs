@@ -6,6 +6,8 @@ use vine_domain::{
     Role, Task, Timestamp, Worker, WorkerState, access::ListScope, ports::TaskFilter,
 };
 
+use vine_grammar::HelpTopic;
+
 use crate::{
     App, AppError, AppResult, Caller,
     commands::{output::CommandOutput, question, task},
@@ -89,7 +91,7 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
         "hints": hints, "refused_settings": refused, "too_large": too_large,
         "queues": queues.iter().map(|(name, depth)| json!({ "id": name, "depth": depth })).collect::<Vec<_>>(),
     });
-    Ok(CommandOutput::new(lines.join("\n"), data))
+    Ok(CommandOutput::new(lines.join("\n"), data).fixed())
 }
 
 /// How many workers are online, and how many are not, if any.
@@ -133,7 +135,7 @@ async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> AppResult<C
         "questions": shown.map(QuestionView::of).collect::<Vec<_>>(),
         "running": running.iter().map(TaskView::row).collect::<Vec<_>>(),
     });
-    Ok(CommandOutput::new(lines.join("\n"), data))
+    Ok(CommandOutput::new(lines.join("\n"), data).fixed())
 }
 
 /// Who the caller is and what they may do.
@@ -157,17 +159,24 @@ pub fn whoami(caller: &Caller) -> AppResult<CommandOutput> {
     ))
 }
 
-/// The commands.
-pub fn help() -> CommandOutput {
-    let text = format!(
-        "Type `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:\n\n{}\n\nInside a \
-         task's thread you can leave out the task's id. \
-         In Slack threads, type `@vine …`, because Slack has no slash commands there. \
-         Reply to a question with a number, a label or your own words.",
-        vine_grammar::overview()
-    );
-    CommandOutput::new(
-        text.clone(),
-        json!({ "id": "help", "state": "ok", "text": text }),
-    )
+/// How to answer and the most used commands, or all of them.
+pub fn help(topic: Option<HelpTopic>) -> CommandOutput {
+    let text = match topic {
+        None => SHORT_HELP.to_owned(),
+        Some(HelpTopic::All) => vine_grammar::overview(),
+    };
+    let data = json!({ "id": "help", "state": "ok", "text": text });
+    let output = CommandOutput::new(text, data);
+    match topic {
+        None => output,
+        Some(HelpTopic::All) => output.fixed(),
+    }
 }
+
+const SHORT_HELP: &str = "\
+To answer a question, press a button or reply with a number, a label or your own words.
+`/vine new Fix the login` creates a task; the lines below it are its prompt.
+`/vine status` shows what needs you; `/vine tasks` and `/vine questions` list them.
+`/vine task cancel`, `retry`, `log` and `diff` work on a task; in its thread they need no id.
+Type `@vine …` or `!vine …` where slash commands do not work, as in Slack's threads.
+`/vine help all` lists all commands.";

@@ -31,6 +31,6 @@ pub async fn run(
         Command::Repo(verb) => repo::run(app, caller, verb).await,
         Command::Status => general::status(app, caller).await,
         Command::Whoami => general::whoami(caller),
-        Command::Help => Ok(general::help()),
+        Command::Help { topic } => Ok(general::help(topic)),
     }
 }

@@ -1,7 +1,11 @@
 //! `question ...`
 
 use vine_api::QuestionView;
-use vine_domain::{Question, QuestionState, uuid_of};
+use vine_domain::{
+    Question, QuestionState,
+    markdown::{fenced, literal, quoted},
+    uuid_of,
+};
 use vine_grammar::QuestionVerb;
 
 use crate::{App, AppResult, Caller, commands::output::CommandOutput, texts};
@@ -27,10 +31,16 @@ pub async fn run(
             let stations = app.questions.milestones(question.id).await?;
             let body = texts::body(&question.ask);
             let way = texts::timeline(&question, &stations);
+            let context = match question.context.is_empty() {
+                true => String::new(),
+                false => format!("{}\n\n", quoted(&question.context)),
+            };
             let text = format!(
-                "{}\n{}\n\n{body}\n\n{way}",
-                line(&question),
-                question.context
+                "**{}** of {}: {}\n\n{context}{body}\n\n{}",
+                question.id,
+                question.task(),
+                literal(&state(&question)),
+                fenced(&way)
             );
             Ok(CommandOutput::new(
                 text,
@@ -47,29 +57,31 @@ pub async fn run(
                     key.map_or_else(|| app.new_id(), |key| uuid_of(&key)),
                 )
                 .await?;
-            Ok(CommandOutput::new(
-                line(&answered),
-                QuestionView::of(&answered),
-            ))
+            Ok(CommandOutput::new(line(&answered), QuestionView::of(&answered)).fixed())
         }
     }
 }
 
 /// A question in one line.
 pub fn line(question: &Question) -> String {
-    let state = match &question.state {
+    format!(
+        "{:<6} {:<6} {:<10} {} ({})",
+        question.id.to_string(),
+        question.task().to_string(),
+        question.ask.kind(),
+        question.ask.headline(),
+        state(question)
+    )
+}
+
+/// The state of a question, in a few words.
+pub fn state(question: &Question) -> String {
+    match &question.state {
         QuestionState::Open => "open".into(),
         QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
             format!("{}: {}", answer.name, answer.decision.headline())
         }
         QuestionState::Expired { .. } => "nobody answered in time".into(),
         QuestionState::Withdrawn { why } => format!("withdrawn: {why}"),
-    };
-    format!(
-        "{:<6} {:<6} {:<10} {} ({state})",
-        question.id.to_string(),
-        question.task().to_string(),
-        question.ask.kind(),
-        question.ask.headline()
-    )
+    }
 }

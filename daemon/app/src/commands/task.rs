@@ -3,7 +3,11 @@
 use serde_json::json;
 use vine_api::TaskView;
 use vine_domain::{
-    Task, TaskId, TaskState, Timestamp, WorkerState, lifecycle::TaskAction, ports::TaskFilter,
+    Question, Task, TaskId, TaskState, Timestamp, WorkerState,
+    attempt::{Execution, LogRange, Usage},
+    lifecycle::TaskAction,
+    markdown::{fenced, literal, quoted},
+    ports::TaskFilter,
 };
 use vine_grammar::TaskVerb;
 
@@ -107,7 +111,7 @@ pub async fn ordered(
     order: TaskAction,
 ) -> AppResult<CommandOutput> {
     let task = app.tasks.order(caller, id, order).await?;
-    Ok(CommandOutput::new(line(app, &task), TaskView::of(&task)))
+    Ok(CommandOutput::new(line(app, &task), TaskView::of(&task)).fixed())
 }
 
 /// A task in one line.
@@ -144,38 +148,85 @@ async fn show(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput
     let whole = app.questions.task_with_parts(caller, id).await?;
     let task = &whole.task;
     let mut lines = vec![
-        line(app, task),
+        format!("**{id}** {}", literal(task.title.as_str())),
         format!(
-            "from {} to {}, requested by {}",
-            task.base, task.branch, task.requester
+            "{} · `{}` · from `{}` to `{}` · requested by {}",
+            texts::state(&task.state, app.now()),
+            task.repo,
+            task.base,
+            task.branch,
+            literal(&task.requester)
         ),
     ];
-    lines.extend(whole.questions.iter().map(super::question::line));
-    lines.push(outcome(task));
-    lines.extend(texts::total(&whole.executions).map(|spent| format!("all attempts: {spent}")));
-    Ok(CommandOutput::new(
-        lines.join("\n").trim_end(),
-        whole.view(),
-    ))
+    let attempts = whole.executions.len() as u64;
+    let attempts = texts::counted(attempts, "attempt", "attempts");
+    let spent = texts::total(&whole.executions).or_else(|| only_cost(&whole.executions));
+    lines.push(match spent {
+        Some(spent) => format!("{attempts}: {spent}"),
+        None => attempts,
+    });
+    lines.push(format!("\nPrompt:\n{}", quoted(task.prompt.as_str())));
+    let questions: Vec<String> = whole.questions.iter().map(question_line).collect();
+    if !questions.is_empty() {
+        lines.push(format!("\nQuestions:\n{}", questions.join("\n")));
+    }
+    lines.extend(outcome(task).map(|outcome| format!("\n{outcome}")));
+    lines.push(format!("\n{}", can_be_done(task)));
+    Ok(CommandOutput::new(lines.join("\n"), whole.view()))
 }
 
-fn outcome(task: &Task) -> String {
+fn only_cost(executions: &[Execution]) -> Option<String> {
+    let paid = executions
+        .iter()
+        .find(|one| one.usage != Usage::default())?;
+    Some(texts::spent(&paid.usage))
+}
+
+fn question_line(question: &Question) -> String {
+    format!(
+        "- **{}** {} ({})",
+        question.id,
+        literal(&question.ask.headline()),
+        literal(&super::question::state(question))
+    )
+}
+
+/// The commands that do something with a task in its state.
+fn can_be_done(task: &Task) -> String {
+    let offered = texts::TaskButton::offered(&task.state).iter();
+    let commands: Vec<String> = offered
+        .map(|button| format!("`{}`", button.command(task.id)))
+        .chain([format!("`task explain {}`", task.id)])
+        .collect();
+    format!("You can: {}", commands.join(", "))
+}
+
+fn outcome(task: &Task) -> Option<String> {
     match &task.state {
-        TaskState::Done { report } => format!("{}\n{}", report.summary, report.diffstat),
-        TaskState::Failed { failure, .. } => format!("{}\n{}", failure.what, failure.advice()),
-        _ => String::new(),
+        TaskState::Done { report } => Some(
+            [quoted(&report.summary), fenced(report.diffstat.trim_end())]
+                .into_iter()
+                .filter(|part| !part.trim_matches(['>', '`', '\n', ' ']).is_empty())
+                .collect::<Vec<_>>()
+                .join("\n\n"),
+        ),
+        TaskState::Failed { failure, .. } => {
+            Some(format!("{}\n{}", literal(&failure.what), failure.advice()))
+        }
+        _ => None,
     }
 }
 
 async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> AppResult<CommandOutput> {
     app.tasks.look_at(caller, id).await?;
-    let lines = app.tasks.log(id, limit).await?;
+    let lines = app.tasks.log(id, &LogRange::latest(limit)).await?;
     Ok(CommandOutput::list(
         &lines,
         |line| format!("{} #{} {}", line.at, line.epoch.0, line.text),
         |line| serde_json::to_value(line).unwrap_or_default(),
         "The log is empty.",
-    ))
+    )
+    .latest_last())
 }
 
 async fn diff(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
@@ -187,7 +238,8 @@ async fn diff(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput
     Ok(CommandOutput::new(
         text,
         json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch }),
-    ))
+    )
+    .fixed_if(patch.is_some()))
 }
 
 /// The attempts so far.
@@ -263,7 +315,7 @@ async fn repeat(app: &App, task: &Task) -> AppResult<String> {
         |session| format!("session {} of {}", session.id, session.agent),
     );
     Ok(format!(
-        "To reproduce it: {place}, {session}, branch {} from {} of {}; the prompt is in `task show --json`.",
+        "To reproduce it: {place}, {session}, branch {} from {} of {}; the prompt is in `task show`.",
         task.branch, task.base, task.repo
     ))
 }
@@ -271,7 +323,7 @@ async fn repeat(app: &App, task: &Task) -> AppResult<String> {
 async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
     let task = app.tasks.look_at(caller, id).await?;
     let mut open = app.questions.of_task(id).await?;
-    open.retain(vine_domain::Question::is_open);
+    open.retain(Question::is_open);
     let mut workers = app.fleet.workers().await?;
     // A worker's other failing repositories may be ones that this person is not allowed to see.
     for (worker, ..) in &mut workers {
@@ -360,7 +412,7 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
             let repeat = repeat(app, &task).await?;
             format!(
                 "{id} failed: {}\n{}\n{repeat}",
-                failure.what,
+                literal(&failure.what),
                 failure.advice()
             )
         }

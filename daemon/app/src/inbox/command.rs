@@ -41,7 +41,7 @@ impl Inbox {
         let message = texts::notice(
             MessageId(uuid_of(&format!("reply {}", event.own_key()))),
             task,
-            reply.text.clone(),
+            reply.in_chat(&texts::link(&self.app.settings().link, task)),
         );
         let command = Reply {
             id: MessageId(self.app.new_id()),

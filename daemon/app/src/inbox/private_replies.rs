@@ -48,7 +48,7 @@ impl Inbox {
             Err(error @ AppError::NotFound(_)) if !sees_all => {
                 format!("{}\n{}", error.told(), named(&event.author))
             }
-            Ok(Some(reply)) => reply.text.clone(),
+            Ok(Some(reply)) => reply.in_chat(&self.app.settings().link),
             Err(error) => match &event.left_out {
                 Some(left_out) => format!("{}\n{left_out}", error.told()),
                 None => error.told(),
