@@ -116,6 +116,13 @@ impl Chat for Discord {
         translate::moment(reference)
     }
 
+    async fn address(&self, _room: &str, thread: &str, reference: &str) -> Option<String> {
+        let server = self.session.get().ok()?.guild.clone();
+        Some(format!(
+            "https://discord.com/channels/{server}/{thread}/{reference}"
+        ))
+    }
+
     async fn create_room(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
         rooms::create_room(&*self.session.get()?, &self.settings.channel_prefix, wish).await
     }

@@ -36,7 +36,7 @@ pub enum Press {
 
 /// The rows of controls under a message: more choices than fit become a list.
 pub fn rows(buttons: &[Button]) -> Vec<Value> {
-    let all = || buttons.iter().enumerate();
+    let all = || Button::shown(buttons);
     if buttons.len() <= BUTTONS {
         return in_rows(
             &all()
@@ -70,7 +70,7 @@ fn button(index: usize, button: &Button) -> Value {
         ButtonKind::Choice => BLUE,
         ButtonKind::Agree => GREEN,
         ButtonKind::Refuse => RED,
-        ButtonKind::Form => GREY,
+        ButtonKind::Form | ButtonKind::Command | ButtonKind::Absent => GREY,
     };
     let id = match button.kind {
         ButtonKind::Form => "v1:write".to_owned(),

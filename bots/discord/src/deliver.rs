@@ -161,7 +161,7 @@ async fn forum_post(
         }
     }
     let text = shortened(parts(&dispatch.message.text));
-    let wish = json!({ "name": name, "auto_archive_duration": ARCHIVE, "message": content(dispatch, &text, true) });
+    let wish = json!({ "name": name, "auto_archive_duration": ARCHIVE, "message": content(dispatch, &text, true, true) });
     let route = Route::ChannelForumPosts {
         channel_id: channel(&dispatch.room)?,
     };
@@ -208,6 +208,9 @@ async fn all(
     } else {
         Vec::new()
     };
+    let last = pieces
+        .iter()
+        .rposition(|piece| matches!(piece, Piece::Words(_)));
     let mut posted = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
         let route = Route::ChannelMessages {
@@ -215,7 +218,7 @@ async fn all(
         };
         match piece {
             Piece::Words(text) => {
-                let mut body = content(dispatch, text, number == 0);
+                let mut body = content(dispatch, text, number == 0, Some(number) == last);
                 body["nonce"] = json!(nonce::write(dispatch.message.id, number));
                 body["enforce_nonce"] = json!(true);
                 let id = match known.iter().find(|one| one["content"] == body["content"]) {
@@ -283,8 +286,9 @@ async fn ours(
         .collect())
 }
 
-/// Buttons go with the first part, which is the one that edits replace: settling removes them.
-fn content(dispatch: &OutboxItem, text: &str, first: bool) -> Value {
+/// A part of a message: the first mentions people, and the last, where they end reading, has the
+/// buttons.
+fn content(dispatch: &OutboxItem, text: &str, first: bool, last: bool) -> Value {
     let mentions = if first && dispatch.form == MarkupLevel::Whole {
         dispatch.mentions.as_slice()
     } else {
@@ -296,7 +300,7 @@ fn content(dispatch: &OutboxItem, text: &str, first: bool) -> Value {
         .collect();
     let buttons = &dispatch.message.buttons;
     let rows = match dispatch.form {
-        MarkupLevel::Whole if first => card::rows(buttons),
+        MarkupLevel::Whole if last => card::rows(buttons),
         _ => Vec::new(),
     };
     json!({ "content": marked(text, mentions), "flags": PLAIN, "components": rows, "allowed_mentions": { "parse": [], "users": users } })
@@ -316,7 +320,21 @@ async fn edit(
         MarkupLevel::Whole => card::rows(&dispatch.message.buttons),
         MarkupLevel::Words | MarkupLevel::File => Vec::new(),
     };
+    if let Some(last) = &dispatch.edits_last {
+        patch(session, place, last, &json!({ "components": [] })).await?;
+    }
     let body = json!({ "content": marked(&text, &[]), "components": rows, "flags": PLAIN, "allowed_mentions": { "parse": [] } });
+    patch(session, place, edited, &body).await?;
+    Ok(Posted::one(thread, edited))
+}
+
+/// Changes a message of ours, in an archived thread too.
+async fn patch(
+    session: &DiscordSession,
+    place: &str,
+    edited: &str,
+    body: &Value,
+) -> Result<(), ChatError> {
     let route = || {
         Ok::<_, ChatError>(Route::ChannelMessage {
             channel_id: channel(place)?,
@@ -325,7 +343,7 @@ async fn edit(
     };
     let mut done = session
         .rest
-        .call("editing", LightMethod::Patch, route()?, &body)
+        .call("editing", LightMethod::Patch, route()?, body)
         .await;
     if done
         .as_ref()
@@ -345,13 +363,13 @@ async fn edit(
             .await?;
         done = session
             .rest
-            .call("editing", LightMethod::Patch, route()?, &body)
+            .call("editing", LightMethod::Patch, route()?, body)
             .await;
     }
     match done {
         // The message or its thread was deleted: there is nothing to edit.
         Err(error) if !matches!(error.code(), Some(10003 | 10008)) => Err(error.into()),
-        _ => Ok(Posted::one(thread, edited)),
+        _ => Ok(()),
     }
 }
 
@@ -383,7 +401,10 @@ mod tests {
         let place = MessagePlace::Thread(TaskId(1));
         let mut message = Outbound::new(id, place, OutboundKind::Notice, "Network access denied.");
         let says = "/vine repo set site --allow example.org";
-        message.buttons = vec![Button::saying("Allow example.org", says).dangerous()];
+        message.buttons = vec![
+            Button::saying("Allow example.org", says)
+                .dangerous("Let agents in site reach example.org?"),
+        ];
         let item = OutboxItem {
             message,
             platform: "discord".into(),
@@ -392,6 +413,7 @@ mod tests {
             thread: None,
             latest: None,
             edits: None,
+            edits_last: None,
             about: None,
             mentions: Vec::new(),
             already: None,
@@ -401,7 +423,7 @@ mod tests {
             at: Timestamp(0),
             attempts: 0,
         };
-        let shown = content(&item, "Network access denied.", true).to_string();
+        let shown = content(&item, "Network access denied.", true, true).to_string();
         assert!(
             shown.contains("Allow example.org") && !shown.contains("v1:write"),
             "{shown}"

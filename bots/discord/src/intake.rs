@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use serenity::all::{InteractionId, LightMethod, Route};
 use vine_domain::{
     chat::{Inbound, InboundBatch, InboundKind, Location},
+    markdown::literal,
     ports::EventSink,
 };
 
@@ -18,6 +19,7 @@ use crate::{
     gateway::{EventHandler, GatewayEnd, ResumePoint},
     install::invitation,
     interactions::ReplyRoute,
+    markup::marked,
     menu, modal,
     session::DiscordSession,
     translate::{FollowUp, GatewayEvent, Interaction, snowflake, translate},
@@ -221,7 +223,13 @@ impl Intake {
                 json!({ "type": 6 })
             }
             FollowUp::Confirm(message, index, label) => {
-                let data = json!({ "content": "Are you sure?", "flags": EPHEMERAL, "components": card::sure(&message, index, &label) });
+                let confirm = self.ear.confirmation(&message, index).await;
+                let confirm = confirm.unwrap_or_default();
+                let asked = match confirm.is_empty() {
+                    true => "Are you sure?".to_owned(),
+                    false => marked(&literal(&confirm), &[]),
+                };
+                let data = json!({ "content": asked, "flags": EPHEMERAL, "components": card::sure(&message, index, &label) });
                 json!({ "type": 4, "data": data })
             }
             FollowUp::Write(message, asked) => match self.ear.form(&message).await {

@@ -83,6 +83,7 @@ fn span(span: &Span) -> String {
         Span::Bold(text) => format!("**{}**", escaped(text)),
         Span::Code(text) => format!("`{text}`"),
         Span::Link(address) => address.clone(),
+        Span::Time(at) => format!("<t:{}:f>", at.0 / 1000),
     }
 }
 

@@ -79,6 +79,10 @@ impl Chat for Matrix {
         fetch::posted_at(&self.client.get().ok()?, room, reference).await
     }
 
+    async fn address(&self, room: &str, _thread: &str, reference: &str) -> Option<String> {
+        Some(format!("https://matrix.to/#/{room}/{reference}"))
+    }
+
     async fn create_room(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
         rooms::create_room(&self.client.get()?, &self.settings, wish).await
     }

@@ -88,11 +88,18 @@ fn span(span: &Span) -> String {
         Span::Text(text) => escaped(text),
         Span::Bold(text) => format!("<strong>{}</strong>", escaped(text)),
         Span::Code(text) => format!("<code>{}</code>", escaped(text)),
-        Span::Link(address) if address.contains("matrix.to") => {
+        Span::Time(at) => at.to_minute(),
+        Span::Link(address) if address.contains("matrix.to") && !is_of_message(address) => {
             format!("<code>{}</code>", escaped(address))
         }
         Span::Link(address) => format!("<a href=\"{0}\">{0}</a>", escaped(address)),
     }
+}
+
+/// Whether it leads to a message in a room, so that no client shows it as a person.
+fn is_of_message(address: &str) -> bool {
+    let room = address.strip_prefix("https://matrix.to/#/!");
+    room.is_some_and(|rest| rest.contains("/$") && !rest.contains(['@', '%']))
 }
 
 fn escaped(text: &str) -> String {

@@ -86,6 +86,13 @@ impl Chat for Slack {
         translate::moment(ts_of(reference))
     }
 
+    async fn address(&self, room: &str, _thread: &str, reference: &str) -> Option<String> {
+        let session = self.session.get().ok()?;
+        let about = serde_json::json!({ "channel": room, "message_ts": ts_of(reference) });
+        let link = session.api.call("chat.getPermalink", &about).await.ok()?;
+        link["permalink"].as_str().map(str::to_owned)
+    }
+
     async fn create_room(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
         channels::create_room(&self.session.get()?, &self.settings.channel_prefix, wish).await
     }

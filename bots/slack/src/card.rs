@@ -19,6 +19,8 @@ const PART: usize = 9_000;
 const MESSAGE: usize = 12_000;
 /// Maximum characters of a button's label (reference: 75).
 const LABEL: usize = 75;
+/// Maximum characters of a confirmation (reference: 300).
+const CONFIRM: usize = 300;
 
 /// IDs of the buttons.
 pub const PICK: &str = "vine_pick_";
@@ -64,8 +66,9 @@ pub fn choices(text: &str, buttons: &[Button]) -> Vec<Value> {
 }
 
 fn picks(buttons: &[Button]) -> Vec<Value> {
-    let all = buttons.iter().enumerate();
-    all.map(|(index, one)| button(index, one)).collect()
+    Button::shown(buttons)
+        .map(|(index, one)| button(index, one))
+        .collect()
 }
 
 fn with(mut blocks: Vec<Value>, elements: &[Value]) -> Vec<Value> {
@@ -85,17 +88,21 @@ fn button(index: usize, button: &Button) -> Value {
         .collect();
     let action = match button.kind {
         ButtonKind::Form => WRITE.to_owned(),
-        ButtonKind::Choice | ButtonKind::Agree | ButtonKind::Refuse => format!("{PICK}{index}"),
+        _ => format!("{PICK}{index}"),
     };
     let mut shown = json!({ "type": "button", "text": { "type": "plain_text", "text": label }, "action_id": action, "value": index.to_string() });
     match button.kind {
         ButtonKind::Agree => shown["style"] = json!("primary"),
         ButtonKind::Refuse => shown["style"] = json!("danger"),
-        ButtonKind::Choice | ButtonKind::Form => {}
+        _ => {}
     }
     if button.dangerous {
+        let confirm: String = visible_text::exact(&button.confirm)
+            .chars()
+            .take(CONFIRM)
+            .collect();
         shown["confirm"] = json!({
-            "title": { "type": "plain_text", "text": "Are you sure?" }, "text": { "type": "plain_text", "text": label },
+            "title": plain("Are you sure?"), "text": plain(if confirm.is_empty() { &label } else { &confirm }),
             "confirm": { "type": "plain_text", "text": "Yes" }, "deny": { "type": "plain_text", "text": "No" }, "style": "danger",
         });
     }
@@ -136,7 +143,7 @@ mod tests {
     fn a_dangerous_choice_asks_back_and_a_long_text_has_several_sections() {
         let buttons = [
             Button::choice("Yes").of(ButtonKind::Agree),
-            Button::choice("Always").dangerous(),
+            Button::choice("Always").dangerous("Allow every `rm …`?"),
             Button::saying("Deny with a reason…", "").of(ButtonKind::Form),
         ];
         let blocks = choices(&"word ".repeat(600), &buttons);
@@ -150,6 +157,10 @@ mod tests {
             (true, false)
         );
         assert_eq!(elements[0]["style"], "primary");
+        assert_eq!(
+            elements[1]["confirm"]["text"]["text"],
+            "Allow every `rm …`?"
+        );
         assert_eq!(elements[2]["action_id"], WRITE);
         assert!(blocks.iter().all(|block| {
             block["text"]["text"]

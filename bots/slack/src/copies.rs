@@ -6,7 +6,7 @@ use std::{sync::PoisonError, time::Duration};
 use serde_json::{Value, json};
 use vine_domain::chat::OutboxItem;
 
-use crate::session::SlackSession;
+use crate::{api::WebApi, errors::SlackCallError, ids::ts_of, session::SlackSession};
 
 /// Pauses between the searches. Slack completes no call later (measured: 36 s).
 const LOOKS: [Duration; 3] = [
@@ -15,7 +15,8 @@ const LOOKS: [Duration; 3] = [
     Duration::from_secs(75),
 ];
 
-/// Searches for duplicates of a message in the background. `kept` is the copy that counts.
+/// Searches for duplicates of a message in the background. `kept` is the part with buttons of the copy
+/// that counts.
 pub fn disarm_later(session: &SlackSession, dispatch: &OutboxItem, kept: String) {
     let watch = session.clone();
     let dispatch = dispatch.clone();
@@ -38,7 +39,7 @@ pub fn disarm_later(session: &SlackSession, dispatch: &OutboxItem, kept: String)
 }
 
 async fn disarm(session: &SlackSession, dispatch: &OutboxItem, kept: &str) {
-    let thread = dispatch.thread.as_deref().map(crate::ids::ts_of);
+    let thread = dispatch.thread.as_deref().map(ts_of);
     let known = match session.api.messages(&dispatch.room, thread).await {
         Ok(known) => known,
         Err(error) => return tracing::debug!("could not search for duplicates of a post: {error}"),
@@ -53,6 +54,27 @@ async fn disarm(session: &SlackSession, dispatch: &OutboxItem, kept: &str) {
     }
 }
 
+/// Removes the buttons of the last part of a message, whose outcome is shown in the first one.
+pub async fn disarm_part(
+    api: &WebApi,
+    dispatch: &OutboxItem,
+    part: &str,
+) -> Result<(), SlackCallError> {
+    let thread = dispatch.thread.as_deref().map(ts_of);
+    let known = api.messages(&dispatch.room, thread).await?;
+    let Some(shown) = known.iter().find(|message| message["ts"] == ts_of(part)) else {
+        return Ok(());
+    };
+    let blocks = shown["blocks"].as_array().into_iter().flatten();
+    let words: Vec<&Value> = blocks.filter(|block| block["type"] != "actions").collect();
+    let args = json!({ "channel": dispatch.room, "ts": ts_of(part), "text": shown["text"], "blocks": words });
+    match api.call("chat.update", &args).await {
+        // The message was deleted, or can no longer be edited.
+        Err(error) if error.code().is_some() => Ok(()),
+        other => other.map(drop),
+    }
+}
+
 /// The `ts` of a message, if it is a duplicate with buttons.
 fn armed<'a>(message: &'a Value, id: &str, kept: &str) -> Option<&'a str> {
     let payload = &message["metadata"]["event_payload"];
@@ -61,7 +83,7 @@ fn armed<'a>(message: &'a Value, id: &str, kept: &str) -> Option<&'a str> {
         .iter()
         .any(|block| block["type"] == "actions");
     let ts = message["ts"].as_str()?;
-    (buttons && payload["key"] == id && payload["part"] == "0" && ts != kept).then_some(ts)
+    (buttons && payload["key"] == id && ts != kept).then_some(ts)
 }
 
 #[cfg(test)]

@@ -129,11 +129,11 @@ async fn post(
             }
         }
     }
-    if let (true, Some(first)) = (
+    if let (true, Some(last)) = (
         careful && !dispatch.message.buttons.is_empty(),
-        posted.first(),
+        posted.last(),
     ) {
-        copies::disarm_later(session, dispatch, ts_of(first).to_owned());
+        copies::disarm_later(session, dispatch, ts_of(last).to_owned());
     }
     let thread = dispatch
         .thread
@@ -186,11 +186,10 @@ fn message(
     } else {
         &[]
     };
-    // Buttons go with the first part, which is the one that edits replace: settling removes them.
-    let buttons = &dispatch.message.buttons;
-    let blocks = match dispatch.message.kind {
-        _ if part == 0 => card::choices(text, buttons),
-        _ => card::words(text),
+    // Buttons stand below the last part, where people end reading.
+    let blocks = match last {
+        true => card::choices(text, &dispatch.message.buttons),
+        false => card::words(text),
     };
     let calls: Vec<_> = mentions
         .iter()
@@ -220,6 +219,9 @@ async fn edit(api: &WebApi, dispatch: &OutboxItem, edited: &str) -> Result<Poste
         [] => card::words(&text),
         buttons => card::choices(&text, buttons),
     };
+    if let Some(last) = &dispatch.edits_last {
+        copies::disarm_part(api, dispatch, last).await?;
+    }
     let args = json!({ "channel": dispatch.room, "ts": ts_of(edited), "text": mrkdwn(&text, &[]), "blocks": blocks });
     match api.call("chat.update", &args).await {
         // The message was deleted, or the workspace does not allow editing it: nothing to do.
@@ -317,7 +319,10 @@ mod tests {
         let place = MessagePlace::Thread(TaskId(1));
         let mut message = Outbound::new(id, place, OutboundKind::Notice, "Network access denied.");
         let says = "/vine repo set site --allow example.org";
-        message.buttons = vec![Button::saying("Allow example.org", says).dangerous()];
+        message.buttons = vec![
+            Button::saying("Allow example.org", says)
+                .dangerous("Let agents in site reach example.org?"),
+        ];
         let item = OutboxItem {
             message,
             platform: "slack".into(),
@@ -326,6 +331,7 @@ mod tests {
             thread: None,
             latest: None,
             edits: None,
+            edits_last: None,
             about: None,
             mentions: Vec::new(),
             already: None,

@@ -78,6 +78,12 @@ fn span(span: &Span) -> String {
         Span::Text(text) => escaped(text),
         Span::Bold(text) => format!("*{}*", escaped(text)),
         Span::Code(text) => format!("`{}`", escaped(text)),
+        // Reference, "Formatting text for app surfaces", date formatting.
+        Span::Time(at) => format!(
+            "<!date^{}^{{date_short_pretty}} {{time}}|{}>",
+            at.0 / 1000,
+            at.to_minute()
+        ),
         Span::Link(address) => format!("<{}>", escaped(address).replace('|', "%7C")),
     }
 }

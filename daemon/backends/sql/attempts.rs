@@ -4,14 +4,14 @@ use async_trait::async_trait;
 
 use vine_domain::{
     Epoch, SessionId, TaskId, Timestamp, WorkerId,
-    attempt::{Attempt, Execution, LogLine, Usage},
+    attempt::{Attempt, Execution, LogLine, LogRange, Usage},
     ports::{Attempts, KeptWork, StoreError, StoreResult},
     retention::LogCap,
 };
 
 use super::{
     commit,
-    rows::{from_json, int, json, uuid},
+    rows::{from_json, int, json, plain, uuid},
     run::{Fetch as _, Run as _},
     script::StatementBatch,
 };
@@ -55,18 +55,28 @@ impl Attempts for Database {
         engine::commit(tx).await
     }
 
-    async fn log_of(&self, task: TaskId, limit: u32) -> StoreResult<Vec<LogLine>> {
+    async fn log_of(&self, task: TaskId, range: &LogRange) -> StoreResult<Vec<LogLine>> {
+        let text = range
+            .text
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(plain);
         let rows = rows!(
-            { at: i64, epoch: i64, line: String },
-            "SELECT at, epoch, line FROM (SELECT seq, at, epoch, line FROM task_log WHERE task = $1 ORDER BY seq DESC LIMIT CAST($2 AS BIGINT)) latest
+            { seq: i64, at: i64, epoch: i64, line: String },
+            "SELECT seq, at, epoch, line FROM (SELECT seq, at, epoch, line FROM task_log
+                 WHERE task = $1 AND seq < $3 AND (CAST($4 AS TEXT) IS NULL OR replace(lower(line), lower($4), '') <> lower(line))
+                 ORDER BY seq DESC LIMIT CAST($2 AS BIGINT)) latest
              ORDER BY seq",
             int(task.0),
-            i64::from(limit)
+            i64::from(range.limit),
+            range.before.map_or(i64::MAX, int),
+            text.as_deref()
         );
         let rows = rows.all(self.reader()).await?;
         let lines = rows.into_iter();
         Ok(lines
             .map(|row| LogLine {
+                seq: row.seq.unsigned_abs(),
                 at: Timestamp(row.at),
                 epoch: Epoch(row.epoch.unsigned_abs()),
                 text: row.line,

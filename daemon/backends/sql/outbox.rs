@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Timestamp,
     chat::{OutboxItem, PostStatus, Posted},
-    ports::{Outbox, PostedMessage, StoreResult},
+    ports::{Outbox, PostedMessage, PostedQuestion, StoreResult},
 };
 
 use super::{
@@ -43,11 +43,19 @@ impl Outbox for Database {
                     ORDER BY p.seq DESC LIMIT 1) AS "latest?",
                    (SELECT thread FROM outbox p WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL
                     ORDER BY p.seq LIMIT 1) AS "thread?",
-                   (SELECT p.ref FROM outbox p JOIN chat_messages c ON c.id = p.message
+                   coalesce((SELECT p.ref FROM outbox p JOIN chat_messages c ON c.id = p.message
                     WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL
                       AND ((m.kind = 'card' AND c.kind = 'card') OR (m.kind = 'note' AND c.note = m.note)
                         OR (m.kind = 'settled' AND c.kind = 'question' AND c.question = m.question))
-                    ORDER BY p.seq LIMIT 1) AS "edits?"
+                    ORDER BY p.seq LIMIT 1),
+                   (SELECT p.ref FROM chat_messages c JOIN outbox p ON p.message = c.id
+                    WHERE c.kind = 'notice' AND c.note = m.note AND m.kind = 'notice' AND p.platform = o.platform AND p.room = o.room
+                      AND p.posted IS NOT NULL
+                    ORDER BY c.seq LIMIT 1)) AS "edits?",
+                   (SELECT l.ref FROM outbox p JOIN chat_messages c ON c.id = p.message
+                        JOIN posts l ON l.message = c.id AND l.platform = p.platform AND l.part > 0
+                    WHERE m.kind = 'settled' AND p.task = o.task AND p.platform = o.platform AND c.kind = 'question' AND c.question = m.question
+                    ORDER BY l.part DESC LIMIT 1) AS "edits_last?"
                FROM outbox o JOIN chat_messages m ON m.id = o.message
                    LEFT JOIN tasks t ON t.id = o.task
                    LEFT JOIN repos r ON r.name = coalesce(m.repo, t.repo)
@@ -56,6 +64,9 @@ impl Outbox for Database {
                WHERE o.posted IS NULL AND o.platform = $1 AND o.due <= $2 AND o.room NOT IN (SELECT atom FROM json_each($4))
                  AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.task = o.task AND b.platform = o.platform AND b.posted IS NULL
                      AND b.seq < o.seq AND (NOT b.edit OR (o.edit AND b.rank <= o.rank)))
+                 AND NOT EXISTS (SELECT 1 FROM chat_messages c JOIN outbox b ON b.message = c.id
+                     WHERE m.kind = 'notice' AND c.kind = 'notice' AND c.note = m.note AND b.platform = o.platform AND b.room = o.room
+                       AND b.posted IS NULL AND b.seq < o.seq)
                ORDER BY o.rank, o.due, o.seq LIMIT CAST($3 AS BIGINT)"#,
             platform,
             self.now().0,
@@ -97,6 +108,32 @@ impl Outbox for Database {
                     QuestionId(row.question.unsigned_abs()),
                     showing(row.posted, row.at),
                 )
+            })
+            .collect())
+    }
+
+    async fn asked_at(
+        &self,
+        platform: &str,
+        questions: &[QuestionId],
+    ) -> StoreResult<Vec<PostedQuestion>> {
+        let ids: Vec<i64> = questions.iter().map(|question| int(question.0)).collect();
+        let rows = rows!(
+            { question: i64, room: String, thread: String, reference: String },
+            r#"SELECT q.id AS "question!", o.room, o.thread AS "thread!", o.ref AS "reference!"
+               FROM questions q JOIN outbox o ON o.task = q.task AND o.platform = $1 AND o.posted IS NOT NULL
+                   JOIN chat_messages m ON m.id = o.message AND m.kind = 'question' AND m.question = q.id
+               WHERE q.id IN (SELECT CAST(value AS BIGINT) FROM json_each($2)) AND o.ref IS NOT NULL AND o.thread IS NOT NULL"#,
+            platform,
+            json(&ids)
+        );
+        let rows = rows.all(self.quick()).await?.into_iter();
+        Ok(rows
+            .map(|row| PostedQuestion {
+                question: QuestionId(row.question.unsigned_abs()),
+                room: row.room,
+                thread: row.thread,
+                reference: row.reference,
             })
             .collect())
     }

@@ -36,6 +36,7 @@ row! {
         pub latest: Option<String>,
         pub thread: Option<String>,
         pub edits: Option<String>,
+        pub edits_last: Option<String>,
     }
 }
 
@@ -75,6 +76,7 @@ impl TryFrom<DispatchRow> for OutboxItem {
             ("question", Some(question), _) => OutboundKind::Question { question },
             ("settled", Some(question), _) => OutboundKind::Settled { question },
             ("note", _, Some(note)) => OutboundKind::Note { note },
+            ("notice", _, Some(list)) => OutboundKind::Digest { list },
             _ => OutboundKind::Notice,
         };
         let place = row.place()?;
@@ -105,6 +107,7 @@ impl TryFrom<DispatchRow> for OutboxItem {
         let repo = row.within.as_deref().map(parsed).transpose()?;
         let latest = row.latest;
         let edits = row.edits;
+        let edits_last = row.edits_last;
         let already = row.already;
         Ok(Self {
             message,
@@ -114,6 +117,7 @@ impl TryFrom<DispatchRow> for OutboxItem {
             thread,
             latest,
             edits,
+            edits_last,
             about,
             mentions: vec![],
             already,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use vine_domain::{
     Note, Question, QuestionId, Slug, TaskId, Timestamp,
-    ports::{Questions, StoreResult},
+    ports::{QuestionPage, Questions, StoreResult},
     question::Milestones,
 };
 
@@ -50,15 +50,39 @@ impl Questions for Database {
         all(rows.all(self.reader()).await?)
     }
 
+    async fn count_open(&self, within: Option<&Slug>) -> StoreResult<u64> {
+        let count = scalar!(
+            i64,
+            r#"SELECT count(*) AS "count!: i64" FROM questions q JOIN tasks t ON t.id = q.task
+               WHERE q.state = 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1)"#,
+            within.map(Slug::as_str)
+        );
+        Ok(count.one(self.quick()).await?.unsigned_abs())
+    }
+
     async fn closed_questions(
         &self,
         within: Option<&Slug>,
-        limit: u32,
+        page: &QuestionPage,
     ) -> StoreResult<Vec<Question>> {
+        let within = within.map(Slug::as_str);
+        let limit = i64::from(page.limit);
+        if let Some(after) = page.after {
+            let rows = questions!(
+                "WHERE q.state <> 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) AND q.id > $3 ORDER BY q.id LIMIT CAST($2 AS BIGINT)",
+                within,
+                limit,
+                int(after.0)
+            );
+            let mut nearest = all(rows.all(self.reader()).await?)?;
+            nearest.reverse();
+            return Ok(nearest);
+        }
         let rows = questions!(
-            "WHERE q.state <> 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY q.id DESC LIMIT CAST($2 AS BIGINT)",
-            within.map(Slug::as_str),
-            i64::from(limit)
+            "WHERE q.state <> 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) AND q.id < $3 ORDER BY q.id DESC LIMIT CAST($2 AS BIGINT)",
+            within,
+            limit,
+            page.before.map_or(i64::MAX, |id| int(id.0))
         );
         all(rows.all(self.reader()).await?)
     }

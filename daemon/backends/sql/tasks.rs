@@ -66,6 +66,23 @@ impl Tasks for Database {
             .map(plain);
         let text = text.as_deref();
         let limit = i64::from(filter.limit);
+        if let Some(after) = filter.after {
+            let rows = tasks!(
+                "WHERE id > $1 AND (CAST($2 AS TEXT) IS NULL OR repo = $2)
+                   AND (CAST($3 AS TEXT) IS NULL OR replace(lower(title), lower($3), '') <> lower(title)
+                        OR replace(lower(branch), lower($3), '') <> lower(branch))
+                   AND (CAST($4 AS TEXT) IS NULL OR ($4 = 'dead' AND dead) OR state = $4)
+                 ORDER BY id LIMIT CAST($5 AS BIGINT)",
+                int(after.0),
+                repo,
+                text,
+                filter.state.as_deref(),
+                limit
+            );
+            let mut nearest: Vec<Task> = all(rows.all(self.reader()).await?)?;
+            nearest.reverse();
+            return Ok(nearest);
+        }
         // One statement for each index, since each statement has only one plan.
         let rows = match filter.state.as_deref() {
             None if repo.is_some() => {

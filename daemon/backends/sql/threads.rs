@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 use vine_domain::{
-    MessageId, QuestionId, TaskId, Timestamp,
+    MessageId, QuestionId, Slug, TaskId, Timestamp,
     chat::Message,
     ports::{Messages, StoreError, StoreResult},
 };
 
 use super::{
-    rows::{from_json, int, uuid},
+    rows::{from_json, int, parsed, uuid},
     run::Fetch as _,
 };
 use crate::{
     Database,
-    statement::{row, rows},
+    statement::{row, rows, scalar},
 };
 
 row! {
@@ -92,6 +93,27 @@ impl Messages for Database {
             .into_iter()
             .rev()
             .map(Message::try_from)
+            .collect()
+    }
+
+    async fn last_message(&self) -> StoreResult<u64> {
+        let last = scalar!(
+            Option<i64>,
+            r#"SELECT max(seq) AS "last?: i64" FROM chat_messages"#
+        );
+        let last = last.one(self.quick()).await?;
+        Ok(last.unwrap_or_default().unsigned_abs())
+    }
+
+    async fn digests(&self, since: Timestamp) -> StoreResult<Vec<(Slug, Uuid)>> {
+        let rows = rows!(
+            { repo: String, list: String },
+            r#"SELECT repo AS "repo!", note AS "list!" FROM chat_messages
+               WHERE kind = 'notice' AND note IS NOT NULL AND repo IS NOT NULL AND at >= $1 GROUP BY repo, note ORDER BY min(seq)"#,
+            since.0
+        );
+        let rows = rows.all(self.quick()).await?.into_iter();
+        rows.map(|row| Ok((parsed(&row.repo)?, uuid(&row.list)?)))
             .collect()
     }
 

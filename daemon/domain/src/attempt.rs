@@ -42,12 +42,35 @@ pub struct Execution {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LogLine {
+    /// Its position; later lines have larger ones.
+    pub seq: u64,
     /// When it was stored.
     pub at: Timestamp,
     /// The attempt it belongs to.
     pub epoch: Epoch,
     /// One line.
     pub text: String,
+}
+
+/// Which lines of a log: the latest ones that match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogRange {
+    /// Only those before this position.
+    pub before: Option<u64>,
+    /// Only those with this text, case-insensitively.
+    pub text: Option<String>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl LogRange {
+    /// The latest lines.
+    pub fn latest(limit: u32) -> Self {
+        Self {
+            limit,
+            ..Self::default()
+        }
+    }
 }
 
 /// What an attempt used, as the agent counts it.

@@ -38,6 +38,16 @@ impl Timestamp {
         format!("{} {} UTC", &text[..10], &text[11..16])
     }
 
+    /// A time at the start of a text, as [`Self::to_minute`] writes it, and its length in bytes.
+    pub fn from_minute(text: &str) -> Option<(Self, usize)> {
+        const LENGTH: usize = "2026-11-24 18:19 UTC".len();
+        let written = text.get(..LENGTH)?;
+        let (date, rest) = (written.get(..10)?, written.get(10..)?);
+        let time = rest.strip_prefix(' ')?.strip_suffix(" UTC")?;
+        let moment: jiff::Timestamp = format!("{date}T{time}:00Z").parse().ok()?;
+        Some((Self(moment.as_millisecond()), LENGTH))
+    }
+
     /// How long after `earlier` this is; zero if it is before it.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

@@ -127,7 +127,7 @@ async fn what_looks_like_a_secret_is_masked_in_rooms_and_allowed_on_the_page_alo
             .team
             .bed
             .store
-            .log_of(attempt.task, 100)
+            .log_of(attempt.task, &vine_domain::attempt::LogRange::latest(100))
             .await
             .expect("read");
         let all = format!("{thread:?} {log:?}");

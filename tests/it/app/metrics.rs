@@ -9,7 +9,7 @@ use vine_app::{
 };
 use vine_domain::{
     Failure, FailureKind, MessageId, QuestionId, Role, Slug,
-    attempt::Attempt,
+    attempt::{Attempt, LogRange},
     chat::{
         Inbound, InboundBatch, InboundKind, Location, MessagePlace, OurPost, Outbound, OutboundKind,
     },
@@ -523,7 +523,13 @@ async fn secrets_are_taken_out_of_all_that_agents_say_and_counted() {
                 .expect("read")
         ),
         format!("{:?}", store.thread(task, 0, 100).await.expect("read")),
-        format!("{:?}", store.log_of(task, 100).await.expect("read")),
+        format!(
+            "{:?}",
+            store
+                .log_of(task, &LogRange::latest(100))
+                .await
+                .expect("read")
+        ),
         format!("{:?}", store.patch_of(task).await.expect("read")),
     ];
     for kept in &all {

@@ -151,6 +151,10 @@ impl Chat for Fake {
         *self.at.lock().expect("whole")
     }
 
+    async fn address(&self, room: &str, _thread: &str, reference: &str) -> Option<String> {
+        Some(format!("https://chat.example/{room}/{reference}"))
+    }
+
     async fn create_room(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
         match self.closed.lock().expect("whole").pop() {
             Some(error) => Err(error),

@@ -278,7 +278,15 @@ async fn frozen_answers_of_the_api() {
     items:
       - at: 2027-01-15T08:00:00.000Z
         author: vine
-        buttons: []
+        buttons:
+          - confirm: Cancel T-1, Plant a hedge?
+            dangerous: true
+            kind: command
+            label: Cancel
+            says: /vine task cancel T-1
+          - { dangerous: false, kind: absent, label: Retry, says: /vine task retry T-1 }
+          - { dangerous: false, kind: absent, label: Log, says: /vine task log T-1 --limit 20 }
+          - { dangerous: false, kind: absent, label: Diff, says: /vine task diff T-1 }
         id: uuid-5
         kind: card
         note: null
@@ -287,8 +295,8 @@ async fn frozen_answers_of_the_api() {
         task: T-1
         text: |
           **T-1** Plant a hedge
-          `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by root
-          Queued · https://vine.example.org/tasks/T-1
+          ⏳ Queued · requested by root
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: vine
         buttons: []
@@ -318,7 +326,15 @@ async fn frozen_answers_of_the_api() {
           Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: vine
-        buttons: []
+        buttons:
+          - confirm: Cancel T-1, Plant a hedge?
+            dangerous: true
+            kind: command
+            label: Cancel
+            says: /vine task cancel T-1
+          - { dangerous: false, kind: absent, label: Retry, says: /vine task retry T-1 }
+          - { dangerous: false, kind: command, label: Log, says: /vine task log T-1 --limit 20 }
+          - { dangerous: false, kind: absent, label: Diff, says: /vine task diff T-1 }
         id: uuid-8
         kind: card
         note: null
@@ -327,8 +343,8 @@ async fn frozen_answers_of_the_api() {
         task: T-1
         text: |
           **T-1** Plant a hedge
-          `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by root
-          Waiting for an answer · https://vine.example.org/tasks/T-1
+          ✋ Waiting for an answer · requested by root
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: vine
         buttons:
@@ -348,7 +364,15 @@ async fn frozen_answers_of_the_api() {
           Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: vine
-        buttons: []
+        buttons:
+          - confirm: Cancel T-1, Plant a hedge?
+            dangerous: true
+            kind: command
+            label: Cancel
+            says: /vine task cancel T-1
+          - { dangerous: false, kind: absent, label: Retry, says: /vine task retry T-1 }
+          - { dangerous: false, kind: command, label: Log, says: /vine task log T-1 --limit 20 }
+          - { dangerous: false, kind: absent, label: Diff, says: /vine task diff T-1 }
         id: uuid-10
         kind: card
         note: null
@@ -357,8 +381,8 @@ async fn frozen_answers_of_the_api() {
         task: T-1
         text: |
           **T-1** Plant a hedge
-          `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by root
-          Waiting for an answer · https://vine.example.org/tasks/T-1
+          ✋ Waiting for an answer · requested by root
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: root
         buttons: []
@@ -379,7 +403,7 @@ async fn frozen_answers_of_the_api() {
         seq: 11
         task: T-1
         text: |
-          **Q-1** root answered in api at 2027-01-15 08:00 UTC: Yew
+          💬 **Yew** — root, 2027-01-15 08:00 UTC (Q-1)
 
           > Which plant?
 
@@ -401,7 +425,15 @@ async fn frozen_answers_of_the_api() {
           1. **Yew** — slow
       - at: 2027-01-15T08:00:00.000Z
         author: vine
-        buttons: []
+        buttons:
+          - confirm: Cancel T-1, Plant a hedge?
+            dangerous: true
+            kind: command
+            label: Cancel
+            says: /vine task cancel T-1
+          - { dangerous: false, kind: absent, label: Retry, says: /vine task retry T-1 }
+          - { dangerous: false, kind: command, label: Log, says: /vine task log T-1 --limit 20 }
+          - { dangerous: false, kind: absent, label: Diff, says: /vine task diff T-1 }
         id: uuid-14
         kind: card
         note: null
@@ -410,8 +442,8 @@ async fn frozen_answers_of_the_api() {
         task: T-1
         text: |
           **T-1** Plant a hedge
-          `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by root
-          Running · https://vine.example.org/tasks/T-1
+          🔵 Running · requested by root
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: root
         buttons: []
@@ -774,21 +806,22 @@ async fn frozen_answers_of_the_api() {
     assert_snapshot!(admin("GET /tasks/T-1/log", NONE).await, @"
     200
     items:
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 0, text: created by root }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: attempt 1 claimed by w }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: Digging }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: asked Q-1: Which plant? }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: asked Q-2: How many? }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: Q-1 answered by root: Yew }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: the agent received the answer to Q-1 }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: Q-2 withdrawn: the agent withdrew it }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: note from root: Mind the cat }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 0, seq: 1, text: created by root }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 5, text: attempt 1 claimed by w }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 6, text: Digging }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 7, text: asked Q-1: Which plant? }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 8, text: asked Q-2: How many? }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 9, text: Q-1 answered by root: Yew }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 10, text: the agent received the answer to Q-1 }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 11, text: Q-2 withdrawn: the agent withdrew it }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 12, text: note from root: Mind the cat }
       - at: 2027-01-15T08:00:00.000Z
         epoch: 1
+        seq: 13
         text: note from root: Correction of a note to the agent: Mind the dog
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: no agent has read the note from root }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: no agent has read the note from root }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: done }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 14, text: no agent has read the note from root }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 15, text: no agent has read the note from root }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 16, text: done }
     ");
     assert_snapshot!(admin("GET /sessions", NONE).await, @"
     200
@@ -941,6 +974,7 @@ async fn frozen_answers_of_the_api() {
           waiting: 0
           wall: null
           wall_reason: null
+    fixed: true
     text: |
       0 open questions, 0 tasks running, 2 workers online
       high_priority 0 · default 0 · low_priority 0 · worker_requests 0 · controller_responses 0 · dead 0
@@ -1153,12 +1187,7 @@ async fn frozen_errors_of_the_api() {
     POST /commands {"words":["task","lsit"]} => 422
     code: invalid
     hint: type `help` for the commands
-    message: |
-      error: unrecognized subcommand 'lsit'
-
-        tip: a similar subcommand exists: 'list'
-
-      Usage: task <COMMAND>
+    message: There is no command `task lsit`. Did you mean `task list`?
 
     PATCH /chat/messages/uuid-1 {"text":"x"} => 404
     code: not_found

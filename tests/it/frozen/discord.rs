@@ -154,14 +154,20 @@ async fn frozen_discord_threads() {
     let task = day.choice_and_done().await;
     assert_snapshot!(scene.thread(task).await, @"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:pick:2, id: 2, label: Log, style: 2, type: 2 }
+            - { custom_id: v1:pick:3, id: 3, label: Diff, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-1** Plant a hedge
-        `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
-        Done · https://vine.example.org/tasks/T-1
+        ✅ Done · requested by Ann
+        `site` · from `main` to `vine/T-1-plant-a-hedge` · https://vine.example.org/tasks/T-1
       flags: 4
     - author: vine
       content: |
-        **Q-1** Ann answered in discord at 2027-01-15 08:00 UTC: Hornbeam
+        💬 **Hornbeam** — Ann, <t:1800000000:f> (Q-1)
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
@@ -181,40 +187,34 @@ async fn frozen_discord_threads() {
     let task = day.every_decision().await;
     assert_snapshot!(scene.thread(task).await, @r"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:pick:2, id: 2, label: Log, style: 2, type: 2 }
+            - { custom_id: v1:pick:3, id: 3, label: Diff, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-2** Decide everything
-        `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-        Done · https://vine.example.org/tasks/T-2
+        ✅ Done · requested by Ann
+        `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
       flags: 4
     - author: vine
       content: |
-        **Q-2** Ann answered in discord at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+        💬 **Hornbeam (but a small one)** — Ann, <t:1800000000:f> (Q-2)
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
-        **Q-3** Ann answered in discord at 2027-01-15 08:00 UTC: Neither; build a wall
+        💬 **Neither; build a wall** — Ann, <t:1800000000:f> (Q-3)
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
-        **Q-4** Ann answered in discord at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
-        > Plant: Which plant should the hedge be of?
-        1. **Yew** — Green in winter, slow
-        2. **Hornbeam** — Quick, loses its leaves
-        > Tools: Which tools may be bought?
-        Choose all that apply:
-        1. **Spade**
-        2. **Rake**
-        3. **Shears**
-      flags: 4
-    - author: vine
-      content: |
-        **Q-5** Ann answered in discord at 2027-01-15 08:00 UTC: You decide both
+        💬 **Hornbeam; Spade, Shears** — Ann, <t:1800000000:f> (Q-4)
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
@@ -226,7 +226,19 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-6** Ann answered in discord at 2027-01-15 08:00 UTC: allowed once
+        💬 **You decide both** — Ann, <t:1800000000:f> (Q-5)
+        > Plant: Which plant should the hedge be of?
+        1. **Yew** — Green in winter, slow
+        2. **Hornbeam** — Quick, loses its leaves
+        > Tools: Which tools may be bought?
+        Choose all that apply:
+        1. **Spade**
+        2. **Rake**
+        3. **Shears**
+      flags: 4
+    - author: vine
+      content: |
+        ✅ **Allowed once** — Ann, <t:1800000000:f> (Q-6)
         Allow **Bash**?
         ```
         npm test -- --watch=false
@@ -236,7 +248,7 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-7** Ann answered in discord at 2027-01-15 08:00 UTC: allowed for this session
+        ✅ **Allowed for this session** — Ann, <t:1800000000:f> (Q-7)
         Allow **Bash**?
         ```
         npm test -- --watch=false
@@ -248,7 +260,7 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-8** Ann answered in discord at 2027-01-15 08:00 UTC: denied
+        🚫 **Denied** — Ann, <t:1800000000:f> (Q-8)
         Allow **Bash**?
         ```
         npm test -- --watch=false
@@ -258,7 +270,7 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-9** Ann answered in discord at 2027-01-15 08:00 UTC: denied: use the script
+        🚫 **Denied: use the script** — Ann, <t:1800000000:f> (Q-9)
         Allow **Bash**?
         ```
         npm test -- --watch=false
@@ -268,7 +280,7 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-10** Ann answered in discord at 2027-01-15 08:00 UTC: approved
+        ✅ **Approved** — Ann, <t:1800000000:f> (Q-10)
         Approve this plan?
         > \## Plan
         > 1. Dig
@@ -279,7 +291,7 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-11** Ann answered in discord at 2027-01-15 08:00 UTC: sent back: Water it first
+        💬 **Sent back: Water it first** — Ann, <t:1800000000:f> (Q-11)
         Approve this plan?
         > \## Plan
         > 1. Dig
@@ -307,30 +319,39 @@ async fn frozen_discord_threads() {
     let task = day.nobody_answers().await;
     assert_snapshot!(scene.thread(task).await, @"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:pick:1, id: 2, label: Retry, style: 2, type: 2 }
+            - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-3** Wait for somebody
-        `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
-        Cancelled by Ann · https://vine.example.org/tasks/T-3
+        ⚪ Cancelled by Ann · requested by Ann
+        `shop` · from `main` to `vine/T-3-wait-for-somebody` · https://vine.example.org/tasks/T-3
       flags: 4
     - author: vine
       content: |
-        **Q-13** Ann answered in discord at 2027-01-22 12:00 UTC: Hornbeam
+        💬 **Hornbeam** — Ann, <t:1800619200:f> (Q-13)
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
-        <@snowflake-1> **Q-13** still waiting (30 min) · for Ann: Which plant should the hedge be of?
+        <@snowflake-1> **Reminder:** “Plant: Which plant should the hedge be of?” (Q-13)
+        Still waiting for Ann, 30 min so far · https://discord.com/channels/snowflake-2/snowflake-3/snowflake-4
       flags: 4
     - author: vine
       content: |
-        <@snowflake-1> **Q-13** has been waiting for 4 h · escalated to **operator**: Which plant should the hedge be of?
+        <@snowflake-1> **Escalated:** “Plant: Which plant should the hedge be of?” (Q-13)
+        Nobody has answered for 4 h, so this goes to **operator** · https://discord.com/channels/snowflake-2/snowflake-3/snowflake-4
       flags: 4
     - author: vine
       content: |
-        **Nobody answered Q-13 within 7 days.** The agent was told that no answer came (this is not a “no”) and continues without one.
-        You can still answer: reply to the question, or type `Q-13 your answer`.
+        **No answer:** “Plant: Which plant should the hedge be of?” (Q-13)
+        Nobody answered within 7 days. The agent was told that no answer came (this is not a “no”) and continues without one.
+        You can still answer: press a button of the question, reply to it, or type `Q-13 your answer`.
       flags: 4
     - { author: vine, content: The agent receives the late answer to Q-13., flags: 4 }
     - { author: vine, content: **T-3 was cancelled** by Ann., flags: 4 }
@@ -338,10 +359,16 @@ async fn frozen_discord_threads() {
     let task = day.failures().await;
     assert_snapshot!(scene.thread(task).await, @"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:pick:1, id: 2, label: Retry, style: 2, type: 2 }
+            - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-4** Fail again and again
-        `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
-        Cancelled by Ann · https://vine.example.org/tasks/T-4
+        ⚪ Cancelled by Ann · requested by Ann
+        `site` · from `main` to `vine/T-4-fail-again-and-again` · https://vine.example.org/tasks/T-4
       flags: 4
     - { author: vine, content: The session is gone; starting afresh., flags: 4 }
     - author: vine
@@ -367,10 +394,16 @@ async fn frozen_discord_threads() {
     let task = day.losses().await;
     assert_snapshot!(scene.thread(task).await, @"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:pick:1, id: 2, label: Retry, style: 2, type: 2 }
+            - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-5** Lose the worker
-        `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
-        Cancelled by Ann · https://vine.example.org/tasks/T-5
+        ⚪ Cancelled by Ann · requested by Ann
+        `site` · from `main` to `vine/T-5-lose-the-worker` · https://vine.example.org/tasks/T-5
       flags: 4
     - author: vine
       content: |
@@ -394,10 +427,16 @@ async fn frozen_discord_threads() {
     let task = day.hand_backs().await;
     assert_snapshot!(scene.thread(task).await, @"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:pick:1, id: 2, label: Retry, style: 2, type: 2 }
+            - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-6** Hand it back
-        `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
-        Cancelled by Ann · https://vine.example.org/tasks/T-6
+        ⚪ Cancelled by Ann · requested by Ann
+        `site` · from `main` to `vine/T-6-hand-it-back` · https://vine.example.org/tasks/T-6
       flags: 4
     - author: vine
       content: The worker handed the task back without a failure; it restarts in the next free slot.
@@ -417,20 +456,27 @@ async fn frozen_discord_threads() {
     let task = day.too_long().await;
     assert_snapshot!(scene.thread(task).await, @r#"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:pick:2, id: 2, label: Log, style: 2, type: 2 }
+            - { custom_id: v1:pick:3, id: 3, label: Diff, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-7** Say a lot
-        `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
-        Done · https://vine.example.org/tasks/T-7
+        ✅ Done · requested by Ann
+        `site` · from `main` to `vine/T-7-say-a-lot` · https://vine.example.org/tasks/T-7
       flags: 4
     - author: vine
       content: |
-        **Q-16** Ann answered in discord at 2027-01-22 16:02 UTC: denied
+        🚫 **Denied** — Ann, <t:1800633720:f> (Q-16)
         Allow **Bash**?
         ```
         echo a line of a long script
         echo a line of a long script
         echo a line of a long script
-        echo a line of a long script [… 1843 characters in all …] a line of a long script
+        echo a line of a long script
+        echo a line of a lon [… 1822 characters in all …] a line of a long script
         echo a line of a long script
         ```
         … shortened; the page shows the whole text.
@@ -472,10 +518,16 @@ async fn frozen_discord_talk() {
     let task = day.talk(|who, at, words| scene.says(who, at, words)).await;
     assert_snapshot!(scene.thread(task).await, @r"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:pick:2, id: 2, label: Log, style: 2, type: 2 }
+            - { custom_id: v1:pick:3, id: 3, label: Diff, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-1** Talk
-        `site` · from `main` to `vine/T-1-talk` · requested by Ann
-        Done · https://vine.example.org/tasks/T-1
+        ✅ Done · requested by Ann
+        `site` · from `main` to `vine/T-1-talk` · https://vine.example.org/tasks/T-1
       flags: 4
     - author: ann
       content: Mind the cat
@@ -494,14 +546,14 @@ async fn frozen_discord_talk() {
           me_burst: false
     - author: vine
       content: |
-        **Q-1** Ann answered in discord at 2027-01-15 08:00 UTC: Yew
+        💬 **Yew** — Ann, <t:1800000000:f> (Q-1)
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
-        **Q-2** Ann answered in discord at 2027-01-15 08:00 UTC: allowed once
+        ✅ **Allowed once** — Ann, <t:1800000000:f> (Q-2)
         Allow **Bash**?
         ```
         npm test -- --watch=false
@@ -549,17 +601,20 @@ async fn frozen_discord_talk() {
     - { author: ann, content: !vine task show }
     - author: vine
       content: |
-        T-1    running    default  site Talk
-        from main to vine/T-1-talk, requested by Ann
-        Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
-        Q-2    T-1    permission Allow Bash: npm test -- --watch=false (Ann: allowed once)
+        **T-1** Talk
+        Running · `site` · from `main` to `vine/T-1-talk` · requested by Ann
+        1 attempt
+        Prompt:
+        > Talk
+        Questions:
+        - **Q-1** Which plant should the hedge be of? (Ann: Yew)
+        - **Q-2** Allow Bash: npm test -- --watch=false (Ann: allowed once)
+        You can: `task cancel T-1`, `task log T-1 --limit 20`, `task explain T-1`
       flags: 4
     - { author: ann, content: !vine task shwo }
     - author: vine
       content: |
-        error: unrecognized subcommand 'shwo'
-          tip: a similar subcommand exists: 'show'
-        Usage: task \<COMMAND>
+        There is no command `task shwo`. Did you mean `task show`?
         type `help` for the commands
       flags: 4
     - author: vine
@@ -596,10 +651,16 @@ async fn frozen_discord_questions_that_are_open() {
     let task = day.open("Choose one", plants()).await;
     assert_snapshot!(scene.thread(task).await, @"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:careful:0, id: 2, label: Cancel, style: 2, type: 2 }
+            - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-1** Choose one
-        `site` · from `main` to `vine/T-1-choose-one` · requested by Ann
-        Waiting for an answer · https://vine.example.org/tasks/T-1
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-1-choose-one` · https://vine.example.org/tasks/T-1
       flags: 4
     - author: vine
       components:
@@ -619,10 +680,16 @@ async fn frozen_discord_questions_that_are_open() {
     let task = day.open("Choose several", tools()).await;
     assert_snapshot!(scene.thread(task).await, @"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:careful:0, id: 2, label: Cancel, style: 2, type: 2 }
+            - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-2** Choose several
-        `site` · from `main` to `vine/T-2-choose-several` · requested by Ann
-        Waiting for an answer · https://vine.example.org/tasks/T-2
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-2-choose-several` · https://vine.example.org/tasks/T-2
       flags: 4
     - author: vine
       components:
@@ -641,10 +708,16 @@ async fn frozen_discord_questions_that_are_open() {
     let task = day.open("Answer twice", several()).await;
     assert_snapshot!(scene.thread(task).await, @"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:careful:0, id: 2, label: Cancel, style: 2, type: 2 }
+            - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-3** Answer twice
-        `site` · from `main` to `vine/T-3-answer-twice` · requested by Ann
-        Waiting for an answer · https://vine.example.org/tasks/T-3
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-3-answer-twice` · https://vine.example.org/tasks/T-3
       flags: 4
     - author: vine
       components:
@@ -661,10 +734,16 @@ async fn frozen_discord_questions_that_are_open() {
     let task = day.open("Name it", name()).await;
     assert_snapshot!(scene.thread(task).await, @"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:careful:0, id: 2, label: Cancel, style: 2, type: 2 }
+            - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-4** Name it
-        `site` · from `main` to `vine/T-4-name-it` · requested by Ann
-        Waiting for an answer · https://vine.example.org/tasks/T-4
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-4-name-it` · https://vine.example.org/tasks/T-4
       flags: 4
     - author: vine
       components:
@@ -679,10 +758,16 @@ async fn frozen_discord_questions_that_are_open() {
     let task = day.open("Allow it", permission()).await;
     assert_snapshot!(scene.thread(task).await, @"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:careful:0, id: 2, label: Cancel, style: 2, type: 2 }
+            - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-5** Allow it
-        `site` · from `main` to `vine/T-5-allow-it` · requested by Ann
-        Waiting for an answer · https://vine.example.org/tasks/T-5
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-5-allow-it` · https://vine.example.org/tasks/T-5
       flags: 4
     - author: vine
       components:
@@ -707,10 +792,16 @@ async fn frozen_discord_questions_that_are_open() {
     let task = day.open("Approve it", plan()).await;
     assert_snapshot!(scene.thread(task).await, @r"
     - author: vine
+      components:
+        - components:
+            - { custom_id: v1:careful:0, id: 2, label: Cancel, style: 2, type: 2 }
+            - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+          id: 1
+          type: 1
       content: |
         **T-6** Approve it
-        `site` · from `main` to `vine/T-6-approve-it` · requested by Ann
-        Waiting for an answer · https://vine.example.org/tasks/T-6
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-6-approve-it` · https://vine.example.org/tasks/T-6
       flags: 4
     - author: vine
       components:
@@ -741,9 +832,8 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **6 open questions** in `site`:
-        - **Q-1** (30 min): Which plant should the hedge be of? · https://vine.example.org/tasks/T-1
-        - **Q-2** (30 min): Which tools may be bought? · https://vine.example.org/t [… 568 characters in all …] le.org/tasks/T-5
-        - **Q-6** (30 min): Approve this plan: ## Plan · https://vine.example.org/tasks/T-6
+        - **T-1:** “Plant: Which plant should the hedge be of?” (Q-1) · 30 min · https://discord.com/channels/snowflake-1/snowflake-2/snowflake-3
+        - **T- [… 929 characters in all …]  · 30 min · https://discord.com/channels/snowflake-1/snowflake-4/snowflake-5
       flags: 4
     ");
 
@@ -1247,7 +1337,15 @@ async fn frozen_discord_questions_that_are_open() {
           name: whoami
           options: []
           type: 1
-        - { description: Show the commands and how to answer, name: help, options: [], type: 1 }
+        - description: Show how to answer and the most used commands
+          name: help
+          options:
+            - choices: [{ name: all, value: all }]
+              description: Show all commands
+              name: topic
+              required: false
+              type: 3
+          type: 1
       type: 1
       version: snowflake-3
     - application_id: snowflake-1

@@ -148,11 +148,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-1** Plant a hedge
-          `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-1
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><strong>T-1</strong> Plant a hedge<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -200,11 +200,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-1** Plant a hedge
-            `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-1
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-1-plant-a-hedge` · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Plant a hedge<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -214,7 +214,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-1** Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam
+            💬 **Hornbeam** — Ann, 2027-01-15 08:00 UTC (Q-1)
 
             > Plant: Which plant should the hedge be of?
 
@@ -222,7 +222,7 @@ async fn frozen_matrix_threads() {
             2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-1</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
+            <p>💬 <strong>Hornbeam</strong> — Ann, 2027-01-15 08:00 UTC (Q-1)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-2, rel_type: m.replace }
@@ -233,11 +233,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-1** Plant a hedge
-            `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
-            Running · https://vine.example.org/tasks/T-1
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-1-plant-a-hedge` · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Plant a hedge<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -275,11 +275,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-1** Plant a hedge
-            `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
-            Done · https://vine.example.org/tasks/T-1
+            ✅ Done · requested by Ann
+            `site` · from `main` to `vine/T-1-plant-a-hedge` · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · requested by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Plant a hedge<br>✅ Done · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -292,11 +292,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-2** Decide everything
-          `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-2
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><strong>T-2</strong> Decide everything<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -341,11 +341,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -355,7 +355,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-2** Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+            💬 **Hornbeam (but a small one)** — Ann, 2027-01-15 08:00 UTC (Q-2)
 
             > Plant: Which plant should the hedge be of?
 
@@ -363,7 +363,7 @@ async fn frozen_matrix_threads() {
             2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-2</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam (but a small one)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
+            <p>💬 <strong>Hornbeam (but a small one)</strong> — Ann, 2027-01-15 08:00 UTC (Q-2)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-2, rel_type: m.replace }
@@ -374,11 +374,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Running · https://vine.example.org/tasks/T-2
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -424,11 +424,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -438,7 +438,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-3** Ann answered in matrix at 2027-01-15 08:00 UTC: Neither; build a wall
+            💬 **Neither; build a wall** — Ann, 2027-01-15 08:00 UTC (Q-3)
 
             > Plant: Which plant should the hedge be of?
 
@@ -446,7 +446,7 @@ async fn frozen_matrix_threads() {
             2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-3</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Neither; build a wall</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
+            <p>💬 <strong>Neither; build a wall</strong> — Ann, 2027-01-15 08:00 UTC (Q-3)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-3, rel_type: m.replace }
@@ -457,11 +457,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Running · https://vine.example.org/tasks/T-2
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -495,11 +495,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -509,7 +509,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-4** Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+            💬 **Hornbeam; Spade, Shears** — Ann, 2027-01-15 08:00 UTC (Q-4)
 
             > Plant: Which plant should the hedge be of?
 
@@ -525,7 +525,7 @@ async fn frozen_matrix_threads() {
             3. **Shears**
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-4</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong [… 491 characters in all …] l><li><strong>Spade</strong></li><li><strong>Rake</strong></li><li><strong>Shears</strong></li></ol>
+            <p>💬 <strong>Hornbeam; Spade, Shears</strong> — Ann, 2027-01-15 08:00 UTC (Q-4)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in win [… 475 characters in all …] l><li><strong>Spade</strong></li><li><strong>Rake</strong></li><li><strong>Shears</strong></li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-4, rel_type: m.replace }
@@ -536,11 +536,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Running · https://vine.example.org/tasks/T-2
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -574,11 +574,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -588,7 +588,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-5** Ann answered in matrix at 2027-01-15 08:00 UTC: You decide both
+            💬 **You decide both** — Ann, 2027-01-15 08:00 UTC (Q-5)
 
             > Plant: Which plant should the hedge be of?
 
@@ -604,7 +604,7 @@ async fn frozen_matrix_threads() {
             3. **Shears**
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-5</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: You decide both</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Gree [… 483 characters in all …] l><li><strong>Spade</strong></li><li><strong>Rake</strong></li><li><strong>Shears</strong></li></ol>
+            <p>💬 <strong>You decide both</strong> — Ann, 2027-01-15 08:00 UTC (Q-5)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slo [… 467 characters in all …] l><li><strong>Spade</strong></li><li><strong>Rake</strong></li><li><strong>Shears</strong></li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-5, rel_type: m.replace }
@@ -615,11 +615,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Running · https://vine.example.org/tasks/T-2
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -669,11 +669,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -683,7 +683,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-6** Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once
+            ✅ **Allowed once** — Ann, 2027-01-15 08:00 UTC (Q-6)
 
             Allow **Bash**?
             ```
@@ -694,7 +694,7 @@ async fn frozen_matrix_threads() {
             > To see whether the beds are dry.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-6</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            <p>✅ <strong>Allowed once</strong> — Ann, 2027-01-15 08:00 UTC (Q-6)</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
             </code></pre><p>The agent's reason:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
           msgtype: m.text
@@ -706,11 +706,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Running · https://vine.example.org/tasks/T-2
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -760,11 +760,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -774,7 +774,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-7** Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session
+            ✅ **Allowed for this session** — Ann, 2027-01-15 08:00 UTC (Q-7)
 
             Allow **Bash**?
             ```
@@ -788,8 +788,8 @@ async fn frozen_matrix_threads() {
             - every command that begins with “npm test”, with any files and addresses after it
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-7</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
-            </code></pre><p>The agent's  [… 442 characters in all …] p><ul><li>every command that begins with “npm test”, with any files and addresses after it</li></ul>
+            <p>✅ <strong>Allowed for this session</strong> — Ann, 2027-01-15 08:00 UTC (Q-7)</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            </code></pre><p>The agent's reason:</p><bloc [… 426 characters in all …] p><ul><li>every command that begins with “npm test”, with any files and addresses after it</li></ul>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-7, rel_type: m.replace }
@@ -800,11 +800,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Running · https://vine.example.org/tasks/T-2
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -854,11 +854,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -868,7 +868,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-8** Ann answered in matrix at 2027-01-15 08:00 UTC: denied
+            🚫 **Denied** — Ann, 2027-01-15 08:00 UTC (Q-8)
 
             Allow **Bash**?
             ```
@@ -879,7 +879,7 @@ async fn frozen_matrix_threads() {
             > To see whether the beds are dry.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-8</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: denied</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            <p>🚫 <strong>Denied</strong> — Ann, 2027-01-15 08:00 UTC (Q-8)</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
             </code></pre><p>The agent's reason:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
           msgtype: m.text
@@ -891,11 +891,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Running · https://vine.example.org/tasks/T-2
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -945,11 +945,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -959,7 +959,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-9** Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script
+            🚫 **Denied: use the script** — Ann, 2027-01-15 08:00 UTC (Q-9)
 
             Allow **Bash**?
             ```
@@ -970,7 +970,7 @@ async fn frozen_matrix_threads() {
             > To see whether the beds are dry.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-9</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            <p>🚫 <strong>Denied: use the script</strong> — Ann, 2027-01-15 08:00 UTC (Q-9)</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
             </code></pre><p>The agent's reason:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
           msgtype: m.text
@@ -982,11 +982,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Running · https://vine.example.org/tasks/T-2
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1029,11 +1029,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1043,7 +1043,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-10** Ann answered in matrix at 2027-01-15 08:00 UTC: approved
+            ✅ **Approved** — Ann, 2027-01-15 08:00 UTC (Q-10)
 
             Approve this plan?
 
@@ -1057,7 +1057,7 @@ async fn frozen_matrix_threads() {
             > ```
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-10</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: approved</p><p>Approve this plan?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
+            <p>✅ <strong>Approved</strong> — Ann, 2027-01-15 08:00 UTC (Q-10)</p><p>Approve this plan?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
             </code></pre></blockquote>
           m.mentions: {  }
           msgtype: m.text
@@ -1069,11 +1069,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Running · https://vine.example.org/tasks/T-2
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1116,11 +1116,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1130,7 +1130,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-11** Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first
+            💬 **Sent back: Water it first** — Ann, 2027-01-15 08:00 UTC (Q-11)
 
             Approve this plan?
 
@@ -1144,7 +1144,7 @@ async fn frozen_matrix_threads() {
             > ```
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-11</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first</p><p>Approve this plan?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
+            <p>💬 <strong>Sent back: Water it first</strong> — Ann, 2027-01-15 08:00 UTC (Q-11)</p><p>Approve this plan?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
             </code></pre></blockquote>
           m.mentions: {  }
           msgtype: m.text
@@ -1156,11 +1156,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Running · https://vine.example.org/tasks/T-2
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1206,11 +1206,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1239,11 +1239,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Running · https://vine.example.org/tasks/T-2
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1276,11 +1276,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-            Done · https://vine.example.org/tasks/T-2
+            ✅ Done · requested by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · requested by Ann<br>Done · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br>✅ Done · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1293,11 +1293,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-3** Wait for somebody
-          `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-3
+          ⏳ Queued · requested by Ann
+          `shop` · from `main` to `vine/T-3-wait-for-somebody` · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><strong>T-3</strong> Wait for somebody<br>⏳ Queued · requested by Ann<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -1342,11 +1342,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-3** Wait for somebody
-            `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-3
+            ✋ Waiting for an answer · requested by Ann
+            `shop` · from `main` to `vine/T-3-wait-for-somebody` · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Wait for somebody<br>✋ Waiting for an answer · requested by Ann<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1354,10 +1354,12 @@ async fn frozen_matrix_threads() {
       sender: @vine:vine.test
       type: m.room.message
     - content:
-        body: Ann: **Q-13** still waiting (30 min) · for Ann: Which plant should the hedge be of?
+        body: |
+          Ann: **Reminder:** “Plant: Which plant should the hedge be of?” (Q-13)
+          Still waiting for Ann, 30 min so far · https://matrix.to/#/room-1event-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> still waiting (30 min) · for Ann: Which plant should the hedge be of?</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Reminder:</strong> “Plant: Which plant should the hedge be of?” (Q-13)<br>Still waiting for Ann, 30 min so far · <a href="https:/ [… 421 characters in all …] /#/room-1event-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1370,10 +1372,11 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-13** has been waiting for 4 h · escalated to **operator**: Which plant should the hedge be of?
+          Ann: **Escalated:** “Plant: Which plant should the hedge be of?” (Q-13)
+          Nobody has answered for 4 h, so this goes to **operator** · https://matrix.to/#/room-1event-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> has been waiting for 4 h · escalated to <strong>operator</strong>: Which plant should the hedge be of?</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Escalated:</strong> “Plant: Which plant should the hedge be of?” (Q-13)<br>Nobody has answered for 4 h, so this goes to <strong>o [… 456 characters in all …] /#/room-1event-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1404,11 +1407,12 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          **Nobody answered Q-13 within 7 days.** The agent was told that no answer came (this is not a “no”) and continues without one.
-          You can still answer: reply to the question, or type `Q-13 your answer`.
+          **No answer:** “Plant: Which plant should the hedge be of?” (Q-13)
+          Nobody answered within 7 days. The agent was told that no answer came (this is not a “no”) and continues without one.
+          You can still answer: press a button of the question, reply to it, or type `Q-13 your answer`.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>Nobody answered Q-13 within 7 days.</strong> The agent was told that no answer came (this is not a “no”) and continues without one.<br>You can still answer: reply to the question, or type <code>Q-13 your answer</code>.</p>
+          <p><strong>No answer:</strong> “Plant: Which plant should the hedge be of?” (Q-13)<br>Nobody answered within 7 days. The agent was told that no answer came (this is not a “no”) and continues without one.<br>You can still answer: press a button of the question, reply to it, or type <code>Q-13 your answer</code>.</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -1423,11 +1427,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-3** Wait for somebody
-            `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
-            Running · https://vine.example.org/tasks/T-3
+            🔵 Running · requested by Ann
+            `shop` · from `main` to `vine/T-3-wait-for-somebody` · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Wait for somebody<br>🔵 Running · requested by Ann<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1437,7 +1441,7 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-13** Ann answered in matrix at 2027-01-22 12:00 UTC: Hornbeam
+            💬 **Hornbeam** — Ann, 2027-01-22 12:00 UTC (Q-13)
 
             > Plant: Which plant should the hedge be of?
 
@@ -1445,7 +1449,7 @@ async fn frozen_matrix_threads() {
             2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-13</strong> Ann answered in matrix at 2027-01-22 12:00 UTC: Hornbeam</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
+            <p>💬 <strong>Hornbeam</strong> — Ann, 2027-01-22 12:00 UTC (Q-13)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-2, rel_type: m.replace }
@@ -1484,11 +1488,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-3** Wait for somebody
-            `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
-            Cancelled by Ann · https://vine.example.org/tasks/T-3
+            ⚪ Cancelled by Ann · requested by Ann
+            `shop` · from `main` to `vine/T-3-wait-for-somebody` · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · requested by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Wait for somebody<br>⚪ Cancelled by Ann · requested by Ann<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1501,11 +1505,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-4** Fail again and again
-          `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-4
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-4-fail-again-and-again` · https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><strong>T-4</strong> Fail again and again<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -1546,11 +1550,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
-            Queued, starts in 25 s · https://vine.example.org/tasks/T-4
+            ⏳ Queued, starts in 25 s · requested by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Queued, starts in 25 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br>⏳ Queued, starts in 25 s · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1592,11 +1596,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
-            Queued, starts in 48 s · https://vine.example.org/tasks/T-4
+            ⏳ Queued, starts in 48 s · requested by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Queued, starts in 48 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br>⏳ Queued, starts in 48 s · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1638,11 +1642,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
-            Failed · https://vine.example.org/tasks/T-4
+            🔴 Failed · requested by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Failed · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br>🔴 Failed · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1667,11 +1671,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
-            Queued · https://vine.example.org/tasks/T-4
+            ⏳ Queued · requested by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1696,11 +1700,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
-            Cancelled by Ann · https://vine.example.org/tasks/T-4
+            ⚪ Cancelled by Ann · requested by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · requested by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br>⚪ Cancelled by Ann · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1713,11 +1717,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-5** Lose the worker
-          `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-5
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-5-lose-the-worker` · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><strong>T-5</strong> Lose the worker<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -1744,11 +1748,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
-            Queued · https://vine.example.org/tasks/T-5
+            ⏳ Queued · requested by Ann
+            `site` · from `main` to `vine/T-5-lose-the-worker` · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1794,11 +1798,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-5
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-5-lose-the-worker` · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1826,11 +1830,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
-            Waiting for an answer (agent parked) · https://vine.example.org/tasks/T-5
+            ✋ Waiting for an answer (agent parked) · requested by Ann
+            `site` · from `main` to `vine/T-5-lose-the-worker` · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Waiting for an answer (agent parked) · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br>✋ Waiting for an answer (agent parked) · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1873,11 +1877,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
-            Cancelled by Ann · https://vine.example.org/tasks/T-5
+            ⚪ Cancelled by Ann · requested by Ann
+            `site` · from `main` to `vine/T-5-lose-the-worker` · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · requested by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br>⚪ Cancelled by Ann · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1890,11 +1894,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-6** Hand it back
-          `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-6
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-6-hand-it-back` · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><strong>T-6</strong> Hand it back<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -1918,11 +1922,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
-            Queued · https://vine.example.org/tasks/T-6
+            ⏳ Queued · requested by Ann
+            `site` · from `main` to `vine/T-6-hand-it-back` · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1968,11 +1972,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-6
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-6-hand-it-back` · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1997,11 +2001,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
-            Waiting for an answer (agent parked) · https://vine.example.org/tasks/T-6
+            ✋ Waiting for an answer (agent parked) · requested by Ann
+            `site` · from `main` to `vine/T-6-hand-it-back` · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · requested by Ann<br>Waiting for an answer (agent parked) · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br>✋ Waiting for an answer (agent parked) · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2044,11 +2048,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
-            Cancelled by Ann · https://vine.example.org/tasks/T-6
+            ⚪ Cancelled by Ann · requested by Ann
+            `site` · from `main` to `vine/T-6-hand-it-back` · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · requested by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br>⚪ Cancelled by Ann · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2061,11 +2065,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-7** Say a lot
-          `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-7
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-7-say-a-lot` · https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><strong>T-7</strong> Say a lot<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2118,11 +2122,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-7** Say a lot
-            `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-7
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-7-say-a-lot` · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Say a lot<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2132,23 +2136,25 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-16** Ann answered in matrix at 2027-01-22 16:02 UTC: denied
+            🚫 **Denied** — Ann, 2027-01-22 16:02 UTC (Q-16)
 
             Allow **Bash**?
             ```
             echo a line of a long script
             echo a line of a long script
             echo a line of a long script
-            echo a line of a long script [… 6020 characters in all …]  line of a long script
+            echo a line of a long script
+            echo a line of  [… 6033 characters in all …]  line of a long script
             echo a line of a long script
             ```
 
             … shortened; the page shows the whole text.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-16</strong> Ann answered in matrix at 2027-01-22 16:02 UTC: denied</p><p>Allow <strong>Bash</strong>?</p><pre><code>echo a line of a long script
+            <p>🚫 <strong>Denied</strong> — Ann, 2027-01-22 16:02 UTC (Q-16)</p><p>Allow <strong>Bash</strong>?</p><pre><code>echo a line of a long script
             echo a line of a long script
-            echo a line o [… 6079 characters in all …]  script
+            echo a line of a long script
+             [… 6092 characters in all …]  script
             echo a line of a long script
             </code></pre><p>… shortened; the page shows the whole text.</p>
           m.mentions: {  }
@@ -2161,11 +2167,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-7** Say a lot
-            `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
-            Running · https://vine.example.org/tasks/T-7
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-7-say-a-lot` · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Say a lot<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2231,11 +2237,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-7** Say a lot
-            `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
-            Done · https://vine.example.org/tasks/T-7
+            ✅ Done · requested by Ann
+            `site` · from `main` to `vine/T-7-say-a-lot` · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · requested by Ann<br>Done · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Say a lot<br>✅ Done · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2254,11 +2260,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-1** Talk
-          `site` · from `main` to `vine/T-1-talk` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-1
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-1-talk` · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><strong>T-1</strong> Talk<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2323,11 +2329,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1-talk` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-1
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-1-talk` · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2377,11 +2383,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1-talk` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-1
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-1-talk` · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2406,7 +2412,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         m.new_content:
           body: |
-            **Q-2** Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once
+            ✅ **Allowed once** — Ann, 2027-01-15 08:00 UTC (Q-2)
 
             Allow **Bash**?
             ```
@@ -2417,7 +2423,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
             > To see whether the beds are dry.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-2</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            <p>✅ <strong>Allowed once</strong> — Ann, 2027-01-15 08:00 UTC (Q-2)</p><p>Allow <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
             </code></pre><p>The agent's reason:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
           msgtype: m.text
@@ -2508,7 +2514,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         m.new_content:
           body: |
-            **Q-1** Ann answered in matrix at 2027-01-15 08:00 UTC: Yew
+            💬 **Yew** — Ann, 2027-01-15 08:00 UTC (Q-1)
 
             > Plant: Which plant should the hedge be of?
 
@@ -2516,7 +2522,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
             2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-1</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Yew</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
+            <p>💬 <strong>Yew</strong> — Ann, 2027-01-15 08:00 UTC (Q-1)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.text
         m.relates_to: { event_id: event-3, rel_type: m.replace }
@@ -2527,11 +2533,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1-talk` · requested by Ann
-            Running · https://vine.example.org/tasks/T-1
+            🔵 Running · requested by Ann
+            `site` · from `main` to `vine/T-1-talk` · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · requested by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br>🔵 Running · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2575,13 +2581,21 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          T-1    running    default  site Talk
-          from main to vine/T-1-talk, requested by Ann
-          Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
-          Q-2    T-1    permission Allow Bash: npm test -- --watch=false (Ann: allowed once)
+          **T-1** Talk
+          Running · `site` · from `main` to `vine/T-1-talk` · requested by Ann
+          1 attempt
+
+          Prompt:
+          > Talk
+
+          Questions:
+          - **Q-1** Which plant should the hedge be of? (Ann: Yew)
+          - **Q-2** Allow Bash: npm test -- --watch=false (Ann: allowed once)
+
+          You can: `task cancel T-1`, `task log T-1 --limit 20`, `task explain T-1`
         format: org.matrix.custom.html
         formatted_body: |
-          <p>T-1    running    default  site Talk<br>from main to vine/T-1-talk, requested by Ann<br>Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)<br>Q-2    T-1    permission Allow Bash: npm test -- --watch=false (Ann: allowed once)</p>
+          <p><strong>T-1</strong> Talk<br>Running · <code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · requested by Ann<br>1 attempt</p><p>Prompt:</p><blockquote><p>Talk</p></blockquote> [… 502 characters in all …] code>task cancel T-1</code>, <code>task log T-1 --limit 20</code>, <code>task explain T-1</code></p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -2604,15 +2618,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          error: unrecognized subcommand 'shwo'
-
-            tip: a similar subcommand exists: 'show'
-
-          Usage: task <COMMAND>
+          There is no command `task shwo`. Did you mean `task show`?
           type `help` for the commands
         format: org.matrix.custom.html
         formatted_body: |
-          <p>error: unrecognized subcommand 'shwo'</p><p>  tip: a similar subcommand exists: 'show'</p><p>Usage: task &lt;COMMAND&gt;<br>type <code>help</code> for the commands</p>
+          <p>There is no command <code>task shwo</code>. Did you mean <code>task show</code>?<br>type <code>help</code> for the commands</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2668,11 +2678,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1-talk` · requested by Ann
-            Done · https://vine.example.org/tasks/T-1
+            ✅ Done · requested by Ann
+            `site` · from `main` to `vine/T-1-talk` · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · requested by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br>✅ Done · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2723,9 +2733,14 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       sender: @vine:vine.test
       type: m.room.message
     - content:
-        body: T-1    running    default  site Talk
+        body: |
+          ```
+          T-1    running    default  site Talk
+          ```
         format: org.matrix.custom.html
-        formatted_body: <p>T-1    running    default  site Talk</p>
+        formatted_body: |
+          <pre><code>T-1    running    default  site Talk
+          </code></pre>
         m.mentions: { user_ids: [@vic:vine.test] }
         m.relates_to: { m.in_reply_to: { event_id: event-2 } }
         msgtype: m.notice
@@ -2739,11 +2754,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-2** Choose one
-          `site` · from `main` to `vine/T-2-choose-one` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-2
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-2-choose-one` · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2-choose-one</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><strong>T-2</strong> Choose one<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-choose-one</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2788,11 +2803,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-2** Choose one
-            `site` · from `main` to `vine/T-2-choose-one` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-2
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-2-choose-one` · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2-choose-one</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Choose one<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-2-choose-one</code> · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2805,11 +2820,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-3** Choose several
-          `site` · from `main` to `vine/T-3-choose-several` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-3
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-3-choose-several` · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3-choose-several</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><strong>T-3</strong> Choose several<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-3-choose-several</code> · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2843,11 +2858,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-3** Choose several
-            `site` · from `main` to `vine/T-3-choose-several` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-3
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-3-choose-several` · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3-choose-several</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Choose several<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-3-choose-several</code> · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2860,11 +2875,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-4** Answer twice
-          `site` · from `main` to `vine/T-4-answer-twice` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-4
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-4-answer-twice` · https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4-answer-twice</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><strong>T-4</strong> Answer twice<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-4-answer-twice</code> · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2897,11 +2912,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-4** Answer twice
-            `site` · from `main` to `vine/T-4-answer-twice` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-4
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-4-answer-twice` · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4-answer-twice</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Answer twice<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-4-answer-twice</code> · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2914,11 +2929,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-5** Name it
-          `site` · from `main` to `vine/T-5-name-it` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-5
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-5-name-it` · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5-name-it</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><strong>T-5</strong> Name it<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-5-name-it</code> · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2946,11 +2961,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-5** Name it
-            `site` · from `main` to `vine/T-5-name-it` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-5
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-5-name-it` · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5-name-it</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Name it<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-5-name-it</code> · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2963,11 +2978,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-6** Allow it
-          `site` · from `main` to `vine/T-6-allow-it` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-6
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-6-allow-it` · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6-allow-it</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><strong>T-6</strong> Allow it<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-6-allow-it</code> · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -3016,11 +3031,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-6** Allow it
-            `site` · from `main` to `vine/T-6-allow-it` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-6
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-6-allow-it` · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6-allow-it</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Allow it<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-6-allow-it</code> · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -3033,11 +3048,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-7** Approve it
-          `site` · from `main` to `vine/T-7-approve-it` · requested by Ann
-          Queued · https://vine.example.org/tasks/T-7
+          ⏳ Queued · requested by Ann
+          `site` · from `main` to `vine/T-7-approve-it` · https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7-approve-it</code> · requested by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><strong>T-7</strong> Approve it<br>⏳ Queued · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-7-approve-it</code> · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -3079,11 +3094,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-7** Approve it
-            `site` · from `main` to `vine/T-7-approve-it` · requested by Ann
-            Waiting for an answer · https://vine.example.org/tasks/T-7
+            ✋ Waiting for an answer · requested by Ann
+            `site` · from `main` to `vine/T-7-approve-it` · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7-approve-it</code> · requested by Ann<br>Waiting for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Approve it<br>✋ Waiting for an answer · requested by Ann<br><code>site</code> · from <code>main</code> to <code>vine/T-7-approve-it</code> · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -3118,12 +3133,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **6 open questions** in `site`:
-          - **Q-3** (30 min): Which plant should the hedge be of? · https://vine.example.org/tasks/T-2
-          - **Q-4** (30 min): Which tools may be bought? · https://vine.example.org/t [… 568 characters in all …] le.org/tasks/T-6
-          - **Q-8** (30 min): Approve this plan: ## Plan · https://vine.example.org/tasks/T-7
+          - **T-2:** “Plant: Which plant should the hedge be of?” (Q-3) · 30 min · https://matrix.to/#/room-1EVENT [… 1055 characters in all …] atrix.to/#/room-1event-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>6 open questions</strong> in <code>site</code>:</p><ul><li><strong>Q-3</strong> (30 min): Which plant should the hedge be of? · <a href="https://vine.example.org/tasks/T-2">https://vine.exa [… 1016 characters in all …] Plan · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></li></ul>
+          <p><strong>6 open questions</strong> in <code>site</code>:</p><ul><li><strong>T-2:</strong> “Plant: Which plant should the hedge be of?” (Q-3) · 30 min · <a href="https://matrix.to/#/ROOM [… 1953 characters in all …] ROOM/event-3</a></li></ul>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-2, last: true, part: 0 }

@@ -29,18 +29,19 @@ async fn frozen_screens() {
     let browser = served.browser().await;
     assert_snapshot!(screen(&browser, "/").await, @"
     (4) Overview · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # 4 questions waiting · oldest 0 s
-    T-4 Choose one · Q-2 · clarify · just now
+    T-4 Choose one · Q-2 · for Ann · just now
     Plant: Which plant should the hedge be of?
     [Yew] Green in winter, slow
     [Hornbeam] Quick, loses its leaves
     <textarea In your own words>
     [Send]
-    T-5 Answer twice · Q-3 · clarify · just now
+    T-5 Answer twice · Q-3 · for Ann · just now
     Plant: Which plant should the hedge be of?
     <input pick.0> Yew
     Green in winter, slow
@@ -53,7 +54,7 @@ async fn frozen_screens() {
     <input pick.1> Shears
     <textarea Other, or a remark>
     [Send]
-    T-6 Allow it · Q-4 · permission · just now
+    T-6 Allow it · Q-4 · for Ann · just now
     Allow Bash?
     npm test -- --watch=false
     The agent's reason:
@@ -63,13 +64,14 @@ async fn frozen_screens() {
     [Allow once] [Allow for this session] [Deny]
     <textarea Why not?>
     [Deny with this reason]
-    T-7 Approve it · Q-5 · plan · just now
+    T-7 Approve it · Q-5 · for Ann · just now
     Approve this plan?
     ## Plan
     Dig
     Plant two rows
     make water
-    As it was written
+    As it was written, by line
+    Click the number of a line to quote it in your reply.
     ## Plan
     1. Dig
     2. Plant **two** rows
@@ -135,9 +137,10 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/tasks").await, @"
     (4) Tasks · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # Tasks
     State <select state> | any | queued | running | waiting | done | failed | cancelled | dead
@@ -162,13 +165,19 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/tasks/T-1").await, @r#"
     (4) T-1 · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # T-1 Plant a hedge
     Done site · vine/T-1-plant-a-hedge from main · requested by Ann · default
-    Session uuid-1 · attempt 1
+    Prompt
+    Plant a hedge
+    1 attempt: 3 turns, 12345 tokens in, 678 out, about $0.12
+    Attempt Worker Started Took Outcome Cost
+    1 w 2027-01-15 08:00 UTC 0 s done 3 turns, 12345 tokens in, 678 out, about $0.12
+    Session uuid-1
     vine 2027-01-15 08:00 UTC
     Question: “Plant: Which plant should the hedge be of?” (Q-1)
     Yew — Green in winter, slow
@@ -176,7 +185,7 @@ async fn frozen_screens() {
     The garden has no hedge yet.
     Two plants grow well here.
     Or reply with a number or label, or in your own words. https://vine.example.org/tasks/T-1
-    Q-1 Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam
+    💬 Hornbeam — Ann, 2027-01-15 08:00 UTC (Q-1)
     Ann 2027-01-15 08:00 UTC
     2
     vine 2027-01-15 08:00 UTC
@@ -186,17 +195,14 @@ async fn frozen_screens() {
     hedge.md | 2 ++
     1 file changed, 2 insertions(+)
     3 turns, 12345 tokens in, 678 out, about $0.12
-    <textarea A note for the agent, or /vine task cancel>
-    [Send]
+    T-1 is over, so no agent reads messages here any more.
     Question timelines
     Question Step When After
     Q-1 asked 2027-01-15 08:00 UTC
     answered 2027-01-15 08:00 UTC 0.00 s
     delivered 2027-01-15 08:00 UTC 0.00 s
-    Attempts
-    Attempt Worker Started Took Outcome Cost
-    1 w 2027-01-15 08:00 UTC 0 s done 3 turns, 12345 tokens in, 678 out, about $0.12
-    Log, 1 attempt
+    Log
+    The latest 7 lines. The whole log, to search and follow
     2027-01-15T08:00:00.000Z created by Ann
     2027-01-15T08:00:00.000Z attempt 1 claimed by w
     2027-01-15T08:00:00.000Z Looking at the garden
@@ -240,12 +246,21 @@ async fn frozen_screens() {
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-2").await, @r#"
     (4) T-2 · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # T-2 Fail again and again
     Cancelled by Ann site · vine/T-2-fail-again-and-again from main · requested by Ann · default
+    [Retry]
+    Prompt
+    Fail again and again
+    3 attempts
+    Attempt Worker Started Took Outcome Cost
+    1 w 2027-01-15 08:00 UTC 0 s failed
+    2 w 2027-01-15 09:00 UTC 0 s failed
+    3 w 2027-01-15 10:00 UTC 0 s failed
     vine 2027-01-15 08:00 UTC
     The session is gone; starting afresh.
     vine 2027-01-15 08:00 UTC
@@ -265,14 +280,9 @@ async fn frozen_screens() {
     Ann retried T-2.
     vine 2027-01-15 11:00 UTC
     T-2 was cancelled by Ann.
-    <textarea A note for the agent, or /vine task cancel>
-    [Send]
-    Attempts
-    Attempt Worker Started Took Outcome Cost
-    1 w 2027-01-15 08:00 UTC 0 s failed
-    2 w 2027-01-15 09:00 UTC 0 s failed
-    3 w 2027-01-15 10:00 UTC 0 s failed
-    Log, 3 attempts
+    T-2 is over, so no agent reads messages here any more.
+    Log
+    The latest 12 lines. The whole log, to search and follow
     2027-01-15T08:00:00.000Z created by Ann
     2027-01-15T08:00:00.000Z attempt 1 claimed by w
     2027-01-15T08:00:00.000Z The session is gone; starting afresh.
@@ -305,13 +315,20 @@ async fn frozen_screens() {
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-4").await, @r#"
     (4) T-4 · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # T-4 Choose one
     Waiting for an answer site · vine/T-4-choose-one from main · requested by Ann · default
-    Session uuid-1 · attempt 1
+    [Cancel]
+    Prompt
+    Choose one
+    1 attempt
+    Attempt Worker Started Took Outcome Cost
+    1 w 2027-01-15 11:00 UTC running
+    Session uuid-1
     vine 2027-01-15 11:00 UTC
     Question: “Plant: Which plant should the hedge be of?” (Q-2)
     Yew — Green in winter, slow
@@ -329,10 +346,8 @@ async fn frozen_screens() {
     Question Step When After
     Q-2 asked 2027-01-15 11:00 UTC
     seen 2027-01-15 11:00 UTC 0.00 s
-    Attempts
-    Attempt Worker Started Took Outcome Cost
-    1 w 2027-01-15 11:00 UTC running
-    Log, 1 attempt
+    Log
+    The latest 3 lines. The whole log, to search and follow
     2027-01-15T11:00:00.000Z created by Ann
     2027-01-15T11:00:00.000Z attempt 1 claimed by w
     2027-01-15T11:00:00.000Z asked Q-2: Which plant should the hedge be of?
@@ -358,13 +373,20 @@ async fn frozen_screens() {
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-6").await, @r#"
     (4) T-6 · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # T-6 Allow it
     Waiting for an answer site · vine/T-6-allow-it from main · requested by Ann · default
-    Session uuid-1 · attempt 1
+    [Cancel]
+    Prompt
+    Allow it
+    1 attempt
+    Attempt Worker Started Took Outcome Cost
+    1 w 2027-01-15 11:00 UTC running
+    Session uuid-1
     vine 2027-01-15 11:00 UTC
     Allow Bash? “npm test -- --watch=false” (Q-4)
     npm test -- --watch=false
@@ -389,10 +411,8 @@ async fn frozen_screens() {
     Question Step When After
     Q-4 asked 2027-01-15 11:00 UTC
     seen 2027-01-15 11:00 UTC 0.00 s
-    Attempts
-    Attempt Worker Started Took Outcome Cost
-    1 w 2027-01-15 11:00 UTC running
-    Log, 1 attempt
+    Log
+    The latest 3 lines. The whole log, to search and follow
     2027-01-15T11:00:00.000Z created by Ann
     2027-01-15T11:00:00.000Z attempt 1 claimed by w
     2027-01-15T11:00:00.000Z asked Q-4: Allow Bash: npm test -- --watch=false
@@ -418,13 +438,20 @@ async fn frozen_screens() {
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-7").await, @r#"
     (4) T-7 · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # T-7 Approve it
     Waiting for an answer site · vine/T-7-approve-it from main · requested by Ann · default
-    Session uuid-1 · attempt 1
+    [Cancel]
+    Prompt
+    Approve it
+    1 attempt
+    Attempt Worker Started Took Outcome Cost
+    1 w 2027-01-15 11:00 UTC running
+    Session uuid-1
     vine 2027-01-15 11:00 UTC
     Approve? “1. Dig” (Q-5)
     ## Plan
@@ -438,7 +465,8 @@ async fn frozen_screens() {
     Dig
     Plant two rows
     make water
-    As it was written
+    As it was written, by line
+    Click the number of a line to quote it in your reply.
     ## Plan
     1. Dig
     2. Plant **two** rows
@@ -454,10 +482,8 @@ async fn frozen_screens() {
     Question Step When After
     Q-5 asked 2027-01-15 11:00 UTC
     seen 2027-01-15 11:00 UTC 0.00 s
-    Attempts
-    Attempt Worker Started Took Outcome Cost
-    1 w 2027-01-15 11:00 UTC running
-    Log, 1 attempt
+    Log
+    The latest 3 lines. The whole log, to search and follow
     2027-01-15T11:00:00.000Z created by Ann
     2027-01-15T11:00:00.000Z attempt 1 claimed by w
     2027-01-15T11:00:00.000Z asked Q-5: Approve this plan: ## Plan
@@ -483,9 +509,10 @@ async fn frozen_screens() {
     "#);
     assert_snapshot!(screen(&browser, "/workers").await, @"
     (4) Workers · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # Workers
     Worker State Tasks Slots Wall Last seen Version Actions
@@ -499,9 +526,10 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/sessions").await, @"
     (4) Sessions · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # Sessions
     Session Task Worker State Started Last used Context Reused Expires Actions
@@ -524,9 +552,10 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/numbers").await, @"
     (4) Numbers · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # Numbers
     Last 24 hours; sessions since the beginning. /metrics serves these and more for Prometheus.
@@ -565,9 +594,10 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/queues").await, @"
     (4) Queues · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # Queues
     high_priority 0
@@ -593,26 +623,63 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/questions").await, @"
     (4) Questions · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # Questions
-    ## Open, oldest first
-    Question Task Asked Summary State Answer
-    Q-2
-    clarify T-4 just now Which plant should the hedge be of? open
-    for 0 s
-    Q-3
-    clarify T-5 just now Which plant should the hedge be of? open
-    for 0 s
-    Q-4
-    permission T-6 just now Allow Bash: npm test -- --watch=false open
-    for 0 s
-    Q-5
-    plan T-7 just now Approve this plan: ## Plan open
-    for 0 s
-    ## Closed, newest first
+    Repository <select repo> | any | shop | site
+    <input mine> Open ones of my tasks only
+    [Show]
+    ## Open
+    T-4 Choose one · Q-2 · for Ann · just now
+    Plant: Which plant should the hedge be of?
+    [Yew] Green in winter, slow
+    [Hornbeam] Quick, loses its leaves
+    <textarea In your own words>
+    [Send]
+    T-5 Answer twice · Q-3 · for Ann · just now
+    Plant: Which plant should the hedge be of?
+    <input pick.0> Yew
+    Green in winter, slow
+    <input pick.0> Hornbeam
+    Quick, loses its leaves
+    <textarea Other, or a remark>
+    Tools: Which tools may be bought? Choose all that apply
+    <input pick.1> Spade
+    <input pick.1> Rake
+    <input pick.1> Shears
+    <textarea Other, or a remark>
+    [Send]
+    T-6 Allow it · Q-4 · for Ann · just now
+    Allow Bash?
+    npm test -- --watch=false
+    The agent's reason:
+    To see whether the beds are dry.
+    “Allow for this session” also allows, until this task is over:
+    every command that begins with “npm test”, with any files and addresses after it
+    [Allow once] [Allow for this session] [Deny]
+    <textarea Why not?>
+    [Deny with this reason]
+    T-7 Approve it · Q-5 · for Ann · just now
+    Approve this plan?
+    ## Plan
+    Dig
+    Plant two rows
+    make water
+    As it was written, by line
+    Click the number of a line to quote it in your reply.
+    ## Plan
+    1. Dig
+    2. Plant **two** rows
+    ```sh
+    make water
+    ```
+    [Approve]
+    <textarea What should change?>
+    [Send back]
+    ## Answered
     Question Task Asked Summary State Answer
     Q-1
     clarify T-1 3 h ago Which plant should the hedge be of? delivered
@@ -620,9 +687,10 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/audit").await, @"
     (4) Audit · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # Audit
     The latest 12 decisions. Allowed views are not recorded.
@@ -642,9 +710,10 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/settings").await, @"
     (4) Settings · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # Settings
     AgentVine 0.1.0, at https://vine.example.org. Settings are read from vine.toml; vine config check explains errors in it.
@@ -723,9 +792,10 @@ async fn frozen_screens_of_an_empty_place_and_of_strangers() {
     }
     assert_snapshot!(screen(&browser, "/").await, @"
     Overview · AgentVine
+    Skip to the content
     AgentVine
     OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
-    [Notify me] root
+    [Notify me] root [?]
     [Log out]
     # Nothing needs an answer
     ## Tasks
@@ -759,6 +829,7 @@ async fn frozen_screens_of_an_empty_place_and_of_strangers() {
     }
     assert_snapshot!(text.trim_end(), @"
     GET /login => 200
+    Skip to the content
     AgentVine
     # Log in
     You are not logged in.
@@ -771,6 +842,7 @@ async fn frozen_screens_of_an_empty_place_and_of_strangers() {
     vine login --for NAME --new-password
 
     GET /login?code=spent => 401
+    Skip to the content
     AgentVine
     # Log in
     This link has already been used, or it is older than ten minutes.

@@ -148,20 +148,24 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-1* Plant a hedge
-              `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
-              Done · <https://vine.example.org/tasks/T-1>
+              ✅ Done · requested by Ann
+              `site` · from `main` to `vine/T-1-plant-a-hedge` · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+            - { action_id: vine_pick_3, text: { text: Diff, type: plain_text }, type: button, value: 3 }
+          type: actions
       text: |
         *T-1* Plant a hedge
-        `site` · from `main` to `vine/T-1-plant-a-hedge` · requested by Ann
-        Done · <https://vine.example.org/tasks/T-1>
+        ✅ Done · requested by Ann
+        `site` · from `main` to `vine/T-1-plant-a-hedge` · <https://vine.example.org/tasks/T-1>
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-1* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam
+              💬 *Hornbeam* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-1)
 
               > Plant: Which plant should the hedge be of?
 
@@ -171,7 +175,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-1* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam
+        💬 *Hornbeam* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-1)
 
         > Plant: Which plant should the hedge be of?
 
@@ -218,20 +222,24 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-2* Decide everything
-              `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-              Done · <https://vine.example.org/tasks/T-2>
+              ✅ Done · requested by Ann
+              `site` · from `main` to `vine/T-2-decide-everything` · <https://vine.example.org/tasks/T-2>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+            - { action_id: vine_pick_3, text: { text: Diff, type: plain_text }, type: button, value: 3 }
+          type: actions
       text: |
         *T-2* Decide everything
-        `site` · from `main` to `vine/T-2-decide-everything` · requested by Ann
-        Done · <https://vine.example.org/tasks/T-2>
+        ✅ Done · requested by Ann
+        `site` · from `main` to `vine/T-2-decide-everything` · <https://vine.example.org/tasks/T-2>
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+              💬 *Hornbeam (but a small one)* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-2)
 
               > Plant: Which plant should the hedge be of?
 
@@ -241,7 +249,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+        💬 *Hornbeam (but a small one)* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-2)
 
         > Plant: Which plant should the hedge be of?
 
@@ -251,7 +259,7 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-3* Ann answered in slack at 2027-01-15 08:00 UTC: Neither; build a wall
+              💬 *Neither; build a wall* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-3)
 
               > Plant: Which plant should the hedge be of?
 
@@ -261,7 +269,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-3* Ann answered in slack at 2027-01-15 08:00 UTC: Neither; build a wall
+        💬 *Neither; build a wall* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-3)
 
         > Plant: Which plant should the hedge be of?
 
@@ -271,43 +279,7 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-4* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
-
-              > Plant: Which plant should the hedge be of?
-
-              1. *Yew* — Green in winter, slow
-              2. *Hornbeam* — Quick, loses its leaves
-
-              > Tools: Which tools may be bought?
-
-              Choose all that apply:
-
-              1. *Spade*
-              2. *Rake*
-              3. *Shears*
-            type: mrkdwn
-            verbatim: true
-          type: section
-      text: |
-        *Q-4* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
-
-        > Plant: Which plant should the hedge be of?
-
-        1. *Yew* — Green in winter, slow
-        2. *Hornbeam* — Quick, loses its leaves
-
-        > Tools: Which tools may be bought?
-
-        Choose all that apply:
-
-        1. *Spade*
-        2. *Rake*
-        3. *Shears*
-      user: U0BOT
-    - blocks:
-        - text:
-            text: |
-              *Q-5* Ann answered in slack at 2027-01-15 08:00 UTC: You decide both
+              💬 *Hornbeam; Spade, Shears* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-4)
 
               > Plant: Which plant should the hedge be of?
 
@@ -325,7 +297,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-5* Ann answered in slack at 2027-01-15 08:00 UTC: You decide both
+        💬 *Hornbeam; Spade, Shears* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-4)
 
         > Plant: Which plant should the hedge be of?
 
@@ -343,7 +315,43 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-6* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+              💬 *You decide both* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-5)
+
+              > Plant: Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
+
+              > Tools: Which tools may be bought?
+
+              Choose all that apply:
+
+              1. *Spade*
+              2. *Rake*
+              3. *Shears*
+            type: mrkdwn
+            verbatim: true
+          type: section
+      text: |
+        💬 *You decide both* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-5)
+
+        > Plant: Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
+
+        > Tools: Which tools may be bought?
+
+        Choose all that apply:
+
+        1. *Spade*
+        2. *Rake*
+        3. *Shears*
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              ✅ *Allowed once* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-6)
 
               Allow *Bash*?
 
@@ -358,7 +366,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-6* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+        ✅ *Allowed once* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-6)
 
         Allow *Bash*?
 
@@ -373,7 +381,7 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-7* Ann answered in slack at 2027-01-15 08:00 UTC: allowed for this session
+              ✅ *Allowed for this session* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-7)
 
               Allow *Bash*?
 
@@ -392,7 +400,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-7* Ann answered in slack at 2027-01-15 08:00 UTC: allowed for this session
+        ✅ *Allowed for this session* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-7)
 
         Allow *Bash*?
 
@@ -411,7 +419,7 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-8* Ann answered in slack at 2027-01-15 08:00 UTC: denied
+              🚫 *Denied* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-8)
 
               Allow *Bash*?
 
@@ -426,7 +434,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-8* Ann answered in slack at 2027-01-15 08:00 UTC: denied
+        🚫 *Denied* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-8)
 
         Allow *Bash*?
 
@@ -441,7 +449,7 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-9* Ann answered in slack at 2027-01-15 08:00 UTC: denied: use the script
+              🚫 *Denied: use the script* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-9)
 
               Allow *Bash*?
 
@@ -456,7 +464,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-9* Ann answered in slack at 2027-01-15 08:00 UTC: denied: use the script
+        🚫 *Denied: use the script* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-9)
 
         Allow *Bash*?
 
@@ -471,7 +479,7 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-10* Ann answered in slack at 2027-01-15 08:00 UTC: approved
+              ✅ *Approved* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-10)
 
               Approve this plan?
 
@@ -485,7 +493,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-10* Ann answered in slack at 2027-01-15 08:00 UTC: approved
+        ✅ *Approved* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-10)
 
         Approve this plan?
 
@@ -499,7 +507,7 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-11* Ann answered in slack at 2027-01-15 08:00 UTC: sent back: Water it first
+              💬 *Sent back: Water it first* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-11)
 
               Approve this plan?
 
@@ -513,7 +521,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-11* Ann answered in slack at 2027-01-15 08:00 UTC: sent back: Water it first
+        💬 *Sent back: Water it first* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-11)
 
         Approve this plan?
 
@@ -578,20 +586,27 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-3* Wait for somebody
-              `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
-              Cancelled by Ann · <https://vine.example.org/tasks/T-3>
+              ⚪ Cancelled by Ann · requested by Ann
+              `shop` · from `main` to `vine/T-3-wait-for-somebody` · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - action_id: vine_pick_1
+              text: { text: Retry, type: plain_text }
+              type: button
+              value: 1
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+          type: actions
       text: |
         *T-3* Wait for somebody
-        `shop` · from `main` to `vine/T-3-wait-for-somebody` · requested by Ann
-        Cancelled by Ann · <https://vine.example.org/tasks/T-3>
+        ⚪ Cancelled by Ann · requested by Ann
+        `shop` · from `main` to `vine/T-3-wait-for-somebody` · <https://vine.example.org/tasks/T-3>
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-13* Ann answered in slack at 2027-01-22 12:00 UTC: Hornbeam
+              💬 *Hornbeam* — Ann, <!date^1800619200^{date_short_pretty} {time}|2027-01-22 12:00 UTC> (Q-13)
 
               > Plant: Which plant should the hedge be of?
 
@@ -601,7 +616,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-13* Ann answered in slack at 2027-01-22 12:00 UTC: Hornbeam
+        💬 *Hornbeam* — Ann, <!date^1800619200^{date_short_pretty} {time}|2027-01-22 12:00 UTC> (Q-13)
 
         > Plant: Which plant should the hedge be of?
 
@@ -611,34 +626,42 @@ async fn frozen_slack_threads() {
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
-            text: *Q-13* still waiting (30 min) · for Ann: Which plant should the hedge be of?
+            text: |
+              *Reminder:* “Plant: Which plant should the hedge be of?” (Q-13)
+              Still waiting for Ann, 30 min so far · <http://LOOPBACK/archives/C00000001/pTS>
             type: mrkdwn
             verbatim: true
           type: section
-      text: <@U0ANN> *Q-13* still waiting (30 min) · for Ann: Which plant should the hedge be of?
+      text: |
+        <@U0ANN> *Reminder:* “Plant: Which plant should the hedge be of?” (Q-13)
+        Still waiting for Ann, 30 min so far · <http://LOOPBACK/archives/C00000001/pTS>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-13* has been waiting for 4 h · escalated to *operator*: Which plant should the hedge be of?
+              *Escalated:* “Plant: Which plant should the hedge be of?” (Q-13)
+              Nobody has answered for 4 h, so this goes to *operator* · <http://LOOPBACK/archives/C00000001/pTS>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
-        <@U0ANN> *Q-13* has been waiting for 4 h · escalated to *operator*: Which plant should the hedge be of?
+        <@U0ANN> *Escalated:* “Plant: Which plant should the hedge be of?” (Q-13)
+        Nobody has answered for 4 h, so this goes to *operator* · <http://LOOPBACK/archives/C00000001/pTS>
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Nobody answered Q-13 within 7 days.* The agent was told that no answer came (this is not a “no”) and continues without one.
-              You can still answer: reply to the question, or type `Q-13 your answer`.
+              *No answer:* “Plant: Which plant should the hedge be of?” (Q-13)
+              Nobody answered within 7 days. The agent was told that no answer came (this is not a “no”) and continues without one.
+              You can still answer: press a button of the question, reply to it, or type `Q-13 your answer`.
             type: mrkdwn
             verbatim: true
           type: section
       text: |
-        *Nobody answered Q-13 within 7 days.* The agent was told that no answer came (this is not a “no”) and continues without one.
-        You can still answer: reply to the question, or type `Q-13 your answer`.
+        *No answer:* “Plant: Which plant should the hedge be of?” (Q-13)
+        Nobody answered within 7 days. The agent was told that no answer came (this is not a “no”) and continues without one.
+        You can still answer: press a button of the question, reply to it, or type `Q-13 your answer`.
       user: U0BOT
     - blocks:
         - text: { text: The agent receives the late answer to Q-13., type: mrkdwn, verbatim: true }
@@ -656,15 +679,22 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-4* Fail again and again
-              `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
-              Cancelled by Ann · <https://vine.example.org/tasks/T-4>
+              ⚪ Cancelled by Ann · requested by Ann
+              `site` · from `main` to `vine/T-4-fail-again-and-again` · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - action_id: vine_pick_1
+              text: { text: Retry, type: plain_text }
+              type: button
+              value: 1
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+          type: actions
       text: |
         *T-4* Fail again and again
-        `site` · from `main` to `vine/T-4-fail-again-and-again` · requested by Ann
-        Cancelled by Ann · <https://vine.example.org/tasks/T-4>
+        ⚪ Cancelled by Ann · requested by Ann
+        `site` · from `main` to `vine/T-4-fail-again-and-again` · <https://vine.example.org/tasks/T-4>
       user: U0BOT
     - blocks:
         - text: { text: The session is gone; starting afresh., type: mrkdwn, verbatim: true }
@@ -732,15 +762,22 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-5* Lose the worker
-              `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
-              Cancelled by Ann · <https://vine.example.org/tasks/T-5>
+              ⚪ Cancelled by Ann · requested by Ann
+              `site` · from `main` to `vine/T-5-lose-the-worker` · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - action_id: vine_pick_1
+              text: { text: Retry, type: plain_text }
+              type: button
+              value: 1
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+          type: actions
       text: |
         *T-5* Lose the worker
-        `site` · from `main` to `vine/T-5-lose-the-worker` · requested by Ann
-        Cancelled by Ann · <https://vine.example.org/tasks/T-5>
+        ⚪ Cancelled by Ann · requested by Ann
+        `site` · from `main` to `vine/T-5-lose-the-worker` · <https://vine.example.org/tasks/T-5>
       user: U0BOT
     - blocks:
         - text:
@@ -797,15 +834,22 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-6* Hand it back
-              `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
-              Cancelled by Ann · <https://vine.example.org/tasks/T-6>
+              ⚪ Cancelled by Ann · requested by Ann
+              `site` · from `main` to `vine/T-6-hand-it-back` · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - action_id: vine_pick_1
+              text: { text: Retry, type: plain_text }
+              type: button
+              value: 1
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+          type: actions
       text: |
         *T-6* Hand it back
-        `site` · from `main` to `vine/T-6-hand-it-back` · requested by Ann
-        Cancelled by Ann · <https://vine.example.org/tasks/T-6>
+        ⚪ Cancelled by Ann · requested by Ann
+        `site` · from `main` to `vine/T-6-hand-it-back` · <https://vine.example.org/tasks/T-6>
       user: U0BOT
     - blocks:
         - text:
@@ -854,20 +898,24 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-7* Say a lot
-              `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
-              Done · <https://vine.example.org/tasks/T-7>
+              ✅ Done · requested by Ann
+              `site` · from `main` to `vine/T-7-say-a-lot` · <https://vine.example.org/tasks/T-7>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+            - { action_id: vine_pick_3, text: { text: Diff, type: plain_text }, type: button, value: 3 }
+          type: actions
       text: |
         *T-7* Say a lot
-        `site` · from `main` to `vine/T-7-say-a-lot` · requested by Ann
-        Done · <https://vine.example.org/tasks/T-7>
+        ✅ Done · requested by Ann
+        `site` · from `main` to `vine/T-7-say-a-lot` · <https://vine.example.org/tasks/T-7>
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-16* Ann answered in slack at 2027-01-22 16:02 UTC: denied
+              🚫 *Denied* — Ann, <!date^1800633720^{date_short_pretty} {time}|2027-01-22 16:02 UTC> (Q-16)
 
               Allow *Bash*?
 
@@ -875,8 +923,7 @@ async fn frozen_slack_threads() {
               echo a line of a long script
               echo a line of a long script
               echo a line of a long script
-              echo a line of a long script
-              ech [… 1186 characters in all …] ng script
+              e [… 1217 characters in all …] ng script
               echo a line of a long script
               echo a line of a long script
               echo a line of a long script
@@ -1004,7 +1051,7 @@ async fn frozen_slack_threads() {
             verbatim: true
           type: section
       text: |
-        *Q-16* Ann answered in slack at 2027-01-22 16:02 UTC: denied
+        🚫 *Denied* — Ann, <!date^1800633720^{date_short_pretty} {time}|2027-01-22 16:02 UTC> (Q-16)
 
         Allow *Bash*?
 
@@ -1012,8 +1059,7 @@ async fn frozen_slack_threads() {
         echo a line of a long script
         echo a line of a long script
         echo a line of a long script
-        echo a line of a long script
-        ech [… 9032 characters in all …]  line of a long script
+        e [… 9063 characters in all …]  line of a long script
         echo a line of a long script
         ```
 
@@ -1120,15 +1166,19 @@ async fn frozen_slack_talk() {
         - text:
             text: |
               *T-1* Talk
-              `site` · from `main` to `vine/T-1-talk` · requested by Ann
-              Done · <https://vine.example.org/tasks/T-1>
+              ✅ Done · requested by Ann
+              `site` · from `main` to `vine/T-1-talk` · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+            - { action_id: vine_pick_3, text: { text: Diff, type: plain_text }, type: button, value: 3 }
+          type: actions
       text: |
         *T-1* Talk
-        `site` · from `main` to `vine/T-1-talk` · requested by Ann
-        Done · <https://vine.example.org/tasks/T-1>
+        ✅ Done · requested by Ann
+        `site` · from `main` to `vine/T-1-talk` · <https://vine.example.org/tasks/T-1>
       user: U0BOT
     - reactions: [{ count: 1, name: memo, users: [U0BOT] }, { count: 1, name: eyes, users: [U0BOT] }]
       text: Mind the cat
@@ -1136,7 +1186,7 @@ async fn frozen_slack_talk() {
     - blocks:
         - text:
             text: |
-              *Q-1* Ann answered in slack at 2027-01-15 08:00 UTC: Yew
+              💬 *Yew* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-1)
 
               > Plant: Which plant should the hedge be of?
 
@@ -1146,7 +1196,7 @@ async fn frozen_slack_talk() {
             verbatim: true
           type: section
       text: |
-        *Q-1* Ann answered in slack at 2027-01-15 08:00 UTC: Yew
+        💬 *Yew* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-1)
 
         > Plant: Which plant should the hedge be of?
 
@@ -1156,7 +1206,7 @@ async fn frozen_slack_talk() {
     - blocks:
         - text:
             text: |
-              *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+              ✅ *Allowed once* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-2)
 
               Allow *Bash*?
 
@@ -1171,7 +1221,7 @@ async fn frozen_slack_talk() {
             verbatim: true
           type: section
       text: |
-        *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+        ✅ *Allowed once* — Ann, <!date^1800000000^{date_short_pretty} {time}|2027-01-15 08:00 UTC> (Q-2)
 
         Allow *Bash*?
 
@@ -1193,18 +1243,38 @@ async fn frozen_slack_talk() {
     - blocks:
         - text:
             text: |
-              T-1    running    default  site Talk
-              from main to vine/T-1-talk, requested by Ann
-              Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
-              Q-2    T-1    permission Allow Bash: npm test -- --watch=false (Ann: allowed once)
+              *T-1* Talk
+              Running · `site` · from `main` to `vine/T-1-talk` · requested by Ann
+              1 attempt
+
+              Prompt:
+
+              > Talk
+
+              Questions:
+
+              • *Q-1* Which plant should the hedge be of? (Ann: Yew)
+              • *Q-2* Allow Bash: npm test -- --watch=false (Ann: allowed once)
+
+              You can: `task cancel T-1`, `task log T-1 --limit 20`, `task explain T-1`
             type: mrkdwn
             verbatim: true
           type: section
       text: |
-        T-1    running    default  site Talk
-        from main to vine/T-1-talk, requested by Ann
-        Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
-        Q-2    T-1    permission Allow Bash: npm test -- --watch=false (Ann: allowed once)
+        *T-1* Talk
+        Running · `site` · from `main` to `vine/T-1-talk` · requested by Ann
+        1 attempt
+
+        Prompt:
+
+        > Talk
+
+        Questions:
+
+        • *Q-1* Which plant should the hedge be of? (Ann: Yew)
+        • *Q-2* Allow Bash: npm test -- --watch=false (Ann: allowed once)
+
+        You can: `task cancel T-1`, `task log T-1 --limit 20`, `task explain T-1`
       user: U0BOT
     - { text: !vine task shwo, user: U0ANN }
     - blocks:
@@ -1284,11 +1354,7 @@ async fn frozen_slack_talk() {
       content:
         channel: C00000004
         text: |
-          error: unrecognized subcommand 'shwo'
-
-            tip: a similar subcommand exists: 'show'
-
-          Usage: task &lt;COMMAND&gt;
+          There is no command `task shwo`. Did you mean `task show`?
           type `help` for the commands
         thread_ts: ts-1
         user: U0ANN
@@ -1330,15 +1396,28 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-1* Choose one
-              `site` · from `main` to `vine/T-1-choose-one` · requested by Ann
-              Waiting for an answer · <https://vine.example.org/tasks/T-1>
+              ✋ Waiting for an answer · requested by Ann
+              `site` · from `main` to `vine/T-1-choose-one` · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - action_id: vine_pick_0
+              confirm:
+                confirm: { text: Yes, type: plain_text }
+                deny: { text: No, type: plain_text }
+                style: danger
+                text: { text: Cancel T-1, Choose one?, type: plain_text }
+                title: { text: Are you sure?, type: plain_text }
+              text: { text: Cancel, type: plain_text }
+              type: button
+              value: 0
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+          type: actions
       text: |
         *T-1* Choose one
-        `site` · from `main` to `vine/T-1-choose-one` · requested by Ann
-        Waiting for an answer · <https://vine.example.org/tasks/T-1>
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-1-choose-one` · <https://vine.example.org/tasks/T-1>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1379,15 +1458,28 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-2* Choose several
-              `site` · from `main` to `vine/T-2-choose-several` · requested by Ann
-              Waiting for an answer · <https://vine.example.org/tasks/T-2>
+              ✋ Waiting for an answer · requested by Ann
+              `site` · from `main` to `vine/T-2-choose-several` · <https://vine.example.org/tasks/T-2>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - action_id: vine_pick_0
+              confirm:
+                confirm: { text: Yes, type: plain_text }
+                deny: { text: No, type: plain_text }
+                style: danger
+                text: { text: Cancel T-2, Choose several?, type: plain_text }
+                title: { text: Are you sure?, type: plain_text }
+              text: { text: Cancel, type: plain_text }
+              type: button
+              value: 0
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+          type: actions
       text: |
         *T-2* Choose several
-        `site` · from `main` to `vine/T-2-choose-several` · requested by Ann
-        Waiting for an answer · <https://vine.example.org/tasks/T-2>
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-2-choose-several` · <https://vine.example.org/tasks/T-2>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1429,15 +1521,28 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-3* Answer twice
-              `site` · from `main` to `vine/T-3-answer-twice` · requested by Ann
-              Waiting for an answer · <https://vine.example.org/tasks/T-3>
+              ✋ Waiting for an answer · requested by Ann
+              `site` · from `main` to `vine/T-3-answer-twice` · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - action_id: vine_pick_0
+              confirm:
+                confirm: { text: Yes, type: plain_text }
+                deny: { text: No, type: plain_text }
+                style: danger
+                text: { text: Cancel T-3, Answer twice?, type: plain_text }
+                title: { text: Are you sure?, type: plain_text }
+              text: { text: Cancel, type: plain_text }
+              type: button
+              value: 0
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+          type: actions
       text: |
         *T-3* Answer twice
-        `site` · from `main` to `vine/T-3-answer-twice` · requested by Ann
-        Waiting for an answer · <https://vine.example.org/tasks/T-3>
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-3-answer-twice` · <https://vine.example.org/tasks/T-3>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1485,15 +1590,28 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-4* Name it
-              `site` · from `main` to `vine/T-4-name-it` · requested by Ann
-              Waiting for an answer · <https://vine.example.org/tasks/T-4>
+              ✋ Waiting for an answer · requested by Ann
+              `site` · from `main` to `vine/T-4-name-it` · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - action_id: vine_pick_0
+              confirm:
+                confirm: { text: Yes, type: plain_text }
+                deny: { text: No, type: plain_text }
+                style: danger
+                text: { text: Cancel T-4, Name it?, type: plain_text }
+                title: { text: Are you sure?, type: plain_text }
+              text: { text: Cancel, type: plain_text }
+              type: button
+              value: 0
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+          type: actions
       text: |
         *T-4* Name it
-        `site` · from `main` to `vine/T-4-name-it` · requested by Ann
-        Waiting for an answer · <https://vine.example.org/tasks/T-4>
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-4-name-it` · <https://vine.example.org/tasks/T-4>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1523,15 +1641,28 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-5* Allow it
-              `site` · from `main` to `vine/T-5-allow-it` · requested by Ann
-              Waiting for an answer · <https://vine.example.org/tasks/T-5>
+              ✋ Waiting for an answer · requested by Ann
+              `site` · from `main` to `vine/T-5-allow-it` · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - action_id: vine_pick_0
+              confirm:
+                confirm: { text: Yes, type: plain_text }
+                deny: { text: No, type: plain_text }
+                style: danger
+                text: { text: Cancel T-5, Allow it?, type: plain_text }
+                title: { text: Are you sure?, type: plain_text }
+              text: { text: Cancel, type: plain_text }
+              type: button
+              value: 0
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+          type: actions
       text: |
         *T-5* Allow it
-        `site` · from `main` to `vine/T-5-allow-it` · requested by Ann
-        Waiting for an answer · <https://vine.example.org/tasks/T-5>
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-5-allow-it` · <https://vine.example.org/tasks/T-5>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1566,7 +1697,10 @@ async fn frozen_slack_questions_that_are_open() {
                 confirm: { text: Yes, type: plain_text }
                 deny: { text: No, type: plain_text }
                 style: danger
-                text: { text: Allow for this session, type: plain_text }
+                text:
+                  text: |
+                    Allow until this task is over: every command that begins with “npm test”, with any files and addresses after it?
+                  type: plain_text
                 title: { text: Are you sure?, type: plain_text }
               text: { text: Allow for this session, type: plain_text }
               type: button
@@ -1605,15 +1739,28 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-6* Approve it
-              `site` · from `main` to `vine/T-6-approve-it` · requested by Ann
-              Waiting for an answer · <https://vine.example.org/tasks/T-6>
+              ✋ Waiting for an answer · requested by Ann
+              `site` · from `main` to `vine/T-6-approve-it` · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
             verbatim: true
           type: section
+        - elements:
+            - action_id: vine_pick_0
+              confirm:
+                confirm: { text: Yes, type: plain_text }
+                deny: { text: No, type: plain_text }
+                style: danger
+                text: { text: Cancel T-6, Approve it?, type: plain_text }
+                title: { text: Are you sure?, type: plain_text }
+              text: { text: Cancel, type: plain_text }
+              type: button
+              value: 0
+            - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+          type: actions
       text: |
         *T-6* Approve it
-        `site` · from `main` to `vine/T-6-approve-it` · requested by Ann
-        Waiting for an answer · <https://vine.example.org/tasks/T-6>
+        ✋ Waiting for an answer · requested by Ann
+        `site` · from `main` to `vine/T-6-approve-it` · <https://vine.example.org/tasks/T-6>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
@@ -1669,18 +1816,18 @@ async fn frozen_slack_questions_that_are_open() {
             text: |
               *6 open questions* in `site`:
 
-              • *Q-1* (30 min): Which plant should the hedge be of? · <https://vine.example.org/tasks/T-1>
-              • *Q-2* (30 min): Which tools may be bought? · <https://vine.example.org/tas [… 567 characters in all …] e.org/tasks/T-5>
-              • *Q-6* (30 min): Approve this plan: ## Plan · <https://vine.example.org/tasks/T-6>
+              • *T-1:* “Plant: Which plant should the hedge be of?” (Q-1) · 30 min · <http://LOOPBACK/archives/C00000004/pTS>
+              • *T-2:* “Tools: Which tools may be  [… 754 characters in all …] 00>
+              • *T-6:* “1. Dig” (Q-6) · 30 min · <http://LOOPBACK/archives/C00000004/pTS>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *6 open questions* in `site`:
 
-        • *Q-1* (30 min): Which plant should the hedge be of? · <https://vine.example.org/tasks/T-1>
-        • *Q-2* (30 min): Which tools may be bought? · <https://vine.example.org/tas [… 567 characters in all …] e.org/tasks/T-5>
-        • *Q-6* (30 min): Approve this plan: ## Plan · <https://vine.example.org/tasks/T-6>
+        • *T-1:* “Plant: Which plant should the hedge be of?” (Q-1) · 30 min · <http://LOOPBACK/archives/C00000004/pTS>
+        • *T-2:* “Tools: Which tools may be  [… 754 characters in all …] 00>
+        • *T-6:* “1. Dig” (Q-6) · 30 min · <http://LOOPBACK/archives/C00000004/pTS>
       user: U0BOT
     ");
 

@@ -25,6 +25,12 @@ static KINDS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b\d{10}\.\d{6}\b", "ts-"),
         (r"\b\d{17,20}\b", "snowflake-"),
         (r"\$[A-Za-z0-9_-]{43}", "event-"),
+        (r"![A-Za-z0-9_-]{43}/", "room-"),
+        // Where a long text was cut in the middle of one.
+        (r"\$[A-Za-z0-9_-]{10,42} \[…", "EVENT […"),
+        (r"![A-Za-z0-9_-]{10,42} \[…", "ROOM […"),
+        (r"…\] [A-Za-z0-9_-]{10,42}/", "…] ROOM/"),
+        (r"\bp\d{16}\b", "pTS"),
         (r"![A-Za-z0-9]{18}:vine\.test", "room-"),
         (r"\b127\.0\.0\.1:\d+", "LOOPBACK"),
         (&folder, "FOLDER"),

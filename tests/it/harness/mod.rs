@@ -8,6 +8,7 @@ pub mod channel;
 pub mod double;
 pub mod faults;
 pub mod guild;
+pub mod hand_worker;
 pub mod nio_human;
 pub mod numbers;
 pub mod pg_proxy;
@@ -188,7 +189,7 @@ impl Place {
         &self.config
     }
 
-    fn state(&self, name: &str) -> PathBuf {
+    pub fn state(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 

@@ -80,7 +80,7 @@ async fn reminders_go_by_the_clock_on_the_wall_and_come_once() {
     // PostgreSQL's clock is the wall's; a daemon's own decides nothing there.
     let once = matches!(place.base, Base::Sqlite(_));
     if once {
-        place.told(&task, "still waiting").await;
+        place.told(&task, "Still waiting").await;
     }
     tokio::time::sleep(Duration::from_secs(6)).await;
     daemons.set_clock(0);
@@ -89,7 +89,7 @@ async fn reminders_go_by_the_clock_on_the_wall_and_come_once() {
     tokio::time::sleep(Duration::from_secs(4)).await;
     let thread = place.thread(&task).await;
     assert_eq!(
-        thread.matches("still waiting").count(),
+        thread.matches("Still waiting").count(),
         usize::from(once),
         "{thread}"
     );

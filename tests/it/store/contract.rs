@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use vine_domain::{
     Ask, AuditEntry, Clock, ConfiguredPerson, Lane, MessageId, Question, Repo, Role, SessionPolicy,
     Slug, TaskId, TaskState, Timestamp, User, UserId, Worker, WorkerId,
-    attempt::Attempt,
+    attempt::{Attempt, LogRange},
     chat::{
         Inbound, InboundBatch, InboundKind, Location, MessagePlace, OurPost, Outbound, OutboundKind,
     },
@@ -496,7 +496,7 @@ async fn text_with_a_zero_in_it_is_kept_with_a_sign_in_its_place() {
         .expect("kept");
     assert!(
         bed.store
-            .log_of(task, 9)
+            .log_of(task, &LogRange::latest(9))
             .await
             .expect("read")
             .iter()
@@ -1181,7 +1181,11 @@ async fn what_is_old_is_removed_and_what_lives_stays() {
                 .await
                 .expect("logged");
         }
-        let log = bed.store.log_of(attempt.task, 100).await.expect("read");
+        let log = bed
+            .store
+            .log_of(attempt.task, &LogRange::latest(100))
+            .await
+            .expect("read");
         let texts: Vec<&str> = log.iter().map(|line| &*line.text).collect();
         assert_eq!(texts.iter().filter(|text| text.starts_with('x')).count(), 2);
         assert!(
@@ -1211,7 +1215,11 @@ async fn what_is_old_is_removed_and_what_lives_stays() {
     bed.clock.pass(Duration::from_secs(2 * 24 * 3600));
     while bed.store.prune(&retention).await.expect("pruned") > 0 {}
     assert!(
-        bed.store.log_of(over, 100).await.expect("read").is_empty(),
+        bed.store
+            .log_of(over, &LogRange::latest(100))
+            .await
+            .expect("read")
+            .is_empty(),
         "lines after 30 days"
     );
     assert_eq!(bed.store.executions(over).await.expect("read").len(), 1);

@@ -2,12 +2,14 @@
 //! Code.
 
 mod answers;
+mod cards;
 mod claude;
 mod crashes;
 mod discord;
 mod discord_faults;
 mod endings;
 mod faults;
+mod five;
 mod forms;
 mod input;
 mod login;
@@ -26,6 +28,7 @@ mod sight;
 mod slack;
 mod slack_ways;
 mod stale;
+mod together;
 mod traces;
 mod trouble;
 mod up;

@@ -1,13 +1,14 @@
 //! What happens while nobody answers: on a real store with a clock that the test moves, and once
 //! with real processes and the real Claude Code.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
+use uuid::Uuid;
 use vine_app::{Settings, fleet::CompletedAttempt};
 use vine_domain::{
     ConfiguredPerson, ReminderPolicy, Role, Slug, TaskId, User,
-    chat::{MessagePlace as In, OutboxItem, Posted},
+    chat::{MessagePlace as In, OutboundKind, OutboxItem, Posted},
     clock::Clock,
     reminder::QuietHours,
 };
@@ -54,7 +55,7 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
     let heard = thread(&team, attempt.task).await;
     let pings: Vec<bool> = heard
         .iter()
-        .map(|text| text.contains("escalated to **operator**"))
+        .map(|text| text.contains("this goes to **operator**"))
         .collect();
     assert_eq!(
         pings,
@@ -62,7 +63,9 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
         "30 min, 1 h, 2 h, and after 4 h more people: {heard:#?}"
     );
     assert!(
-        heard[0].starts_with(&format!("**{question}** still waiting (30 min) · for Ann")),
+        heard[0].starts_with(&format!(
+            "**Reminder:** “Which?” ({question})\nStill waiting for Ann, 30 min so far"
+        )),
         "{heard:#?}"
     );
     pass(&team, HOUR * 24 * 7).await;
@@ -106,7 +109,7 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
             &person("Bob", Some(Role::Answerer)),
             question,
             "blue",
-            uuid::Uuid::from_u128(1),
+            Uuid::from_u128(1),
         )
         .await
         .expect("it counts");
@@ -230,7 +233,7 @@ async fn quiet_hours_delay_pings_never_records() {
     );
     pass(&team, HOUR + Duration::from_secs(60)).await;
     assert!(
-        thread(&team, first.task).await[0].starts_with("**Nobody answered"),
+        thread(&team, first.task).await[0].starts_with("**No answer:**"),
         "and the wait ends at its time"
     );
     pass(&team, HOUR * 2).await;
@@ -241,9 +244,7 @@ async fn quiet_hours_delay_pings_never_records() {
         "one reminder when the quiet hours end, not one for each that was held back: {heard:#?}"
     );
     assert!(
-        heard[0].contains("(3 h)")
-            || heard[0].contains("(180 min)")
-            || heard[0].contains("(179 min)"),
+        heard[0].contains("3 h so far") || heard[0].contains("179 min so far"),
         "{heard:#?}"
     );
 }
@@ -263,44 +264,99 @@ async fn with_three_questions_open_in_a_room_one_digest_stands_for_all_reminders
         "{digests:#?}"
     );
     for (attempt, question) in &asked {
-        assert!(
-            digests[0].contains(&format!(
-                "**{question}** (30 min): Which? · http://vine/tasks/{}",
-                attempt.task
-            )),
-            "{digests:#?}"
+        let line = format!(
+            "- **{}:** “Which?” ({question}) · 30 min · http://vine/questions/{question}",
+            attempt.task
         );
+        assert!(digests[0].contains(&line), "{digests:#?}");
         assert_eq!(
             thread(&team, attempt.task).await,
             [""; 0],
             "no thread was pinged as well"
         );
     }
-    let (attempt, _) = team.asked().await;
-    pass(&team, Duration::from_secs(20 * 60)).await;
-    team.asked().await;
-    pass(&team, Duration::from_secs(8 * 60)).await;
+    // What is answered leaves the list, and what is asked joins it: the list is edited.
+    let (first, question) = asked.remove(0);
+    let bob = person("Bob", Some(Role::Answerer));
+    let key = Uuid::from_u128(1);
+    let answered = team.app.questions.answer(&bob, question, "Red", key).await;
+    answered.expect("it counts");
+    pass(&team, Duration::from_secs(60)).await;
     let digests = rooms(&team).await;
-    assert_eq!(
-        digests.len(),
-        2,
-        "one digest at the hour for old and new: {digests:#?}"
-    );
+    let last = digests.last().expect("a list");
     assert!(
-        digests[1].starts_with("**5 open questions**"),
+        last.starts_with("**2 open questions**") && !last.contains(&first.task.to_string()),
         "{digests:#?}"
     );
+    // The same questions are open again as before: that is said, too.
+    let (_, more) = team.asked().await;
+    pass(&team, Duration::from_secs(60)).await;
+    let three = rooms(&team).await.len();
+    let key = Uuid::from_u128(2);
+    let answered = team.app.questions.answer(&bob, more, "Red", key).await;
+    answered.expect("it counts");
+    pass(&team, Duration::from_secs(60)).await;
+    let digests = rooms(&team).await;
+    assert_eq!(digests.len(), three + 1);
+    assert!(
+        digests[three].starts_with("**2 open questions**"),
+        "{digests:#?}"
+    );
+    let (attempt, _) = team.asked().await;
+    pass(&team, Duration::from_secs(26 * 60)).await;
+    let before = rooms(&team).await.len();
     pass(&team, Duration::from_secs(4 * 60)).await;
     assert_eq!(
         rooms(&team).await.len(),
-        2,
+        before,
         "a question that was just listed is not listed again at its own time: {attempt:?}"
     );
-    // Its place is the room itself, on every platform.
     let due = team.bed.store.due("chat", &[], 1000).await.expect("read");
+    let lists: HashSet<Uuid> = due
+        .iter()
+        .filter_map(|dispatch| match dispatch.message.kind {
+            OutboundKind::Digest { list } => Some(list),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lists.len(), 1, "one list");
+    let listed = due
+        .iter()
+        .filter(|one| matches!(one.message.kind, OutboundKind::Digest { .. }));
+    assert_eq!(listed.count(), 1, "an edit waits for what it edits");
+    // Its place is the room itself, on every platform.
     assert!(due.iter().any(
         |dispatch| matches!(&dispatch.message.place, In::Room(repo) if repo.as_str() == "site")
     ));
+}
+
+#[tokio::test]
+async fn a_digest_fits_into_one_message_and_is_posted_anew_and_found_again() {
+    let team = Team::new().await;
+    let long = vine_domain::question::Item {
+        question: "*".repeat(500),
+        header: String::new(),
+        options: Vec::new(),
+        multi: false,
+    };
+    for _ in 0..20 {
+        let items = vec![long.clone()];
+        team.asked_this(vine_domain::Ask::Clarify { items }).await;
+    }
+    pass(&team, Duration::from_secs(35 * 60)).await;
+    let digests = rooms(&team).await;
+    let text = digests.last().expect("a list");
+    assert!(text.len() < 1_850, "{} bytes: {text}", text.len());
+    assert!(text.contains("… and 12 more"), "{text}");
+    // After some hours it is posted anew, and the old one says so.
+    pass(&team, HOUR * 9).await;
+    let digests = rooms(&team).await;
+    let moved = "The list of open questions in `site` continues below.";
+    assert_eq!(
+        digests.iter().filter(|text| *text == moved).count(),
+        1,
+        "{digests:#?}"
+    );
 }
 
 #[tokio::test]
@@ -357,8 +413,7 @@ async fn claude_hears_that_nobody_answered_and_takes_a_late_answer_up_in_the_sam
     );
     let thread = place.thread(&task).await;
     assert!(
-        thread.contains("still waiting (")
-            && thread.contains("**Nobody answered Q-1 within 4 s.**"),
+        thread.contains("Still waiting for ") && thread.contains("Nobody answered within 4 s."),
         "{thread}"
     );
 

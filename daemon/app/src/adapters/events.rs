@@ -99,6 +99,13 @@ impl EventSink for AdapterEvents {
         Ok(question.map(|question| Form::of(&question.ask.masked())))
     }
 
+    async fn confirmation(&self, reference: &str, place: usize) -> StoreResult<String> {
+        let store = &self.app.core.store;
+        let posted = store.find_posted(self.platform, reference).await?;
+        let button = posted.and_then(|posted| posted.buttons.into_iter().nth(place));
+        Ok(button.map(|button| button.confirm).unwrap_or_default())
+    }
+
     async fn may_invite(&self, subject: &str) -> StoreResult<bool> {
         let user = self.app.core.store.user(self.platform, subject).await?;
         Ok(access::decide(user.as_ref(), Verb::Operate, None).is_ok())

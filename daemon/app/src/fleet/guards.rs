@@ -80,7 +80,8 @@ fn allows(repo: &Slug, host: &str) -> Option<Button> {
     let host: Host = host.parse().ok()?;
     let says = format!("/vine repo set {repo} --allow {host}");
     // No reaction presses it: the person who allows a host must see which one.
-    Some(Button::saying(format!("Allow {host}"), says).dangerous())
+    let confirm = format!("Let agents in {repo} reach {host}?");
+    Some(Button::saying(format!("Allow {host}"), says).dangerous(confirm))
 }
 
 fn not_reached(repo: &Slug, guard: &Guard, hosts: &[&String]) -> String {

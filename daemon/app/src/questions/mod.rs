@@ -3,6 +3,7 @@
 
 mod answer;
 mod ask;
+mod digests;
 mod notes;
 mod reminders;
 mod request;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use vine_domain::{Clock, Ids, ports::Store};
 
 use crate::{
-    core::Core, metrics::Metrics, people::People, settings::SettingsInForce, tasks::Tasks,
-    write_queue::WriteQueue,
+    core::Core, metrics::Metrics, people::People, questions::digests::PostedDigests,
+    settings::SettingsInForce, tasks::Tasks, write_queue::WriteQueue,
 };
 
 pub use crate::questions::{answer::GivenAnswer, request::QuestionRequest, views::TaskWithParts};
@@ -29,6 +30,8 @@ pub struct Questions {
     settings: Arc<SettingsInForce>,
     people: Arc<People>,
     tasks: Arc<Tasks>,
+    /// The digests that were posted since this process began, by repository.
+    digests: PostedDigests,
 }
 
 impl Questions {
@@ -42,6 +45,7 @@ impl Questions {
             settings: Arc::clone(&core.settings),
             people: Arc::clone(people),
             tasks: Arc::clone(tasks),
+            digests: PostedDigests::default(),
         }
     }
 }

@@ -3,33 +3,23 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use vine_domain::{
-    MessageId, Question, QuestionId, Slug, lifecycle::Event, ports::Say, reminder::ReminderStep,
-    uuid_of,
-};
+use vine_domain::{Question, QuestionId, Slug, lifecycle::Event, reminder::ReminderStep};
 
-use crate::{
-    AppResult,
-    questions::Questions,
-    texts::{self, TextContext},
-};
+use crate::{AppResult, questions::Questions};
 
 /// Alarms are processed in batches of this size.
 const PORTION: u32 = 200;
 
-/// The same reminders give the same digest id, so that a crash posts none twice.
-fn digest_id(repo: &Slug, reminders: &[&Question]) -> MessageId {
-    let which: Vec<String> = reminders
-        .iter()
-        .map(|question| format!("{}/{}", question.id, question.pings.reminders))
-        .collect();
-    MessageId(uuid_of(&format!("digest {repo} {}", which.join(" "))))
+/// One reminder of one question.
+fn rung_once(question: &Question) -> String {
+    format!("{}/{}", question.id, question.pings.reminders)
 }
 
 impl Questions {
     /// Sets all alarms again: the policy may have changed. What is already due comes with the next
     /// sweep.
     pub(crate) async fn reset_alarms(&self) -> AppResult<()> {
+        self.find_digests().await?;
         let patience = Arc::clone(&self.settings.get().patience);
         let now = self.clock.now();
         let open = self.store.open_questions(None, u32::MAX).await?;
@@ -53,7 +43,7 @@ impl Questions {
                 self.ring(&repo, &questions).await?;
             }
             if !more {
-                return Ok(());
+                return self.refresh_digests().await;
             }
         }
     }
@@ -75,14 +65,8 @@ impl Questions {
         };
         let digest = open.len() >= patience.digest;
         if digest {
-            let id = digest_id(repo, &reminders);
-            let context = TextContext {
-                settings: &settings,
-                now,
-                isolation: None,
-            };
-            let message = texts::digest(&context, id, repo, &open);
-            self.writes.say(Say::one(message)).await?;
+            let rung: Vec<String> = reminders.iter().copied().map(rung_once).collect();
+            self.post_digest(repo, &open, &rung.join(" ")).await?;
         }
         for question in rung {
             self.waited(question.id, digest).await?;

@@ -4,8 +4,12 @@ use std::{cmp::Reverse, collections::HashMap};
 
 use vine_api::TaskView;
 use vine_domain::{
-    Ask, Note, Question, QuestionId, Slug, Task, TaskId, Verb, access::ListScope,
-    attempt::Execution, lifecycle::About, ports::StoreResult, question::Milestones,
+    Ask, Note, Question, QuestionId, Slug, Task, TaskId, Verb,
+    access::ListScope,
+    attempt::Execution,
+    lifecycle::About,
+    ports::{QuestionPage, StoreResult},
+    question::Milestones,
 };
 
 use crate::{AppResult, Caller, Missing, lists::merged, questions::Questions};
@@ -111,18 +115,35 @@ impl Questions {
         Ok(())
     }
 
-    /// Open questions, oldest first, each with its task; notes that the caller saw them.
-    pub async fn waiting(&self, caller: &Caller, limit: u32) -> AppResult<Vec<(Question, Task)>> {
-        let questions = self.open_questions(caller, limit).await?;
-        let waiting = self.with_tasks(questions).await?;
-        self.noticed(
-            caller,
-            waiting
-                .iter()
-                .map(|(question, task)| (question, &task.repo)),
-        )
-        .await?;
-        Ok(waiting)
+    /// Open questions of one repository or of all, oldest first, each with its task.
+    pub async fn open_with_tasks(
+        &self,
+        caller: &Caller,
+        repo: Option<&Slug>,
+        limit: u32,
+    ) -> AppResult<Vec<(Question, Task)>> {
+        let sight = self.sight_of(caller, repo).await?;
+        let questions = self.open_questions_in(&sight, limit).await?;
+        Ok(self.with_tasks(questions).await?)
+    }
+
+    /// Notes that the caller sees these questions.
+    pub async fn shown(&self, caller: &Caller, questions: &[(Question, Task)]) -> AppResult<()> {
+        let shown = questions
+            .iter()
+            .map(|(question, task)| (question, &task.repo));
+        self.noticed(caller, shown).await
+    }
+
+    /// The repositories whose questions somebody may list: one, or all that they may see.
+    async fn sight_of(&self, caller: &Caller, repo: Option<&Slug>) -> AppResult<ListScope> {
+        let Some(repo) = repo else {
+            return self.people.sight(caller, "questions").await;
+        };
+        self.people
+            .allow(caller, Verb::See, Some(repo), "questions")
+            .await?;
+        Ok(ListScope::Only(vec![repo.clone()]))
     }
 
     /// A task with everything that belongs to it; its questions count as seen by the caller.
@@ -158,16 +179,35 @@ impl Questions {
         .await
     }
 
-    /// Questions that are over, latest first.
-    pub async fn closed_questions(&self, caller: &Caller, limit: u32) -> AppResult<Vec<Question>> {
-        let sight = self.people.sight(caller, "questions").await?;
-        Ok(merged(
-            &sight,
-            limit,
-            |repo| self.store.closed_questions(repo, limit),
-            |question| Reverse(question.id),
-        )
-        .await?)
+    /// How many questions are open, of those that this person may see.
+    pub async fn count_open(&self, caller: &Caller) -> AppResult<u64> {
+        match self.people.sight(caller, "questions").await? {
+            ListScope::Everything => Ok(self.store.count_open(None).await?),
+            ListScope::Only(repos) => {
+                let mut count = 0;
+                for repo in &repos {
+                    count += self.store.count_open(Some(repo)).await?;
+                }
+                Ok(count)
+            }
+        }
+    }
+
+    /// Questions that are over, of one repository or of all: a page of them, latest first.
+    pub async fn closed_questions(
+        &self,
+        caller: &Caller,
+        repo: Option<&Slug>,
+        page: &QuestionPage,
+    ) -> AppResult<Vec<Question>> {
+        let sight = self.sight_of(caller, repo).await?;
+        let within = |repo| self.store.closed_questions(repo, page);
+        let mut found = match page.after {
+            Some(_) => merged(&sight, page.limit, within, |question| question.id).await?,
+            None => merged(&sight, page.limit, within, |question| Reverse(question.id)).await?,
+        };
+        found.sort_by_key(|question| Reverse(question.id));
+        Ok(found)
     }
 
     /// Each question with its task.

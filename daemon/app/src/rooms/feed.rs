@@ -40,6 +40,11 @@ impl Rooms {
         }
     }
 
+    /// The number of the latest message.
+    pub async fn last_message(&self) -> AppResult<u64> {
+        Ok(self.store.last_message().await?)
+    }
+
     /// The latest messages of a thread, oldest first.
     pub async fn latest(&self, task: TaskId, limit: u32) -> AppResult<Vec<Message>> {
         Ok(self.store.latest(task, limit).await?)

@@ -5,6 +5,7 @@ pub(crate) mod canary;
 mod feed;
 pub mod health;
 mod in_flight;
+mod links;
 mod mentions;
 pub(crate) mod outbox;
 mod posting;

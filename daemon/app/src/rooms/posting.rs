@@ -74,7 +74,15 @@ pub(super) async fn deliver(
     rooms
         .in_flight
         .begin(chat.platform(), kind, rooms.clock.now());
-    let done = chat.deliver(dispatch).await;
+    let linked = rooms.linked(chat, dispatch).await.unwrap_or_default();
+    let done = match linked {
+        None => chat.deliver(dispatch).await,
+        Some(text) => {
+            let mut linked = dispatch.clone();
+            linked.message.text = text;
+            chat.deliver(&linked).await
+        }
+    };
     rooms.metrics.delivered(chat.platform(), kind, &done);
     match &done {
         // A successful post is recorded later.

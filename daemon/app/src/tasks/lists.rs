@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use vine_domain::{
     Repo, Slug, Task, TaskId, Timestamp, Verb,
     access::ListScope,
-    attempt::{Execution, LogLine},
+    attempt::{Execution, LogLine, LogRange},
     lifecycle::{About, TaskSnapshot},
     ports::{StoreResult, TaskFilter},
 };
@@ -73,6 +73,11 @@ impl Tasks {
             };
             async move { self.store.tasks(&filter).await }
         };
+        if filter.after.is_some() {
+            let mut nearest = merged(sight, filter.limit, within, |task| task.id).await?;
+            nearest.sort_by_key(|task| Reverse(task.id));
+            return Ok(nearest);
+        }
         merged(sight, filter.limit, within, |task| Reverse(task.id)).await
     }
 
@@ -107,9 +112,9 @@ impl Tasks {
         Ok(self.store.repos().await?)
     }
 
-    /// The latest lines of a task's log.
-    pub async fn log(&self, id: TaskId, limit: u32) -> AppResult<Vec<LogLine>> {
-        Ok(self.store.log_of(id, limit).await?)
+    /// The latest lines of a task's log within a range.
+    pub async fn log(&self, id: TaskId, range: &LogRange) -> AppResult<Vec<LogLine>> {
+        Ok(self.store.log_of(id, range).await?)
     }
 
     /// The latest patch of a task.

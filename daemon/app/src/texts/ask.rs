@@ -10,6 +10,8 @@ use vine_domain::{
     question::{Choice, Item},
 };
 
+use crate::texts::words::counted;
+
 /// The complete ask. Agents' words are quoted or fenced, never in our own voice.
 pub fn body(ask: &Ask) -> String {
     match ask {
@@ -85,6 +87,20 @@ fn permission(what: &str, why: &str, rules: &[String]) -> String {
     parts.join("\n\n")
 }
 
+/// What somebody confirms who allows a call for the whole session.
+fn session_grant(rules: &[String]) -> String {
+    let grants: Vec<String> = rules.iter().map(|rule| grants::sentence(rule)).collect();
+    let named = format!("Allow until this task is over: {}?", grants.join("; "));
+    if named.chars().count() <= CONFIRMED {
+        return named;
+    }
+    let calls = counted(rules.len() as u64, "kind of call", "kinds of calls");
+    format!("Allow until this task is over: the {calls} that the message names in full?")
+}
+
+/// Characters of a confirmation. Nothing that is confirmed may be cut off: Slack shows 300.
+const CONFIRMED: usize = 280;
+
 fn grant(rule: &str) -> String {
     format!("- {}", literal(&grants::sentence(rule)))
 }
@@ -128,7 +144,7 @@ fn preview((number, choice): (usize, &Choice)) -> Option<String> {
 /// The buttons in a room, and last the one that opens the form. Others read along there, so a masked
 /// ask can only be denied.
 pub(crate) fn chat_buttons(ask: &Ask) -> Vec<Button> {
-    let mut buttons = quick(ask);
+    let mut buttons = quick(&ask.masked());
     buttons.push(Button::saying(Form::of(ask).opens, "").of(ButtonKind::Form));
     let denies = |button: &Button| matches!(button.kind, ButtonKind::Refuse | ButtonKind::Form);
     buttons.retain(|button| !ask.is_secret() || denies(button));
@@ -146,7 +162,8 @@ pub fn quick(ask: &Ask) -> Vec<Button> {
             _ => vec![],
         },
         Ask::Permission { rules, .. } => {
-            let session = Button::saying("Allow for this session", "always").dangerous();
+            let session = Button::saying("Allow for this session", "always");
+            let session = session.dangerous(session_grant(rules));
             let mut buttons = vec![Button::saying("Allow once", "yes").of(ButtonKind::Agree)];
             // Without rules, “for this session” would allow nothing more.
             buttons.extend((!rules.is_empty()).then_some(session));
@@ -170,7 +187,7 @@ mod tests {
                 .iter()
                 .map(|span| match span {
                     Span::Text(text) | Span::Bold(text) => text.clone(),
-                    Span::Code(_) | Span::Link(_) => String::new(),
+                    Span::Code(_) | Span::Link(_) | Span::Time(_) => String::new(),
                 })
                 .collect()
         };

@@ -2,13 +2,13 @@
 
 use vine_domain::{
     Branch, MessageId, Slug, Task, TaskId, TaskState, Timestamp, Title,
-    chat::{MessagePlace, Outbound, OutboundKind},
+    chat::{Button, ButtonKind, MessagePlace, Outbound, OutboundKind},
     markdown::literal,
     ports::NewTask,
 };
 
 use crate::texts::{
-    context::{TextContext, link},
+    context::{TextContext, is_local, link},
     words::when,
 };
 
@@ -27,12 +27,16 @@ pub(crate) fn new_card(
         branch: &task.branch,
         requester: &task.requester,
     };
-    let text = head.with("Queued", isolation, &link(page, task.id));
-    Outbound::new(id, MessagePlace::Thread(task.id), OutboundKind::Card, text)
+    let state = CardState {
+        sign: QUEUED,
+        words: "Queued".into(),
+        actions: &[TaskButton::Cancel],
+    };
+    head.with(id, &state, isolation, page)
 }
 
 /// A task's card as it is now.
-pub(crate) fn card(context: &TextContext<'_>, task: &Task) -> String {
+pub(crate) fn card(context: &TextContext<'_>, id: MessageId, task: &Task) -> Outbound {
     let head = CardHead {
         id: task.id,
         title: &task.title,
@@ -41,8 +45,12 @@ pub(crate) fn card(context: &TextContext<'_>, task: &Task) -> String {
         branch: &task.branch,
         requester: &task.requester,
     };
-    let state = state(&task.state, context.now);
-    head.with(&state, context.isolation, &context.link(task.id))
+    let state = CardState {
+        sign: sign(&task.state),
+        words: state(&task.state, context.now),
+        actions: TaskButton::offered(&task.state),
+    };
+    head.with(id, &state, context.isolation, &context.settings.link)
 }
 
 /// What stays the same on a card.
@@ -55,18 +63,122 @@ struct CardHead<'a> {
     requester: &'a str,
 }
 
+/// What changes on a card.
+struct CardState {
+    sign: &'static str,
+    words: String,
+    actions: &'static [TaskButton],
+}
+
 impl CardHead<'_> {
-    fn with(&self, state: &str, isolation: Option<&str>, link: &str) -> String {
+    fn with(
+        &self,
+        message: MessageId,
+        state: &CardState,
+        isolation: Option<&str>,
+        page: &str,
+    ) -> Outbound {
         let isolation = isolation.map_or_else(String::new, |what| format!(" · {what}"));
-        format!(
-            "**{}** {}\n`{}` · from `{}` to `{}` · requested by {}\n{state}{isolation} · {link}",
+        // An address on the daemon's own machine helps nobody in a chat.
+        let link = match is_local(page) {
+            true => String::new(),
+            false => format!(" · {}", link(page, self.id)),
+        };
+        let text = format!(
+            "**{}** {}\n{} {} · requested by {}\n`{}` · from `{}` to `{}`{isolation}{link}",
             self.id,
             literal(self.title.as_str()),
+            state.sign,
+            state.words,
+            self.requester,
             self.repo,
             self.base,
             self.branch,
-            self.requester,
-        )
+        );
+        let place = MessagePlace::Thread(self.id);
+        let card = Outbound::new(message, place, OutboundKind::Card, text);
+        let buttons = TaskButton::ALL.map(|one| {
+            let button = one.button(self.id, self.title);
+            match state.actions.contains(&one) {
+                true => button,
+                false => button.of(ButtonKind::Absent),
+            }
+        });
+        Outbound {
+            buttons: buttons.into(),
+            ..card
+        }
+    }
+}
+
+/// What people do with a task by a button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskButton {
+    /// Cancels it.
+    Cancel,
+    /// Runs it again.
+    Retry,
+    /// Shows the end of its log.
+    Log,
+    /// Shows what it changed.
+    Diff,
+}
+
+impl TaskButton {
+    /// All of them, in the order on a card. A press names a place in it.
+    pub const ALL: [Self; 4] = [Self::Cancel, Self::Retry, Self::Log, Self::Diff];
+
+    /// Those that do something in this state.
+    pub fn offered(state: &TaskState) -> &'static [Self] {
+        match state {
+            TaskState::Queued { .. } => &[Self::Cancel],
+            TaskState::Running { .. } | TaskState::Waiting { .. } => &[Self::Cancel, Self::Log],
+            TaskState::Done { .. } => &[Self::Diff, Self::Log],
+            TaskState::Failed { .. } | TaskState::Cancelled { .. } => &[Self::Retry, Self::Log],
+        }
+    }
+
+    /// Its label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Cancel => "Cancel",
+            Self::Retry => "Retry",
+            Self::Log => "Log",
+            Self::Diff => "Diff",
+        }
+    }
+
+    /// The command that it runs, without the head word.
+    pub fn command(self, task: TaskId) -> String {
+        match self {
+            Self::Cancel => format!("task cancel {task}"),
+            Self::Retry => format!("task retry {task}"),
+            Self::Log => format!("task log {task} --limit 20"),
+            Self::Diff => format!("task diff {task}"),
+        }
+    }
+
+    fn button(self, task: TaskId, title: &Title) -> Button {
+        let says = format!("/vine {}", self.command(task));
+        let button = Button::saying(self.label(), says).of(ButtonKind::Command);
+        match self {
+            Self::Cancel => button.dangerous(format!("Cancel {task}, {title}?")),
+            Self::Retry | Self::Log | Self::Diff => button,
+        }
+    }
+}
+
+const QUEUED: &str = "⏳";
+
+/// One sign for each state, to be seen at a glance.
+fn sign(state: &TaskState) -> &'static str {
+    match state {
+        TaskState::Queued { .. } => QUEUED,
+        TaskState::Running { .. } => "🔵",
+        TaskState::Waiting { .. } => "✋",
+        TaskState::Done { .. } => "✅",
+        TaskState::Failed { .. } => "🔴",
+        TaskState::Cancelled { .. } => "⚪",
     }
 }
 
@@ -83,5 +195,46 @@ pub fn state(state: &TaskState, now: Timestamp) -> String {
         TaskState::Done { .. } => "Done".into(),
         TaskState::Failed { .. } => "Failed".into(),
         TaskState::Cancelled { by } => format!("Cancelled by {by}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_press_means_the_same_whatever_state_the_card_shows() {
+        let branch = || "main".parse::<Branch>().expect("a branch");
+        let head = CardHead {
+            id: TaskId(7),
+            title: &"Fix the login".parse().expect("a title"),
+            repo: &Slug::from_text("site"),
+            base: &branch(),
+            branch: &branch(),
+            requester: "Ann",
+        };
+        let state = CardState {
+            sign: QUEUED,
+            words: "Queued".into(),
+            actions: &[TaskButton::Cancel],
+        };
+        let id = MessageId(uuid::Uuid::nil());
+        let card = head.with(id, &state, None, "http://127.0.0.1:1");
+        let says: Vec<&str> = card.buttons.iter().map(|one| one.says.as_str()).collect();
+        assert_eq!(
+            says,
+            [
+                "/vine task cancel T-7",
+                "/vine task retry T-7",
+                "/vine task log T-7 --limit 20",
+                "/vine task diff T-7"
+            ]
+        );
+        let shown: Vec<&str> = Button::shown(&card.buttons)
+            .map(|(_, one)| one.label.as_str())
+            .collect();
+        assert_eq!(shown, ["Cancel"]);
+        assert_eq!(card.buttons[0].confirm, "Cancel T-7, Fix the login?");
+        assert!(!card.text.contains("http"), "{}", card.text);
     }
 }

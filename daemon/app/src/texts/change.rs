@@ -50,7 +50,7 @@ impl ChangeMessage<'_> {
         let task = &self.change.task;
         let requester = task.requester.as_str();
         Some(match say {
-            Announcement::Card => self.post(OutboundKind::Card, card(context, task)),
+            Announcement::Card => card(context, self.id, task),
             Announcement::Question(id) => asks(context, self.id, task, self.question(*id)?),
             Announcement::Settled(id) => self.settled(*id)?,
             Announcement::Reminder(id) => {

@@ -1,6 +1,6 @@
 //! What sentences depend on besides what happened.
 
-use vine_domain::{TaskId, Timestamp};
+use vine_domain::{QuestionId, TaskId, Timestamp};
 
 use crate::Settings;
 
@@ -20,18 +20,28 @@ impl TextContext<'_> {
         link(&self.settings.link, task)
     }
 
+    /// The address of a question on the page. Where a platform shows the question, it shows the address
+    /// of that message instead ([`crate::rooms`]).
+    pub fn question_link(&self, question: QuestionId) -> String {
+        format!("{}{QUESTIONS}{question}", self.settings.link)
+    }
+
     /// Whether the page can only be opened on the daemon's own machine.
     pub fn is_local(&self) -> bool {
-        let host = self
-            .settings
-            .link
-            .split_once("://")
-            .map_or("", |(_, host)| host);
-        ["127.", "localhost", "[::1]"]
-            .iter()
-            .any(|own| host.starts_with(own))
+        is_local(&self.settings.link)
     }
 }
+
+/// Whether the page at `page` can only be opened on the daemon's own machine.
+pub(crate) fn is_local(page: &str) -> bool {
+    let host = page.split_once("://").map_or("", |(_, host)| host);
+    ["127.", "localhost", "[::1]"]
+        .iter()
+        .any(|own| host.starts_with(own))
+}
+
+/// Where the page shows questions.
+pub(crate) const QUESTIONS: &str = "/questions/";
 
 /// The address of a task on the page at `page`.
 pub(crate) fn link(page: &str, task: TaskId) -> String {

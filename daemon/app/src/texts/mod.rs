@@ -12,14 +12,14 @@ mod words;
 
 pub use crate::texts::{
     ask::{body, quick},
-    card::state,
+    card::{TaskButton, state},
     outcome::{deleted, missed},
     words::{counted, span, spent, timeline, total, when},
 };
 pub(crate) use crate::texts::{
     card::new_card,
     change::messages,
-    context::TextContext,
+    context::{QUESTIONS, TextContext, link},
     outcome::{kept, notice, of_agent},
-    question::digest,
+    question::{digest, moved_digest},
 };

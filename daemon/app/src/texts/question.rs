@@ -1,5 +1,6 @@
 //! Messages about a question.
 
+use uuid::Uuid;
 use vine_domain::{
     Ask, Decision, MessageId, Question, QuestionState, ReminderPolicy, Slug, Task, TaskState,
     access::verb_for,
@@ -40,6 +41,12 @@ pub(crate) fn asks(
     }
 }
 
+/// What is asked, in one line, after a word of ours: a phone shows the first hundred characters.
+fn about(question: &Question, word: &str) -> String {
+    let words = literal(&first_words(&question.ask.masked()));
+    format!("**{word}** “{words}” ({})", question.id)
+}
+
 /// A few words of ours, the question's own first words, and its id.
 fn headline(question: &Question, shown: &Ask) -> String {
     let asks = match shown {
@@ -49,11 +56,7 @@ fn headline(question: &Question, shown: &Ask) -> String {
         Ask::Permission { tool, .. } => format!("Allow {}?", literal(tool)),
         Ask::Plan { .. } => "Approve?".to_owned(),
     };
-    format!(
-        "**{asks}** “{}” ({})",
-        literal(&first_words(shown)),
-        question.id
-    )
+    about(question, &asks)
 }
 
 /// How to answer in words, and what is not as usual.
@@ -96,10 +99,10 @@ fn prospects(context: &TextContext<'_>, question: &Question) -> String {
 pub(crate) fn reminder(context: &TextContext<'_>, task: &Task, question: &Question) -> String {
     let waited = span(context.now.since(question.asked_at));
     format!(
-        "**{}** still waiting ({waited}) · for {}: {}",
-        question.id,
+        "{}\nStill waiting for {}, {waited} so far · {}",
+        about(question, "Reminder:"),
         task.requester,
-        literal(&question.ask.headline())
+        context.question_link(question.id)
     )
 }
 
@@ -107,9 +110,9 @@ pub(crate) fn escalation(context: &TextContext<'_>, question: &Question) -> Stri
     let waited = span(context.now.since(question.asked_at));
     let whom = &context.settings.patience.escalate_to;
     format!(
-        "**{}** has been waiting for {waited} · escalated to **{whom}**: {}",
-        question.id,
-        literal(&question.ask.headline())
+        "{}\nNobody has answered for {waited}, so this goes to **{whom}** · {}",
+        about(question, "Escalated:"),
+        context.question_link(question.id)
     )
 }
 
@@ -117,9 +120,10 @@ pub(crate) fn expired(context: &TextContext<'_>, question: &Question) -> String 
     let limit = span(context.settings.patience.expiry(&question.ask));
     let id = question.id;
     format!(
-        "**Nobody answered {id} within {limit}.** The agent was told that no answer came (this is \
+        "{}\nNobody answered within {limit}. The agent was told that no answer came (this is \
          not a “no”) and continues without one.\n\
-         You can still answer: reply to the question, or type `{id} your answer`."
+         You can still answer: press a button of the question, reply to it, or type `{id} your answer`.",
+        about(question, "No answer:")
     )
 }
 
@@ -140,11 +144,11 @@ pub(crate) fn settled(question: &Question) -> String {
     let outcome = match &question.state {
         QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
             format!(
-                "**{id}** {} answered in {} at {}: {}",
+                "{} **{}** — {}, {} ({id})",
+                sign(&answer.decision),
+                literal(&outcome_of(&answer.decision)),
                 answer.name,
-                answer.via,
-                answer.at.to_minute(),
-                literal(&answer.decision.headline())
+                answer.at.to_minute()
             )
         }
         QuestionState::Withdrawn { why } => {
@@ -156,6 +160,28 @@ pub(crate) fn settled(question: &Question) -> String {
         QuestionState::Open => format!("**{id}**"),
     };
     format!("{outcome}\n\n{asked}")
+}
+
+/// A decision as a heading: our own words begin with a capital.
+fn outcome_of(decision: &Decision) -> String {
+    let words = decision.headline();
+    match decision {
+        Decision::Chosen { .. } | Decision::Words { .. } => words,
+        _ => {
+            let mut characters = words.chars();
+            let first = characters.next().into_iter().flat_map(char::to_uppercase);
+            first.chain(characters).collect()
+        }
+    }
+}
+
+/// One sign for each outcome, to be seen at a glance.
+fn sign(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Allow { .. } | Decision::Approve => "✅",
+        Decision::Deny { .. } => "🚫",
+        _ => "💬",
+    }
 }
 
 /// What was decided on. The rules of a session grant are left out unless it was given.
@@ -178,20 +204,27 @@ fn decided(question: &Question) -> Ask {
     }
 }
 
-/// All open questions of a room in one message.
+/// All open questions of a room in one message, which later ones with the same `list` edit.
 pub(crate) fn digest(
     context: &TextContext<'_>,
     id: MessageId,
+    list: Uuid,
     repo: &Slug,
     open: &[Question],
 ) -> Outbound {
     let line = |question: &Question| {
         let waited = span(context.now.since(question.asked_at));
+        let words = first_words(&question.ask.masked());
+        let mut shown: String = words.chars().take(LISTED).collect();
+        if shown.len() < words.len() {
+            shown.push('…');
+        }
         format!(
-            "- **{}** ({waited}): {} · {}",
+            "- **{}:** “{}” ({}) · {waited} · {}",
+            question.task(),
+            literal(&shown),
             question.id,
-            literal(&question.ask.headline()),
-            context.link(question.task())
+            context.question_link(question.id)
         )
     };
     let lines: Vec<String> = open.iter().take(DIGEST).map(line).collect();
@@ -204,14 +237,22 @@ pub(crate) fn digest(
         String::new()
     };
     let waiting = counted(open.len() as u64, "open question", "open questions");
-    let text = format!("**{waiting}** in `{repo}`:\n{}{rest}", lines.join("\n"));
-    Outbound::new(
-        id,
-        MessagePlace::Room(repo.clone()),
-        OutboundKind::Notice,
-        text,
-    )
+    let text = match open {
+        [] => format!("**All questions** of `{repo}` are answered."),
+        _ => format!("**{waiting}** in `{repo}`:\n{}{rest}", lines.join("\n")),
+    };
+    let place = MessagePlace::Room(repo.clone());
+    Outbound::new(id, place, OutboundKind::Digest { list }, text)
 }
 
-/// A digest lists at most this many questions.
-const DIGEST: usize = 15;
+/// A digest lists at most this many questions, with so many characters of each, because an edit has to fit
+/// into one message; Discord allows the least, 2,000 characters.
+const DIGEST: usize = 8;
+const LISTED: usize = 60;
+
+/// A digest of which a newer one was posted.
+pub(crate) fn moved_digest(id: MessageId, list: Uuid, repo: &Slug) -> Outbound {
+    let place = MessagePlace::Room(repo.clone());
+    let text = format!("The list of open questions in `{repo}` continues below.");
+    Outbound::new(id, place, OutboundKind::Digest { list }, text)
+}

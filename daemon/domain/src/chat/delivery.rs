@@ -81,6 +81,7 @@ impl<'a> Delivery<'a> {
                 OutboundKind::Card
                 | OutboundKind::Question { .. }
                 | OutboundKind::Note { .. }
+                | OutboundKind::Digest { .. }
                 | OutboundKind::Notice,
                 _,
                 Some(reference),
@@ -93,6 +94,7 @@ impl<'a> Delivery<'a> {
                 | OutboundKind::Question { .. }
                 | OutboundKind::Settled { .. }
                 | OutboundKind::Note { .. }
+                | OutboundKind::Digest { .. }
                 | OutboundKind::Notice,
                 _,
                 None,
@@ -131,6 +133,7 @@ mod tests {
             thread: None,
             latest: None,
             edits: edits.map(str::to_owned),
+            edits_last: None,
             about: about.map(|fate| SourceMessage {
                 event: "C1:9".into(),
                 fate,
@@ -178,6 +181,12 @@ mod tests {
             (note, None, None, post(false)),
             (OutboundKind::Question { question }, old, None, edit(None)),
             (OutboundKind::Notice, None, None, post(false)),
+            (
+                OutboundKind::Digest { list: Uuid::nil() },
+                old,
+                None,
+                edit(None),
+            ),
         ] {
             let item = item(kind, edits, about);
             assert_eq!(Delivery::of(&item), shown, "{kind:?} {edits:?} {about:?}");

@@ -121,6 +121,11 @@ pub enum OutboundKind {
         /// Which, by its key.
         note: Uuid,
     },
+    /// The list of what is open in a room; later ones with the same key edit it.
+    Digest {
+        /// Which: one for each room and day.
+        list: Uuid,
+    },
     /// Anything else.
     Notice,
 }
@@ -133,7 +138,8 @@ impl OutboundKind {
             Self::Question { .. } => "question",
             Self::Settled { .. } => "settled",
             Self::Note { .. } => "note",
-            Self::Notice => "notice",
+            // A notice that is kept up to date.
+            Self::Digest { .. } | Self::Notice => "notice",
         }
     }
 
@@ -143,7 +149,7 @@ impl OutboundKind {
         match self {
             Self::Question { .. } => 0,
             Self::Card if begins => 0,
-            Self::Settled { .. } | Self::Notice => 1,
+            Self::Settled { .. } | Self::Digest { .. } | Self::Notice => 1,
             Self::Note { .. } => 2,
             Self::Card => 3,
         }
@@ -152,7 +158,7 @@ impl OutboundKind {
     /// Whether it edits a posted message, so that others need not wait for it.
     pub fn edits(self, begins: bool) -> bool {
         match self {
-            Self::Question { .. } | Self::Notice => false,
+            Self::Question { .. } | Self::Digest { .. } | Self::Notice => false,
             Self::Settled { .. } | Self::Note { .. } => true,
             Self::Card => !begins,
         }
@@ -162,14 +168,15 @@ impl OutboundKind {
     pub fn question(self) -> Option<QuestionId> {
         match self {
             Self::Question { question } | Self::Settled { question } => Some(question),
-            Self::Card | Self::Note { .. } | Self::Notice => None,
+            Self::Card | Self::Note { .. } | Self::Digest { .. } | Self::Notice => None,
         }
     }
 
-    /// The note it is about.
+    /// The note or list that it shows, by its key.
     pub fn note(self) -> Option<Uuid> {
         match self {
             Self::Note { note } => Some(note),
+            Self::Digest { list } => Some(list),
             _ => None,
         }
     }
@@ -185,6 +192,9 @@ pub struct Button {
     pub says: String,
     /// Whether it should be hard to press by accident.
     pub dangerous: bool,
+    /// For a dangerous one: what the person who presses it is asked first. It names what happens.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub confirm: String,
     /// What it stands for.
     #[serde(default)]
     pub kind: ButtonKind,
@@ -204,6 +214,11 @@ pub enum ButtonKind {
     Refuse,
     /// Opens the form of the question ([`crate::form`]) instead of saying anything.
     Form,
+    /// Runs a command on the object of the message; no platform offers a reaction for it.
+    Command,
+    /// A command that cannot be used at present. It is not shown, but keeps the places of those after
+    /// it, because a press names a place.
+    Absent,
 }
 
 impl Button {
@@ -219,6 +234,7 @@ impl Button {
             label: label.into(),
             says: says.into(),
             dangerous: false,
+            confirm: String::new(),
             kind: ButtonKind::Choice,
         }
     }
@@ -228,12 +244,19 @@ impl Button {
         Self { kind, ..self }
     }
 
-    /// The same, hard to press by accident.
-    pub fn dangerous(self) -> Self {
+    /// The same, hard to press by accident: `confirm` is asked first.
+    pub fn dangerous(self, confirm: impl Into<String>) -> Self {
         Self {
             dangerous: true,
+            confirm: confirm.into(),
             ..self
         }
+    }
+
+    /// Those that are shown, with their places.
+    pub fn shown(buttons: &[Self]) -> impl Iterator<Item = (usize, &Self)> {
+        let all = buttons.iter().enumerate();
+        all.filter(|(_, button)| button.kind != ButtonKind::Absent)
     }
 
     /// The reaction that replaces this button on platforms without buttons: ✅ and ❌ for yes and no,
@@ -242,7 +265,14 @@ impl Button {
     pub fn sign(&self, index: usize) -> Option<&'static str> {
         const DIGITS: [&str; 10] = ["1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "7️⃣", "8️⃣", "9️⃣", "🔟"];
         match self.says.as_str() {
-            _ if self.dangerous || self.kind == ButtonKind::Form => None,
+            _ if self.dangerous => None,
+            _ if !matches!(
+                self.kind,
+                ButtonKind::Choice | ButtonKind::Agree | ButtonKind::Refuse
+            ) =>
+            {
+                None
+            }
             "yes" | "approve" => Some("✅"),
             "no" => Some("❌"),
             _ => DIGITS.get(index).copied(),
@@ -305,7 +335,7 @@ mod tests {
         let button = |says: &str| Button::choice(says);
         let permission = [
             button("yes"),
-            button("always").dangerous(),
+            button("always").dangerous("Allow all of it?"),
             button("no"),
             button("no").of(ButtonKind::Form),
         ];

@@ -22,6 +22,8 @@ pub struct OutboxItem {
     pub latest: Option<String>,
     /// The message to edit, for cards, notes and settled questions that are already posted.
     pub edits: Option<String>,
+    /// The last part of that message, if it has several: its buttons are there.
+    pub edits_last: Option<String>,
     /// The person's message on this platform whose disposition this message shows.
     pub about: Option<SourceMessage>,
     /// The people it mentions, as the platform knows them.

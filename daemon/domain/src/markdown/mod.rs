@@ -7,7 +7,7 @@
 
 mod split;
 
-use crate::visible_text;
+use crate::{clock::Timestamp, visible_text};
 
 pub use split::{split, split_to_fit};
 
@@ -40,6 +40,8 @@ pub enum Span {
     Code(String),
     /// An `http` or `https` address.
     Link(String),
+    /// A time as [`Timestamp::to_minute`] writes it, which platforms show in the reader's zone.
+    Time(Timestamp),
 }
 
 /// Someone's text on one line, shown literally: no marks, no line breaks.
@@ -161,7 +163,9 @@ pub fn spans(line: &str) -> Vec<Span> {
         if let Some(mark) = escaped(rest) {
             plain.push(mark);
             rest = &rest[1 + mark.len_utf8()..];
-        } else if let Some((span, length)) = special(rest) {
+        } else if let Some((span, length)) = special(rest).filter(|(span, length)| {
+            !matches!(span, Span::Time(_)) || is_apart(&plain, &rest[*length..])
+        }) {
             if !plain.is_empty() {
                 spans.push(text(&mut plain));
             }
@@ -190,6 +194,12 @@ fn escaped(text: &str) -> Option<char> {
         .filter(|c| matches!(c, '*' | '`'))
 }
 
+/// Whether what stands between these is a word of its own.
+fn is_apart(before: &str, after: &str) -> bool {
+    let joins = |c: char| c.is_alphanumeric();
+    !before.ends_with(joins) && !after.starts_with(joins)
+}
+
 fn special(text: &str) -> Option<(Span, usize)> {
     if let Some((inside, length)) = bold(text) {
         return Some((Span::Bold(visible_text::prose(&inside)), length));
@@ -204,7 +214,8 @@ fn special(text: &str) -> Option<(Span, usize)> {
         let address = text[..end].trim_end_matches(['.', ',', ':', ';']);
         return Some((Span::Link(address.to_owned()), address.len()));
     }
-    None
+    let (at, length) = Timestamp::from_minute(text)?;
+    Some((Span::Time(at), length))
 }
 
 fn bold(text: &str) -> Option<(String, usize)> {
@@ -293,6 +304,29 @@ mod tests {
             [Block::Quote { blocks: inside, .. }, Block::Paragraph(_)]
                 if matches!(inside.as_slice(), [Block::Paragraph(_), Block::List(_), Block::Code(c)] if c == "c")
         ));
+    }
+
+    #[test]
+    fn times_are_found_where_they_are_whole() {
+        let at = Timestamp(1_764_400_800_000);
+        let line = format!("Ann, {} (Q-1)", at.to_minute());
+        assert_eq!(
+            spans(&line),
+            [
+                Span::Text("Ann, ".into()),
+                Span::Time(at),
+                Span::Text(" (Q-1)".into())
+            ]
+        );
+        for text in [
+            "12025-11-29 07:20 UTC",
+            "2025-11-29 07:20 UTC2",
+            "2025-11-29 07:20",
+            "2025-13-29 07:20 UTC",
+            "2025-11-2ö 07:20 UTC",
+        ] {
+            assert_eq!(spans(text), [Span::Text(text.into())], "{text}");
+        }
     }
 
     #[test]

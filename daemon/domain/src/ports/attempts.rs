@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::{
-    attempt::{Attempt, Execution, LogLine, Usage},
+    attempt::{Attempt, Execution, LogLine, LogRange, Usage},
     ids::{TaskId, WorkerId},
     ports::error::StoreResult,
     retention::LogCap,
@@ -32,8 +32,8 @@ pub trait Attempts: Send + Sync {
         lines: &[String],
         cap: &LogCap,
     ) -> StoreResult<()>;
-    /// A task's log, oldest first, at most `limit` of the latest lines.
-    async fn log_of(&self, task: TaskId, limit: u32) -> StoreResult<Vec<LogLine>>;
+    /// The latest lines of a task's log within a range, oldest first.
+    async fn log_of(&self, task: TaskId, range: &LogRange) -> StoreResult<Vec<LogLine>>;
     /// A task's attempts, oldest first.
     async fn executions(&self, task: TaskId) -> StoreResult<Vec<Execution>>;
     /// Records what the worker keeps of an attempt, whether it is still running or not: the commit,

@@ -72,6 +72,9 @@ pub trait Chat: Send + Sync {
     /// When a message of ours was posted, by the platform's clock; `None` if the platform does not
     /// tell.
     async fn posted_at(&self, room: &str, reference: &str) -> Option<Timestamp>;
+    /// The address under which people open a message of ours, in a room or in a thread of it; `None` if
+    /// it has none.
+    async fn address(&self, room: &str, thread: &str, reference: &str) -> Option<String>;
     /// Creates the room of a repository and returns it, as the platform names it. Repeating it
     /// finds the same room.
     async fn create_room(&self, wish: &DesiredRoom) -> Result<String, ChatError>;
@@ -121,6 +124,8 @@ pub trait EventSink: Send + Sync {
     /// The form of the question that a message of ours asks, by the platform's id of it; `None` if it
     /// asks none, or none that still takes answers. Secrets in it are masked.
     async fn form(&self, reference: &str) -> StoreResult<Option<Form>>;
+    /// What somebody confirms who presses this button of a message of ours; empty if it is not known.
+    async fn confirmation(&self, reference: &str, place: usize) -> StoreResult<String>;
     /// Whether this person may invite us to rooms.
     async fn may_invite(&self, subject: &str) -> StoreResult<bool>;
     /// The current time by our clock.

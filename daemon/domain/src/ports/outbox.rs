@@ -24,6 +24,19 @@ pub struct PostedMessage {
     pub aside: Option<PrivateReply>,
 }
 
+/// Where a platform shows a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostedQuestion {
+    /// Which.
+    pub question: QuestionId,
+    /// The room, as the platform names it.
+    pub room: String,
+    /// The thread in it.
+    pub thread: String,
+    /// Its message.
+    pub reference: String,
+}
+
 /// The outbox: what is to be posted on which platform, and where it was posted.
 #[async_trait]
 pub trait Outbox: Send + Sync {
@@ -44,6 +57,12 @@ pub trait Outbox: Send + Sync {
         task: TaskId,
         begun: Option<Timestamp>,
     ) -> StoreResult<Vec<(QuestionId, PostStatus)>>;
+    /// Where a platform shows these questions; those that it does not show are left out.
+    async fn asked_at(
+        &self,
+        platform: &str,
+        questions: &[QuestionId],
+    ) -> StoreResult<Vec<PostedQuestion>>;
     /// How long until the next delayed message is due, if there is one.
     async fn next_due_in(&self, platform: &str) -> StoreResult<Option<Duration>>;
     /// Records where messages were posted, all in one write.

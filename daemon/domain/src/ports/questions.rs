@@ -13,6 +13,28 @@ use crate::{
     question::{Milestones, Question},
 };
 
+/// A page of questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuestionPage {
+    /// Only ids below this one: the last id of the previous page.
+    pub before: Option<QuestionId>,
+    /// Only ids above this one, nearest first: the first id of the page that follows.
+    pub after: Option<QuestionId>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl QuestionPage {
+    /// The latest ones.
+    pub fn latest(limit: u32) -> Self {
+        Self {
+            before: None,
+            after: None,
+            limit,
+        }
+    }
+}
+
 /// Questions of agents and notes to them. They change only together with their task, by
 /// [`super::Writes::commit`].
 #[async_trait]
@@ -39,10 +61,12 @@ pub trait Questions: Send + Sync {
     /// Open questions, of one repository or of all, oldest first.
     async fn open_questions(&self, within: Option<&Slug>, limit: u32)
     -> StoreResult<Vec<Question>>;
-    /// Questions that are over, of one repository or of all, latest first.
+    /// How many questions are open in one repository or in all.
+    async fn count_open(&self, within: Option<&Slug>) -> StoreResult<u64>;
+    /// Questions that are over, of one repository or of all: a page of them, latest first.
     async fn closed_questions(
         &self,
         within: Option<&Slug>,
-        limit: u32,
+        page: &QuestionPage,
     ) -> StoreResult<Vec<Question>>;
 }

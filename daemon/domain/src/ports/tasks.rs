@@ -35,6 +35,8 @@ pub struct TaskFilter {
     pub text: Option<String>,
     /// Only ids below this one: the last id of the previous page.
     pub before: Option<TaskId>,
+    /// Only ids above this one, nearest first: the first id of the page that follows.
+    pub after: Option<TaskId>,
     /// At most this many.
     pub limit: u32,
 }

@@ -1,0 +1,92 @@
+//! A worker that only the test moves: it claims tasks and asks whatever the test wants.
+
+use serde_json::Value;
+use vine_api::{AppendLog, Claim, Client, PostQuestion, PostedQuestion};
+use vine_domain::{
+    Ask,
+    attempt::Attempt,
+    clock::{Ids as _, System},
+    question::{Choice, Item},
+};
+
+use super::{Place, api::enrolled};
+
+/// A worker with tasks in its hands.
+pub struct HandWorker {
+    client: Client,
+    /// What it holds, in the order of the claim.
+    pub attempts: Vec<Attempt>,
+}
+
+impl HandWorker {
+    /// Claims so many tasks.
+    pub async fn claims(place: &Place, tasks: u32) -> Self {
+        let client = enrolled(place, tasks).await;
+        let mut attempts = Vec::new();
+        while attempts.len() < tasks as usize {
+            let claim = Claim {
+                slots: tasks - attempts.len() as u32,
+                wait: 10.0,
+                except_repos: Vec::new(),
+            };
+            let claimed = client.claim(&claim).await.expect("claimed");
+            attempts.extend(claimed.assignments.iter().map(|one| one.attempt));
+        }
+        attempts.sort_by_key(|attempt| attempt.task);
+        Self { client, attempts }
+    }
+
+    /// One of its tasks asks.
+    pub async fn asks(&self, which: usize, ask: Ask) {
+        let asked = PostQuestion {
+            attempt: self.attempts[which],
+            key: System.uuid(),
+            session: None,
+            call: "call".into(),
+            ask,
+            context: "Here is what I want to do.".into(),
+        };
+        let posted = self
+            .client
+            .post::<_, PostedQuestion>("/questions", &asked)
+            .await;
+        posted.expect("asked");
+    }
+
+    /// One of its tasks says something in its thread.
+    pub async fn says(&self, which: usize, words: &str) {
+        let said = AppendLog {
+            attempt: self.attempts[which],
+            lines: vec![words.to_owned()],
+            tell: true,
+            of_agent: false,
+        };
+        let told = self.client.post::<_, Value>("/queue/log", &said).await;
+        told.expect("told");
+    }
+}
+
+/// A question with these options.
+pub fn item(question: &str, options: &[&str], multi: bool) -> Item {
+    let choice = |label: &&str| Choice {
+        label: (*label).into(),
+        description: String::new(),
+        preview: String::new(),
+    };
+    Item {
+        question: question.into(),
+        header: String::new(),
+        options: options.iter().map(choice).collect(),
+        multi,
+    }
+}
+
+/// A permission for a command.
+pub fn bash(command: &str) -> Ask {
+    Ask::Permission {
+        tool: "Bash".into(),
+        what: command.into(),
+        why: "It is needed.".into(),
+        rules: Vec::new(),
+    }
+}
