@@ -52,10 +52,13 @@ const keep = (node) => {
 
 const GONE = "This has been answered or withdrawn meanwhile.";
 
+// The questions on a card: one, or those that are answered together.
+const idsOf = (card) => (card.matches(".together") ? [...card.querySelectorAll("li[id]")].map((one) => one.id) : [card.id]);
+
 // A question that somebody reads stays where it is, without its buttons, although it waits no more.
 const keepGone = (main, next) => {
   for (const old of main.querySelectorAll("article.ask[id]")) {
-    if (next.querySelector(`#${CSS.escape(old.id)}`) || !keep(old)) continue;
+    if (idsOf(old).some((id) => next.querySelector(`#${CSS.escape(id)}`)) || !keep(old)) continue;
     if (!old.querySelector(".gone")) {
       old.querySelectorAll("button").forEach((button) => { button.disabled = true; });
       old.prepend(Object.assign(document.createElement("p"), { className: "problem gone", textContent: GONE }));
@@ -295,7 +298,7 @@ const lookAgain = async () => {
 const STAYS = ".answer, .fill, .does, .line";
 const UNSENT = "AgentVine cannot be reached, so it is not known whether this arrived. It stays here.";
 // Commands have no key, so the same again could do the same twice.
-const unsent = (form) => /\/(say|tasks)$/.test(form.getAttribute("action")) ? `${UNSENT} Sending it again does nothing twice.` : `${UNSENT} Look whether it was done before you send it again.`;
+const unsent = (form) => /\/(say|tasks|answers)$/.test(form.getAttribute("action")) ? `${UNSENT} Sending it again does nothing twice.` : `${UNSENT} Look whether it was done before you send it again.`;
 
 // Why a form was not accepted, above it. Its fields keep what was typed.
 const complain = (form, reasons) => {
@@ -333,6 +336,32 @@ const clear = (form, sent) => {
   keepDraft(form);
 };
 
+// Says for a moment what was done.
+let toastTimer = null;
+const toast = (text) => {
+  const place = document.getElementById("toast");
+  if (!place) return;
+  place.textContent = text;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => { place.textContent = ""; }, 4000);
+};
+
+// The question to show next once this one is answered, if somebody is in the middle of answering.
+const nextOf = (form) => {
+  const card = form.closest("article.ask");
+  if (!card?.contains(document.activeElement)) return null;
+  const all = [...document.querySelectorAll("main article.ask")];
+  const at = all.indexOf(card);
+  return (all[at + 1] ?? all[at - 1])?.id ?? null;
+};
+
+const goOn = (next) => {
+  const card = next && document.getElementById(next);
+  if (!card || (document.activeElement && document.activeElement !== document.body)) return;
+  card.focus({ preventScroll: true });
+  document.body.dataset.movedAt = performance.now();
+};
+
 // A form of a refusal belongs to the form below it.
 const accepted = (form, sent) => {
   const refusal = form.closest(".refused");
@@ -340,8 +369,10 @@ const accepted = (form, sent) => {
   refusal?.remove();
   complain(form, null);
   clear(form, sent);
+  toast(form.matches(".answer, .fill") ? "Your answer was sent." : "Done.");
   released.add(form.closest("article, table") ?? form);
-  if (!form.matches(".line") && form.contains(document.activeElement)) document.activeElement.blur();
+  const card = form.closest("article.ask") ?? form;
+  if (!form.matches(".line") && card.contains(document.activeElement)) document.activeElement.blur();
   document.querySelector("main .said")?.remove();
 };
 
@@ -369,15 +400,19 @@ const send = async (form, button) => {
     if (response.status === 409) clear(form, sent);
     return complain(form, reasonsOf(parse(text)));
   }
+  const next = nextOf(form);
   accepted(form, sent);
-  const path = new URL(response.url).pathname;
+  const { pathname, search } = new URL(response.url);
   if (!form.matches(STAYS)) return location.assign(response.url);
-  if (path === location.pathname || path === "/command") return update(text);
-  await look();
+  if ((pathname === location.pathname && search === location.search) || pathname === "/command") update(text);
+  else await look();
+  goOn(next);
 };
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
+  const { confirm: asked } = event.submitter?.dataset ?? {};
+  if (asked && !window.confirm(asked)) return event.preventDefault();
   const isOurs = form.method === "post" && form.closest("main") && !form.querySelector("[type=password]");
   if (!place || !isOurs) return;
   event.preventDefault();

@@ -25,9 +25,18 @@ const NEXT_LIFE: u64 = 600;
 const LONGEST_TARGET: usize = 500;
 
 /// If the page is served over https, our cookies have the prefix that keeps other hosts, subdomains
-/// and plain connections from setting them (RFC 6265bis, 4.1.3.2).
+/// and plain connections from setting them (RFC 6265bis, 4.1.3.2). Otherwise they have the port, because
+/// browsers send the cookies of a host to all of its ports, and another daemon may run there.
 fn full_name(shared: &HttpState, name: &str) -> String {
-    format!("{}{name}", if is_secure(shared) { "__Host-" } else { "" })
+    if is_secure(shared) {
+        return format!("__Host-{name}");
+    }
+    let settings = shared.app.settings();
+    let port = settings.link.rsplit_once(':').map_or("", |(_, port)| port);
+    match port.parse::<u16>() {
+        Ok(port) => format!("{name}_{port}"),
+        Err(_) => name.to_owned(),
+    }
 }
 
 fn is_secure(shared: &HttpState) -> bool {
@@ -159,7 +168,7 @@ fn to_login(shared: &HttpState, parts: &Parts) -> Response {
 }
 
 /// A path of the page, and nothing that a browser could take for another host or another header.
-fn is_own_path(target: &str) -> bool {
+pub fn is_own_path(target: &str) -> bool {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, ';' | ',' | '"' | '\\');
     target.starts_with('/')
         && !target.starts_with("//")
@@ -200,9 +209,16 @@ impl FromRequestParts<HttpState> for PageVisitor {
 /// embeddable or scriptable from outside.
 pub async fn guard(State(shared): State<HttpState>, request: Request, next: Next) -> Response {
     if let Err(refused) = check(&shared, request.method(), request.headers()) {
-        return refused.into_response();
+        return match is_read_by_people(request.headers()) {
+            true => refused.page(),
+            false => refused.into_response(),
+        };
     }
     let mut response = next.run(request).await;
+    // The browser has them with its copy, and this is sent every few seconds.
+    if response.status() == StatusCode::NOT_MODIFIED {
+        return response;
+    }
     let headers = response.headers_mut();
     for (name, value) in [
         (
@@ -217,6 +233,16 @@ pub async fn guard(State(shared): State<HttpState>, request: Request, next: Next
         headers.insert(name, value.parse().expect("a plain header value"));
     }
     response
+}
+
+/// Whether a browser shows the response to a person.
+pub fn is_read_by_people(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT);
+    accepted.is_some_and(|kinds| {
+        kinds
+            .to_str()
+            .is_ok_and(|kinds| kinds.contains("text/html"))
+    })
 }
 
 /// Guards what needs no token: health, metrics and the API document. A browser that was directed

@@ -3,13 +3,18 @@
 use axum::{
     Json,
     extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::JsonRejection},
-    http::{StatusCode, request::Parts},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, Method, StatusCode, Uri, request::Parts},
+    response::{IntoResponse, Redirect, Response},
 };
 use serde::de::DeserializeOwned;
 use vine_api::ApiError;
 use vine_app::AppError;
 use vine_domain::ports::StoreError;
+
+use crate::{
+    auth::{is_own_path, is_read_by_people},
+    page,
+};
 
 /// An error as it is sent.
 #[derive(Debug)]
@@ -38,6 +43,11 @@ impl ErrorResponse {
     /// The body, for one of several results in one response.
     pub fn into_error(self) -> ApiError {
         self.1
+    }
+
+    /// The same for a person.
+    pub fn page(&self) -> Response {
+        page::error_page(self.0, &self.message())
     }
 
     pub fn status(&self) -> StatusCode {
@@ -151,11 +161,21 @@ pub async fn wrong_method() -> ErrorResponse {
     )
 }
 
-pub async fn no_such_path() -> ErrorResponse {
-    ErrorResponse::new(
+/// What is at no known address. An address with a slash at its end leads to the one without.
+pub async fn no_such_path(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let is_person = method == Method::GET && is_read_by_people(&headers);
+    let path = uri.path().trim_end_matches('/');
+    if is_person && path.len() < uri.path().len() && is_own_path(path) {
+        return Redirect::permanent(path).into_response();
+    }
+    let error = ErrorResponse::new(
         StatusCode::NOT_FOUND,
         "not_found",
         "there is nothing at this address",
         "the API is under /api/v1, the page at /",
-    )
+    );
+    match is_person {
+        true => error.page(),
+        false => error.into_response(),
+    }
 }

@@ -44,7 +44,7 @@ for (const path of ['/', '/tasks', '/questions', '/workers', '/sessions', '/queu
 await page.goto(at('/'));
 await page.getByLabel('Command').fill('task show <img src=x onerror=pwned()>');
 await page.getByRole('button', { name: 'Run' }).click();
-await page.locator('pre.reply').waitFor();
+await page.locator('.reply[role=status]').waitFor();
 await look('reply');
 await page.goto(at('/tasks?text=%22%3E%3Cscript%3Epwned()%3C/script%3E&state=done'));
 await look('search');

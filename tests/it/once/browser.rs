@@ -14,15 +14,14 @@ use tokio::{
     process::Command,
 };
 
-use vine_api::{AppendLog, Claim, Client, PostQuestion, PostedQuestion};
-use vine_domain::{
-    Ask,
-    attempt::Attempt,
-    clock::{Ids as _, System},
-    question::Item,
-};
+use vine_domain::Ask;
 
-use crate::harness::{Agent, Place, api::enrolled, path, visitor::up};
+use crate::harness::{
+    Agent, Place,
+    hand_worker::{HandWorker, bash, item},
+    path,
+    visitor::up,
+};
 
 /// Asks with options, and then without.
 const AGENT: &str =
@@ -91,42 +90,6 @@ async fn browser_a_day_on_a_phone() {
     day("phone").await;
 }
 
-/// A worker that only the test moves.
-struct HandWorker {
-    client: Client,
-    attempt: Attempt,
-}
-
-impl HandWorker {
-    async fn claims(place: &Place) -> Self {
-        let client = enrolled(place, 1).await;
-        let claim = Claim {
-            slots: 1,
-            wait: 10.0,
-            except_repos: Vec::new(),
-        };
-        let claimed = client.claim(&claim).await.expect("claimed");
-        let attempt = claimed.assignments[0].attempt;
-        Self { client, attempt }
-    }
-
-    async fn asks(&self, ask: Ask) {
-        let asked = PostQuestion {
-            attempt: self.attempt,
-            key: System.uuid(),
-            session: None,
-            call: "call".into(),
-            ask,
-            context: "Here is what I want to write.".into(),
-        };
-        let posted = self
-            .client
-            .post::<_, PostedQuestion>("/questions", &asked)
-            .await;
-        posted.expect("asked");
-    }
-}
-
 /// A file of 2,000 lines.
 fn write_lines() -> Ask {
     let lines: Vec<String> = (1..=2_000).map(|line| format!("+ line {line}")).collect();
@@ -139,27 +102,16 @@ fn write_lines() -> Ask {
 }
 
 fn which() -> Ask {
-    let item = Item {
-        question: "Which of the two?".into(),
-        header: String::new(),
-        options: Vec::new(),
-        multi: false,
-    };
-    Ask::Clarify { items: vec![item] }
+    Ask::Clarify {
+        items: vec![item("Which of the two?", &[], false)],
+    }
 }
 
 /// One more message of the agent in the thread, and once another question.
 async fn change(worker: &HandWorker, number: usize) {
-    let said = AppendLog {
-        attempt: worker.attempt,
-        lines: vec![format!("Note number {number}")],
-        tell: true,
-        of_agent: false,
-    };
-    let told = worker.client.post::<_, Value>("/queue/log", &said).await;
-    told.expect("told");
+    worker.says(0, &format!("Note number {number}")).await;
     if number == 1 {
-        worker.asks(which()).await;
+        worker.asks(0, which()).await;
     }
 }
 
@@ -168,8 +120,8 @@ async fn browser_nothing_that_somebody_reads_or_types_is_touched_whatever_happen
     let mut place = Place::new(Agent::Script("true")).await;
     let mut daemon = Some(place.daemon().await);
     let task = place.task("Paint it", "Paint it.").await;
-    let worker = HandWorker::claims(&place).await;
-    worker.asks(write_lines()).await;
+    let worker = HandWorker::claims(&place, 1).await;
+    worker.asks(0, write_lines()).await;
     let login = |place: &Place| {
         let said = place.shell(&["login"]);
         said.split_whitespace().next().expect("a link").to_owned()
@@ -211,4 +163,120 @@ async fn browser_nothing_that_somebody_reads_or_types_is_touched_whatever_happen
         json!({ "lost": [] }).to_string()
     );
     place.told(&task, "But only if Ann agrees").await;
+}
+
+/// A day's questions: T-1's was decided yesterday, T-2 to T-6 ask now, and T-7 is queued while the queue is
+/// paused.
+async fn five(how: &str) {
+    let mut place = Place::new(Agent::Script("true")).await;
+    let _daemon = place.daemon().await;
+    for title in [
+        "Licence",
+        "Paint",
+        "Clean",
+        "Stack",
+        "Dark mode",
+        "Light mode",
+    ] {
+        place.task(title, "Do it.").await;
+    }
+    let worker = HandWorker::claims(&place, 6).await;
+    let plan = |steps: &str| Ask::Plan {
+        plan: format!("# A plan\n{steps}"),
+    };
+    let stack = vec![
+        item("Which database?", &["PostgreSQL", "SQLite"], false),
+        item("Which features?", &["Auth", "Export", "Themes"], true),
+    ];
+    let one = |question: &str, options: &[&str]| Ask::Clarify {
+        items: vec![item(question, options, false)],
+    };
+    let asks = [
+        one("Which licence?", &["MIT", "Apache"]),
+        one("Which colour?", &["Red", "Blue"]),
+        bash("rm -rf build"),
+        Ask::Clarify { items: stack },
+        plan("1. Add a switch\n2. Store the choice"),
+        plan("1. Take the switch out again"),
+    ];
+    for (which, ask) in asks.into_iter().enumerate() {
+        worker.asks(which, ask).await;
+    }
+    place.answer("T-1", "Q-1", "MIT").await;
+    let day = 24 * 3600 * 1000;
+    place.base.sql(&format!(
+        "UPDATE questions SET asked_at = asked_at - {day} WHERE id = 1"
+    ));
+    place.base.sql(&format!(
+        "UPDATE answers SET at = at - {day} WHERE question = 1"
+    ));
+    place.say("queue pause").await;
+    place.task("Why", "Do it.").await;
+    let login = place.shell(&["login"]);
+    let link = login.split_whitespace().next().expect("a link");
+    let mut command = browser("five.mjs");
+    command.args([link, path(&pictures()), how]);
+    let lived = tokio::time::timeout(Duration::from_secs(150), command.output())
+        .await
+        .expect("a day ends")
+        .expect("node runs");
+    assert!(
+        lived.status.success(),
+        "{}",
+        String::from_utf8_lossy(&lived.stderr)
+    );
+    let found: Value = serde_json::from_slice(&lived.stdout).expect("JSON");
+    assert_eq!(found, json!({ "wrong": [] }), "{found:#}");
+    let mut decisions = Vec::new();
+    for task in 2..=6 {
+        let shown = place.show(&format!("T-{task}")).await;
+        decisions.push(shown["questions"][0]["answer"]["decision"].clone());
+    }
+    assert_eq!(decisions[0]["labels"], json!([["Blue"]]));
+    assert_eq!(
+        decisions[1],
+        json!({ "decision": "allow", "session": false })
+    );
+    assert_eq!(
+        decisions[2]["labels"],
+        json!([["SQLite"], ["Auth", "Themes"]])
+    );
+    assert_eq!(decisions[3]["decision"], "approve");
+    assert_eq!(decisions[4]["decision"], "send_back");
+    let back = decisions[4]["words"].to_string();
+    let quoted = "> line 2: 1. Take the switch out again\\nNot in this version.";
+    match how {
+        "phone" => assert!(back.contains(quoted), "{back}"),
+        _ => assert!(back.contains("Without step 2."), "{back}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_five_things_of_a_day_by_keyboard_alone() {
+    five("keyboard").await;
+    // The pictures in the README: `VINE_PICTURES=write` makes them anew.
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
+    for name in ["overview", "overview-dark"] {
+        let made = pictures().join(format!("five-keyboard-{name}.png"));
+        let shown = readme.join(format!("{name}.png"));
+        if std::env::var("VINE_PICTURES").is_ok_and(|wish| wish == "write") {
+            fs::create_dir_all(&readme).expect("a folder");
+            fs::copy(&made, &shown).expect("copied");
+        }
+        // The eight bytes that each PNG begins with, and its size.
+        let head = |file: &Path| fs::read(file).map(|bytes| bytes[..24].to_vec());
+        let (made, shown) = (
+            head(&made).expect("made"),
+            head(&shown).expect("in docs/pictures"),
+        );
+        assert_eq!(
+            made, shown,
+            "{name}: write it anew with VINE_PICTURES=write"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_five_things_of_a_day_on_a_phone() {
+    five("phone").await;
 }

@@ -142,7 +142,7 @@ async fn discord_ok_means_that_people_can_be_asked() {
     guild.act("expel", json!({ "expelled": false })).await;
     guild.place.platform(None).await;
     guild.say(ANN, "yes", Some(&thread)).await;
-    guild.hears("Ann answered").await;
+    guild.hears("— Ann, ").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,7 +167,7 @@ async fn discord_without_slash_commands_everything_else_works() {
     let card = guild.hears("By words").await;
     guild.hears("(Q-1)").await;
     guild.say(ANN, "yes", Some(text(&card, "id"))).await;
-    guild.hears("Ann answered").await;
+    guild.hears("— Ann, ").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

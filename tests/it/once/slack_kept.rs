@@ -300,7 +300,7 @@ async fn slack_pages_that_come_again_end() {
     let (_, root) = channel.task("Turn pages").await;
     channel.hears("(Q-1)").await;
     channel.say("U0ANN", "yes", Some(&root)).await;
-    channel.hears("Ann answered").await;
+    channel.hears("— Ann, ").await;
     let state = channel.wait("it goes on", |_| true).await;
     let calls = |method: &str| {
         state["calls"]

@@ -223,7 +223,9 @@ async fn each_arrives(rows: &[Row], way: Way) {
         assert_eq!(question["state"], "delivered", "{}: {question:#}", row.name);
         let id = question["id"].as_str().expect("an id");
         assert!(
-            thread.contains(&format!("**{id}** admin answered in console")),
+            thread
+                .lines()
+                .any(|line| line.contains("** — admin, ") && line.ends_with(&format!("({id})"))),
             "{}: {thread}",
             row.name
         );

@@ -38,7 +38,7 @@ async fn claude_discord_the_whole_way_of_a_question_through_a_thread() {
             reacted(state, &answer, "✅")
         })
         .await;
-    let settled = guild.hears("Ann answered in discord").await;
+    let settled = guild.hears("— Ann, ").await;
     assert_eq!(
         (&settled["id"], &settled["components"]),
         (&question["id"], &json!([])),
@@ -163,7 +163,7 @@ async fn claude_discord_a_dangerous_choice_is_asked_about_once_more() {
         "to allow it for the whole session is dangerous: {question}"
     );
     guild.press(ANN, &question, "v1:careful:1").await;
-    guild.whispers(ANN, "Are you sure?").await;
+    guild.whispers(ANN, "Allow until this task is over: ").await;
     assert_eq!(
         guild.place.show("T-1").await["questions"][0]["state"],
         "open"
@@ -253,7 +253,7 @@ async fn discord_edits_files_replies_and_the_menu_of_messages() {
         )
         .await;
     let words = |content: &str| json!({ "user": ANN, "channel": thread, "message": said["id"], "content": content });
-    guild.hears("**Q-2** Ann answered").await;
+    guild.hears("**red** — Ann, ").await;
     guild.act("edit", words("blue")).await;
     let corrected = |shown: &Value| {
         shown["notes"]

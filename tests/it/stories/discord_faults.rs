@@ -274,7 +274,7 @@ async fn discord_threads_are_opened_again_and_those_that_are_locked_are_named() 
     guild.place.answer(&first, "Q-1", "Yes").await;
     guild.place.wait(&first, "done").await;
     guild.hears("ended without changes").await;
-    let settled = guild.hears("answered in console").await;
+    let settled = guild.hears("— admin, ").await;
     assert_eq!(
         settled["components"],
         json!([]),

@@ -235,7 +235,7 @@ async fn many_dead_tasks_are_counted_before_they_are_replayed_or_discarded() {
         "{told}"
     );
     assert!(
-        told.contains("run `queue replay --kind base_missing --confirm 12` to do it"),
+        told.contains("run `vine queue replay --kind base_missing --confirm 12` to do it"),
         "{told}"
     );
     let wrong = place.say("queue replay --all --confirm 11").await;

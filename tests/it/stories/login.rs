@@ -82,7 +82,7 @@ async fn a_person_sets_a_password_and_comes_back_with_it() {
         .expect("text")
         .to_owned();
     assert!(
-        cookie.starts_with("vine_session=") && cookie.contains("; HttpOnly; SameSite=Lax; Path=/"),
+        cookie.starts_with("vine_session_") && cookie.contains("; HttpOnly; SameSite=Lax; Path=/"),
         "{cookie}"
     );
     for (name, password) in [

@@ -95,8 +95,7 @@ async fn matrix_what_was_posted_and_not_noted_is_not_posted_again_not_even_after
         }
         room.start_daemon().await;
         room.ann.say_in(&room.id, &root, "yes").await;
-        let settled = format!("**Q-{number}** Ann answered");
-        room.ann.hears(&room.id, &settled).await;
+        room.ann.hears(&room.id, "** — Ann, ").await;
         room.place.wait(&format!("T-{number}"), "done").await;
         let events = room.ann.events(&room.id).await;
         assert_eq!(
@@ -201,9 +200,10 @@ async fn matrix_what_was_said_before_we_were_thrown_out_is_heard() {
 }
 
 fn is_question(event: &Value, number: u32) -> bool {
+    let asks = format!("(Q-{number})");
     event["content"]["body"]
         .as_str()
-        .is_some_and(|body| body.contains(&format!("(Q-{number})")))
+        .is_some_and(|body| body.contains(&asks) && !body.contains("** — Ann"))
 }
 
 fn is_member(event: &Value, membership: &str) -> bool {

@@ -6,7 +6,7 @@ use vine_api::Client;
 use vine_domain::{
     Role, SessionId, Slug,
     clock::{Ids, System},
-    ports::TaskFilter,
+    ports::{QuestionPage, TaskFilter},
     token::Token,
 };
 
@@ -292,7 +292,7 @@ async fn whoever_sees_one_repository_sees_as_much_of_it_as_there_is() {
     let closed = team
         .app
         .questions
-        .closed_questions(&ann, 1)
+        .closed_questions(&ann, None, &QuestionPage::latest(1))
         .await
         .expect("read");
     assert_eq!(
@@ -335,7 +335,7 @@ async fn whoever_sees_one_repository_sees_as_much_of_it_as_there_is() {
     let closed = team
         .app
         .questions
-        .closed_questions(&ann, 2)
+        .closed_questions(&ann, None, &QuestionPage::latest(2))
         .await
         .expect("read");
     assert_eq!(

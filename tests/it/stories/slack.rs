@@ -52,7 +52,7 @@ async fn claude_slack_the_whole_way_of_a_question_through_a_thread() {
             reacted(state, &answer, "white_check_mark")
         })
         .await;
-    let settled = channel.hears("Ann answered in slack").await;
+    let settled = channel.hears("— Ann, ").await;
     assert_eq!(
         (
             &settled["ts"],
@@ -449,9 +449,7 @@ async fn slack_a_long_text_comes_in_parts_each_once_although_the_channel_is_slow
     channel.say("U0ANN", "42", Some(&root)).await;
     channel.place.wait(&task, "done").await;
     let state = channel
-        .wait("it is settled", |state| {
-            said(state, "Ann answered in slack").is_some()
-        })
+        .wait("it is settled", |state| said(state, "— Ann, ").is_some())
         .await;
     assert!(
         !state["channels"].to_string().contains("vine_write"),

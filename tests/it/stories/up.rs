@@ -80,7 +80,7 @@ async fn a_newcomer_answers_a_first_question_on_the_page() {
     );
     assert!(
         thread
-            .split("<summary>Attempts")
+            .split("<summary>1 attempt")
             .nth(1)
             .is_some_and(|attempts| attempts.contains("local-")),
         "{thread}"

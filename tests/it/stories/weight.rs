@@ -1,17 +1,20 @@
 //! The page stays light and quick when there is much to show: 10,000 tasks, 100,000 messages, 500
-//! workers.
+//! workers and ten people who look at the same time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use tokio::task::JoinSet;
 use vine_domain::{Clock, clock::System};
 
 use crate::harness::{Agent, Place, visitor::Browser};
 
-/// The limits that were set for it.
-const FIRST_VIEW: usize = 60_000;
-const REFRESH: usize = 1_000;
+/// The limits that were set for it, in bytes as they are sent: compressed, with headers.
+const FIRST_VIEW: usize = 40 * 1024;
+const REFRESH: usize = 400;
 const RENDERED: Duration = Duration::from_millis(10);
-const LOOKS: usize = 200;
+/// Looks of each of the people.
+const LOOKS: usize = 20;
+const PEOPLE: usize = 10;
 
 /// Numbers from 1 to `$1`, then a statement that reads them as `i`.
 fn rows(count: u32, insert: &str, select: &str) -> String {
@@ -106,12 +109,16 @@ fn fill(place: &Place) {
     }
 }
 
+/// `HTTP/1.1 304 Not Modified` with its end and the empty line below the headers.
+const STATUS_LINE: usize = 29;
+
 /// A view with its headers, and how long the server worked on it.
 async fn view(browser: &Browser, path: &str, known: Option<&str>) -> (usize, String, Duration) {
     let mut request = browser
         .http
         .get(format!("{}{path}", browser.base))
-        .header("cookie", &browser.cookie);
+        .header("cookie", &browser.cookie)
+        .header("accept-encoding", "gzip");
     if let Some(known) = known {
         request = request.header("if-none-match", known);
     }
@@ -125,7 +132,8 @@ async fn view(browser: &Browser, path: &str, known: Option<&str>) -> (usize, Str
         .headers()
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum();
+        .sum::<usize>()
+        + STATUS_LINE;
     let header = |name: &str| {
         answer
             .headers()
@@ -145,6 +153,16 @@ async fn view(browser: &Browser, path: &str, known: Option<&str>) -> (usize, Str
     )
 }
 
+/// How long the server worked on each look of one person, and how many bytes it sent.
+async fn looks(browser: Arc<Browser>, path: &'static str) -> Vec<(Duration, usize)> {
+    let mut seen = Vec::new();
+    for _ in 0..LOOKS {
+        let (size, _, time) = view(&browser, path, None).await;
+        seen.push((time, size));
+    }
+    seen
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_tasks_make_the_page_neither_heavy_nor_slow() {
     let mut place = Place::new(Agent::Script("true")).await;
@@ -158,12 +176,15 @@ async fn ten_thousand_tasks_make_the_page_neither_heavy_nor_slow() {
             .expect("a link"),
     )
     .await;
+    let browser = Arc::new(browser);
 
     let mut weight = 0;
     for path in [
         "/",
         "/assets/style.css",
+        "/assets/idiomorph.js",
         "/assets/vine.js",
+        "/assets/keys.js",
         "/assets/icon.svg",
     ] {
         let (bytes, ..) = view(&browser, path, None).await;
@@ -192,14 +213,14 @@ async fn ten_thousand_tasks_make_the_page_neither_heavy_nor_slow() {
         "/audit",
         "/settings",
     ] {
-        let mut took = Vec::new();
-        let mut bytes = 0;
-        for _ in 0..LOOKS {
-            let (size, _, time) = view(&browser, path, None).await;
-            (bytes, took) = (size, [took, vec![time]].concat());
+        let mut people = JoinSet::new();
+        for _ in 0..PEOPLE {
+            people.spawn(looks(Arc::clone(&browser), path));
         }
+        let mut took = people.join_all().await.concat();
         took.sort();
-        let (median, p99) = (took[LOOKS / 2], took[LOOKS * 99 / 100]);
+        let (_, bytes) = took[0];
+        let (median, p99) = (took[took.len() / 2].0, took[took.len() * 99 / 100].0);
         println!("{path}: {bytes} bytes, rendered in {median:?} by the median, p99 {p99:?}");
         assert!(bytes < FIRST_VIEW, "{path}: {bytes} bytes");
         let quick = match std::env::var_os("VINE_TEST_PROGRAM") {

@@ -30,6 +30,7 @@ pub async fn run(
     let reply = commands::run(&shared.app, &caller, command, None).await?;
     Ok(Json(CommandReply {
         text: reply.text,
+        fixed: reply.fixed,
         data: reply.data,
     }))
 }

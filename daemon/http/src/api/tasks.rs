@@ -10,12 +10,13 @@ use utoipa::IntoParams;
 use vine_api::{CreateTask, CreateTasks, CreatedTasks, LogLines, PatchTask, TaskList, TaskView};
 use vine_app::{AppError, tasks::TaskRequest};
 use vine_domain::{
-    Invalid, Lane, Slug, TaskId, TaskState, lifecycle::TaskAction, ports::TaskFilter,
+    Invalid, Lane, Slug, TaskId, TaskState, attempt::LogRange, lifecycle::TaskAction,
+    ports::TaskFilter,
 };
 
 use super::refused::Refused;
 use crate::{
-    api::query::{PageQuery, limit},
+    api::query::limit,
     auth::PersonCaller,
     error::{ErrorResponse, JsonBody, PathId, QueryParams},
     state::HttpState,
@@ -148,6 +149,7 @@ pub async fn list(
         repo: listing.repo,
         text: listing.text,
         before: listing.before,
+        after: None,
         limit,
     };
     let _turn = shared
@@ -216,11 +218,25 @@ pub async fn patch(
     Ok(Json(TaskView::of(&task)))
 }
 
+/// Which lines of a log to return: the latest ones that match.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LogQuery {
+    /// The maximum number of lines (default: 50).
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// Only lines before the one with this `seq`.
+    before: Option<u64>,
+    /// Only lines with this text, case-insensitively.
+    text: Option<String>,
+}
+
 /// `GET /{id}/log`, oldest first.
 #[utoipa::path(
     get, path = "/tasks/{id}/log", tag = "tasks", operation_id = "tasks_log",
     summary = "Returns the log of a task, oldest first. Requires role `viewer`.",
-    params(("id" = TaskId, Path), PageQuery),
+    params(("id" = TaskId, Path), LogQuery),
     responses((status = 200, body = LogLines, description = "Success."), Refused),
     security(("person" = [])),
 )]
@@ -228,9 +244,14 @@ pub async fn log(
     State(shared): State<HttpState>,
     PersonCaller(caller): PersonCaller,
     PathId(id): PathId<TaskId>,
-    QueryParams(page): QueryParams<PageQuery>,
+    QueryParams(query): QueryParams<LogQuery>,
 ) -> Result<Json<LogLines>, ErrorResponse> {
     shared.app.tasks.look_at(&caller, id).await?;
-    let lines = shared.app.tasks.log(id, limit(page.limit)?).await?;
+    let range = LogRange {
+        before: query.before,
+        text: query.text,
+        limit: limit(query.limit)?,
+    };
+    let lines = shared.app.tasks.log(id, &range).await?;
     Ok(Json(LogLines { items: lines }))
 }

@@ -48,9 +48,20 @@ pub fn ask(
         // The form of a clarifying question shows all of it.
         @if closed.is_some() || !matches!(shown, Ask::Clarify { .. }) { div { (text::message(&texts::body(&shown))) } }
         // Some of Markdown is not shown, and all of a plan has to be seen before it is approved.
-        @if let Ask::Plan { plan } = &shown { details { summary { "As it was written" } pre tabindex="0" { code { (plan) } } } }
+        @if let Ask::Plan { plan } = &shown { (source(plan)) }
         @if let Some(why) = closed { div.dim { (text::message(&why)) } }
         @else { (answers(question, refused)) }
+    }
+}
+
+/// The lines of a plan as it was written; the page's script quotes those whose number is clicked.
+fn source(plan: &str) -> Markup {
+    html! {
+        details {
+            summary { "As it was written, by line" }
+            p.dim { "Click the number of a line to quote it in your reply." }
+            pre tabindex="0" { code { @for (number, line) in plan.lines().enumerate() { span data-n=(number + 1) { (line) "\n" } } } }
+        }
     }
 }
 
@@ -96,10 +107,20 @@ fn press(button: &Button) -> Markup {
     let look = match button.kind {
         ButtonKind::Agree => "agree",
         ButtonKind::Refuse => "refuse",
-        ButtonKind::Choice | ButtonKind::Form if button.dangerous => "dangerous",
-        ButtonKind::Choice | ButtonKind::Form => "choice",
+        _ if button.dangerous => "dangerous",
+        _ => "choice",
     };
-    html! { button.(look) name="press" value=(button.says) { (visible_text::exact(&button.label)) } }
+    let confirm = confirmation(button);
+    html! { button.(look) name="press" value=(button.says) data-confirm=[confirm] { (visible_text::exact(&button.label)) } }
+}
+
+/// What is asked before a button is pressed.
+pub fn confirmation(button: &Button) -> Option<&str> {
+    let asked = match button.confirm.as_str() {
+        "" => &button.label,
+        confirm => confirm,
+    };
+    button.dangerous.then_some(asked)
 }
 
 /// The choices of the only field, each as a button.
@@ -159,7 +180,7 @@ fn one(
                     }
                 }
             }
-            textarea name={ "words." (place) } rows="2" data-enter=(enter) aria-label=(name) placeholder=(placeholder(&question.ask, has_choices)) required[!has_choices] { (words) }
+            textarea name={ "words." (place) } rows=(if with_choices { "2" } else { "1" }) data-enter=(enter) aria-label=(name) placeholder=(placeholder(&question.ask, has_choices)) required[!has_choices] { (words) }
         }
     }
 }

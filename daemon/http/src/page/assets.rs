@@ -6,6 +6,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
+use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::error::QueryParams;
@@ -28,6 +29,12 @@ pub const MORPH: Asset = Asset {
     name: "idiomorph.js",
     kind: "text/javascript",
     text: include_str!("../../assets/idiomorph.js"),
+};
+/// The keyboard.
+pub const KEYS: Asset = Asset {
+    name: "keys.js",
+    kind: "text/javascript",
+    text: include_str!("../../assets/keys.js"),
 };
 /// Our script.
 pub const SCRIPT: Asset = Asset {
@@ -54,6 +61,11 @@ impl Asset {
         ];
         (headers, self.text).into_response()
     }
+}
+
+/// The icon, beside the name.
+pub fn mark() -> Markup {
+    html! { img.mark src="/assets/icon.svg" alt="" width="22" height="22"; }
 }
 
 /// What the icon shows.

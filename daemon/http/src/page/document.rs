@@ -9,7 +9,7 @@ use axum::{
 };
 use maud::{DOCTYPE, Markup, html};
 use vine_app::{App, AppError};
-use vine_domain::{access::ListScope, visible_text};
+use vine_domain::{markdown::literal, visible_text};
 
 use super::{
     assets,
@@ -62,22 +62,26 @@ fn framed(
                 link rel="stylesheet" href=(assets::STYLE.address());
                 script src=(assets::MORPH.address()) defer {}
                 script src=(assets::SCRIPT.address()) defer {}
+                @if visitor.is_some() { script src=(assets::KEYS.address()) defer {} }
             }
             body data-visitor=[live.and(visitor).map(|visitor| visitor.0.id())] data-waiting=[waiting] data-first=[live.map(|live| &live.first)] {
+                a.skip href="#main" { "Skip to the content" }
                 header {
-                    a.home href="/" { "AgentVine" }
+                    a.home href="/" { (assets::mark()) "AgentVine" }
                     @if let Some(visitor) = visitor {
                         (screen::menu(here, visitor))
                         span.who {
                             span #updated {}
                             button #notify.quiet type="button" hidden { "Notify me" }
-                            " " (visitor.0.name())
+                            span.name { (visitor.0.name()) }
+                            button #keys.quiet type="button" hidden aria-label="Keyboard shortcuts" { "?" }
                             form method="post" action="/logout" { button.quiet { "Log out" } }
                         }
                     }
                 }
                 div #banner role="status" hidden {}
-                main { (body) }
+                main #main tabindex="-1" { (body) }
+                div #toast role="status" {}
             }
         }
     };
@@ -87,10 +91,9 @@ fn framed(
 async fn live(app: &App, visitor: &PageVisitor, tag: String) -> Result<Live, AppError> {
     let caller = &visitor.0;
     let oldest = app.questions.open_questions(caller, 1).await?;
-    let waiting = match app.people.sight(caller, "overview").await? {
-        _ if oldest.is_empty() => 0,
-        ListScope::Everything => app.reporting.depths().await?.open_questions,
-        ListScope::Only(_) => app.questions.open_questions(caller, u32::MAX).await?.len() as u64,
+    let waiting = match oldest.is_empty() {
+        true => 0,
+        false => app.questions.count_open(caller).await?,
     };
     let first = oldest.first().map(|question| question.ask.headline());
     Ok(Live {
@@ -119,31 +122,69 @@ pub async fn fresh<F>(
 where
     F: Future<Output = Result<Markup, AppError>>,
 {
-    let tick = shared.app.now().0 / TICK;
-    let tag = format!(
-        "W/\"{}-{}-{tick}-{}\"",
-        shared.boot,
-        shared.app.wakeups().page_version(),
-        visitor.0.id()
-    );
-    if headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
+    let shown = ShownPage {
+        here,
+        title,
+        version: 0,
+    };
+    shown.fresh(shared, visitor, headers, body).await
+}
+
+/// A page, and what it shows besides what all pages follow.
+pub struct ShownPage<'a> {
+    /// Its place in the menu.
+    pub here: Screen,
+    /// Its title.
+    pub title: &'a str,
+    /// Changes with what only this page shows.
+    pub version: u64,
+}
+
+impl ShownPage<'_> {
+    /// See [`fresh`].
+    pub async fn fresh<F>(
+        &self,
+        shared: &HttpState,
+        visitor: &PageVisitor,
+        headers: &HeaderMap,
+        body: impl FnOnce() -> F,
+    ) -> Result<Response, Response>
+    where
+        F: Future<Output = Result<Markup, AppError>>,
     {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+        let tick = shared.app.now().0 / TICK;
+        let tag = format!(
+            "W/\"{}-{}-{}-{tick}-{}\"",
+            shared.boot,
+            shared.app.wakeups().page_version(),
+            self.version,
+            visitor.0.id()
+        );
+        if headers
+            .get(header::IF_NONE_MATCH)
+            .is_some_and(|known| known.as_bytes() == tag.as_bytes())
+        {
+            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+        }
+        let begun = Instant::now();
+        let body = body().await.map_err(|error| problem(visitor, error))?;
+        let live = live(&shared.app, visitor, tag.clone()).await;
+        let live = live.map_err(|error| problem(visitor, error))?;
+        let page = framed(
+            self.title,
+            Some(self.here),
+            Some(visitor),
+            Some(&live),
+            &body,
+        );
+        let timing = format!("render;dur={:.2}", begun.elapsed().as_secs_f64() * 1000.0);
+        let headers = [
+            (header::ETAG, tag),
+            (header::CACHE_CONTROL, "no-cache".into()),
+            (SERVER_TIMING, timing),
+        ];
+        Ok((headers, Html(page)).into_response())
     }
-    let begun = Instant::now();
-    let body = body().await.map_err(|error| problem(visitor, error))?;
-    let live = live(&shared.app, visitor, tag.clone()).await;
-    let live = live.map_err(|error| problem(visitor, error))?;
-    let page = framed(title, Some(here), Some(visitor), Some(&live), &body);
-    let timing = format!("render;dur={:.2}", begun.elapsed().as_secs_f64() * 1000.0);
-    let headers = [
-        (header::ETAG, tag),
-        (header::CACHE_CONTROL, "no-cache".into()),
-        (SERVER_TIMING, timing),
-    ];
-    Ok((headers, Html(page)).into_response())
 }
 
 /// A page that explains what went wrong, with buttons for what the visitor may have meant.
@@ -170,6 +211,16 @@ pub fn problem(visitor: &PageVisitor, error: AppError) -> Response {
         Html(document("Problem", None, Some(visitor), &body)),
     )
         .into_response()
+}
+
+/// The page of an error that concerns no screen.
+pub fn error_page(status: StatusCode, why: &str) -> Response {
+    let body = html! {
+        h1 { "Not here" }
+        p role="alert" { (text::message(&literal(why))) }
+        p { a href="/" { "Go to the overview" } }
+    };
+    (status, Html(document("Not here", None, None, &body))).into_response()
 }
 
 /// Shorthand for the shared state.

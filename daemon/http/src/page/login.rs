@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     extract::{Form, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{AppendHeaders, Html, IntoResponse, Redirect, Response},
 };
 use maud::html;
@@ -19,6 +19,9 @@ use crate::{
     page::document::{PageState, document, problem},
     state::HttpState,
 };
+
+/// W3C Clear Site Data.
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// What a login link carries.
 #[derive(Deserialize)]
@@ -161,11 +164,12 @@ pub async fn leave(
     if let Some(token) = auth::cookie(&shared, &headers) {
         shared.app.people.log_out(&token).await?;
     }
-    Ok((
-        [(header::SET_COOKIE, auth::pin_session(&shared, "", 0))],
-        Redirect::to("/login"),
-    )
-        .into_response())
+    let headers = [
+        (header::SET_COOKIE, auth::pin_session(&shared, "", 0)),
+        // The next person at this browser must not go back to what it keeps.
+        (CLEAR_SITE_DATA, "\"cache\"".to_owned()),
+    ];
+    Ok((headers, Redirect::to("/login")).into_response())
 }
 
 /// The login page after too many attempts.

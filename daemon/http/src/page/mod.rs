@@ -1,6 +1,7 @@
 //! The page: what needs an answer, and the console to give it. Rendered here, refreshed by a small
 //! script; reading and writing also work without the script.
 
+mod ansi;
 mod answer_form;
 mod assets;
 mod audit;
@@ -9,9 +10,11 @@ mod command;
 mod commonmark;
 mod diff;
 mod document;
+mod groups;
 mod guards;
 mod history;
 mod issuer;
+mod log;
 mod login;
 mod new_task;
 mod numbers;
@@ -19,6 +22,7 @@ mod oidc;
 mod overview;
 mod questions;
 mod queues;
+mod reply;
 mod screen;
 mod sessions;
 mod settings;
@@ -31,11 +35,15 @@ mod workers;
 
 use axum::{
     Router, middleware,
+    response::Redirect,
     routing::{get, post},
 };
 use tower_http::compression::CompressionLayer;
 
-pub use crate::page::issuer::{Issuer, OidcSettings};
+pub use crate::page::{
+    document::error_page,
+    issuer::{Issuer, OidcSettings},
+};
 use crate::{
     auth::{self},
     state::HttpState,
@@ -46,12 +54,15 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
         .route("/", get(overview::show))
         .route("/tasks", get(tasks::show).post(new_task::create))
         .route("/tasks/{id}", get(task::show))
-        .route("/tasks/{id}/say", post(task::say))
-        .route("/meant", post(task::meant))
+        .route("/tasks/{id}/say", post(reply::say))
+        .route("/tasks/{id}/log", get(log::show))
+        .route("/answers", post(groups::answer))
+        .route("/meant", post(reply::meant))
         .route("/workers", get(workers::show))
         .route("/sessions", get(sessions::show))
         .route("/queues", get(queues::show))
         .route("/questions", get(questions::show))
+        .route("/questions/{id}", get(task::of_question))
         .route("/numbers", get(numbers::show))
         .route("/audit", get(audit::show))
         .route("/settings", get(settings::show))
@@ -66,8 +77,13 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
         .route("/logout", post(login::leave))
         .route("/assets/style.css", get(|| assets::STYLE.send()))
         .route("/assets/idiomorph.js", get(|| assets::MORPH.send()))
+        .route("/assets/keys.js", get(|| assets::KEYS.send()))
         .route("/assets/vine.js", get(|| assets::SCRIPT.send()))
         .route("/assets/icon.svg", get(assets::icon))
+        .route(
+            "/favicon.ico",
+            get(|| async { Redirect::permanent("/assets/icon.svg") }),
+        )
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(shared, auth::guard))
 }

@@ -8,15 +8,15 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{
-    App, AppError, Caller, reporting::spending::DAYS, rooms::health::PlatformHealth, texts,
+    App, AppError, Caller, commands::CommandOutput, reporting::spending::DAYS,
+    rooms::health::PlatformHealth, texts,
 };
 use vine_domain::{
-    Question, Task, Timestamp, Worker, access::ListScope, attempt::Usage, markdown::quoted,
-    ports::TaskFilter, queue::QueueDepths,
+    Timestamp, Worker, access::ListScope, attempt::Usage, ports::TaskFilter, queue::QueueDepths,
 };
 
 use super::{
-    answer_form, chart, command, new_task,
+    chart, command, groups, new_task,
     screen::{self, Screen},
     sessions, task_list, text, time, workers,
 };
@@ -47,7 +47,17 @@ const FEW: u32 = 12;
 const QUESTIONS: u32 = 20;
 const TASKS: u32 = 25;
 
-async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<Markup, AppError> {
+/// A command that was run, with its reply.
+struct SaidCommand<'a> {
+    line: &'a str,
+    reply: CommandOutput,
+}
+
+async fn body(
+    app: &App,
+    caller: &Caller,
+    said: Option<&SaidCommand<'_>>,
+) -> Result<Markup, AppError> {
     let everything = app.people.sight(caller, "overview").await? == ListScope::Everything;
     let tasks = app
         .tasks
@@ -85,25 +95,34 @@ async fn waiting(
     depths: Option<&QueueDepths>,
 ) -> Result<Markup, AppError> {
     let now = app.now();
-    let questions = app.questions.waiting(caller, QUESTIONS).await?;
-    let all = match depths {
-        Some(depths) => depths.open_questions,
-        None => app.questions.open_questions(caller, u32::MAX).await?.len() as u64,
-    };
-    let more = if questions.len() < QUESTIONS as usize {
+    let questions = app
+        .questions
+        .open_with_tasks(caller, None, QUESTIONS)
+        .await?;
+    app.questions.shown(caller, &questions).await?;
+    let shown = questions.len() as u64;
+    let more = if shown < u64::from(QUESTIONS) {
         0
     } else {
-        all.saturating_sub(u64::from(QUESTIONS))
+        let all = match depths {
+            Some(depths) => depths.open_questions,
+            None => app.questions.count_open(caller).await?,
+        };
+        all.saturating_sub(shown)
     };
+    let oldest = questions
+        .first()
+        .map(|(oldest, _)| now.since(oldest.asked_at));
+    let groups = groups::grouped(app, caller, questions);
     Ok(html! {
         section aria-labelledby="waiting" {
             h1 #waiting {
-                @if let Some((oldest, _)) = questions.first() {
-                    (questions.len() as u64 + more) @if questions.len() == 1 { " question waiting" } @else { " questions waiting" }
-                    @if questions.len() > 1 { span.dim { " · oldest " (texts::span(now.since(oldest.asked_at))) } }
+                @if let Some(waited) = oldest {
+                    (shown + more) @if shown == 1 { " question waiting" } @else { " questions waiting" }
+                    @if shown > 1 { span.dim { " · oldest " (texts::span(waited)) } }
                 } @else { "Nothing needs an answer" }
             }
-            @for (question, task) in &questions { (card(app, caller, task, question)) }
+            @for group in &groups { (groups::card(app, caller, group, None, Screen::Overview)) }
             @if more > 0 { p { a href=(Screen::Questions.path()) { (more) " more" } } }
         }
         (held(app, caller).await?)
@@ -216,7 +235,7 @@ async fn spending(app: &App) -> Result<Markup, AppError> {
 }
 
 /// The command line, with the last command and its reply.
-fn command_line(said: Option<(&str, &str)>) -> Markup {
+fn command_line(said: Option<&SaidCommand<'_>>) -> Markup {
     html! {
         section {
             h2 { "Command line" }
@@ -224,10 +243,11 @@ fn command_line(said: Option<(&str, &str)>) -> Markup {
                 label { span.dim { "/vine" } input name="line" aria-label="Command" placeholder="help" autocomplete="off" spellcheck="false"; }
                 button { "Run" }
             }
-            @if let Some((line, reply)) = said {
+            @if let Some(SaidCommand { line, reply }) = said {
                 div.said {
                     p.dim { "/vine " (line) }
-                    pre.reply role="status" tabindex="0" { (reply) }
+                    @if reply.fixed { pre.reply role="status" tabindex="0" { (reply.text) } }
+                    @else { div.reply role="status" { (text::message(&reply.text)) } }
                 }
             }
         }
@@ -264,17 +284,6 @@ fn adapter(platform: &str, health: &PlatformHealth, now: Timestamp) -> Markup {
     }
 }
 
-/// An open question with its quickest answers.
-fn card(app: &App, caller: &Caller, task: &Task, question: &Question) -> Markup {
-    html! {
-        article.ask id=(question.id) {
-            p.dim { a href={ "/tasks/" (task.id) } { (task.id) " " (task.title) } " · " (question.id) " · " (question.ask.kind()) " · " (time::moment(app.now(), question.asked_at)) }
-            (answer_form::ask(app, caller, task, question, None))
-            @if !question.context.is_empty() { details { summary { "What the agent wrote before" } (text::message(&quoted(&question.context))) } }
-        }
-    }
-}
-
 /// The command line.
 #[derive(Deserialize)]
 pub struct CommandForm {
@@ -288,8 +297,9 @@ pub async fn command(
     Form(CommandForm { line }): Form<CommandForm>,
 ) -> Result<Response, Response> {
     let reply = command::run(&shared.app, &visitor.0, &line).await;
-    let text = reply.unwrap_or_else(|error| error.told());
-    let body = body(&shared.app, &visitor.0, Some((&line, &text)))
+    let reply = reply.unwrap_or_else(|error| CommandOutput::saying(error.told()));
+    let said = SaidCommand { line: &line, reply };
+    let body = body(&shared.app, &visitor.0, Some(&said))
         .await
         .map_err(|error| problem(&visitor, error))?;
     Ok(axum::response::Html(document(

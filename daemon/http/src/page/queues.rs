@@ -81,13 +81,21 @@ fn claiming(visitor: &PageVisitor, repo: Option<&Slug>, paused: bool) -> Markup 
         ("open", "Pause", "pause")
     };
     let (place, words) = repo.map_or(("everywhere", String::new()), |repo| {
-        (repo.as_str(), format!(" {repo}"))
+        (repo.as_str(), format!(" --repo {repo}"))
     });
+    let command = format!("queue {verb}{words}");
+    let button = match paused {
+        true => screen::does(label, place, &command, Screen::Queues),
+        false => {
+            let confirm = format!("Pause {place}? No new tasks start until somebody resumes it.");
+            screen::does_if(&confirm, label, place, &command, Screen::Queues)
+        }
+    };
     html! {
         tr {
             th scope="row" { (place) }
             td { span.(format!("badge {state}")) { (state) } }
-            td { (screen::offer(visitor, Verb::Operate, repo, &screen::does(label, place, &format!("queue {verb}{words}"), Screen::Queues))) }
+            td { (screen::offer(visitor, Verb::Operate, repo, &button)) }
         }
     }
 }
@@ -106,6 +114,6 @@ fn turns(task: &Task) -> Markup {
     let command = |verb: &str| format!("queue {verb} {}", task.id);
     html! {
         (screen::does("Replay", &id, &command("replay"), Screen::Queues))
-        (screen::does("Discard", &id, &command("discard"), Screen::Queues))
+        (screen::does_if(&format!("Discard {id}? It stays failed."), "Discard", &id, &command("discard"), Screen::Queues))
     }
 }

@@ -71,6 +71,7 @@ impl Screen {
         }
     }
 
+    /// The screen with this path.
     pub fn at(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|screen| screen.path() == path)
     }
@@ -90,11 +91,71 @@ pub fn menu(here: Option<Screen>, visitor: &PageVisitor) -> Markup {
 /// A button that runs a command and returns to the screen `back`. `what` names its target for
 /// screen readers.
 pub fn does(label: &str, what: &str, command: &str, back: Screen) -> Markup {
+    CommandButton {
+        label,
+        what,
+        command,
+        back: back.path(),
+        confirm: None,
+    }
+    .show()
+}
+
+/// The same, but the page's script asks `confirm` first.
+pub fn does_if(confirm: &str, label: &str, what: &str, command: &str, back: Screen) -> Markup {
+    CommandButton {
+        label,
+        what,
+        command,
+        back: back.path(),
+        confirm: Some(confirm),
+    }
+    .show()
+}
+
+/// A button that runs a command.
+pub struct CommandButton<'a> {
+    /// The text on it.
+    pub label: &'a str,
+    /// What it is about, for screen readers.
+    pub what: &'a str,
+    /// The command, without its head word.
+    pub command: &'a str,
+    /// The path to return to.
+    pub back: &'a str,
+    /// The question that is asked first.
+    pub confirm: Option<&'a str>,
+}
+
+impl CommandButton<'_> {
+    /// A form with this button.
+    pub fn show(&self) -> Markup {
+        html! {
+            form.does method="post" action="/do" autocomplete="off" {
+                input type="hidden" name="line" value=(self.command);
+                input type="hidden" name="back" value=(self.back);
+                button aria-label={ (self.label) " " (self.what) } data-confirm=[self.confirm] { (self.label) }
+            }
+        }
+    }
+}
+
+/// The ids from which the neighbouring pages of a list start.
+pub struct Neighbours {
+    /// Newer ones, if there may be any.
+    pub newer: Option<String>,
+    /// Older ones, if there may be any.
+    pub older: Option<String>,
+}
+
+/// Links to the neighbouring pages of a list, with the filters of this one.
+pub fn pages(path: &str, filters: &str, to: &Neighbours) -> Markup {
     html! {
-        form.does method="post" action="/do" autocomplete="off" {
-            input type="hidden" name="line" value=(command);
-            input type="hidden" name="back" value=(back.path());
-            button aria-label={ (label) " " (what) } { (label) }
+        @if to.newer.is_some() || to.older.is_some() {
+            p.pages {
+                @if let Some(first) = &to.newer { a rel="prev" href={ (path) "?" (filters) "&after=" (first) } { "← Newer" } }
+                @if let Some(last) = &to.older { a rel="next" href={ (path) "?" (filters) "&before=" (last) } { "Older →" } }
+            }
         }
     }
 }

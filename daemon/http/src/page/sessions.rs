@@ -101,6 +101,6 @@ fn turns(session: &Session) -> Markup {
     let command = |verb: &str| format!("session {verb} {}", session.id);
     html! {
         @if !session.kept { (screen::does("Keep", &id, &command("keep"), Screen::Sessions)) }
-        (screen::does("End", &id, &command("end"), Screen::Sessions))
+        (screen::does_if(&format!("End the session of {}? If the task runs again, it starts a new one.", session.task), "End", &id, &command("end"), Screen::Sessions))
     }
 }

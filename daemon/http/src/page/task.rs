@@ -1,36 +1,37 @@
 //! One task: its thread as in chat, with forms for answers.
 
 use axum::{
-    extract::{Form, Path, State},
+    extract::{Path, State},
     http::HeaderMap,
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{Redirect, Response},
 };
 use maud::{Markup, html};
-use serde::Deserialize;
-use uuid::Uuid;
 use vine_api::TaskView;
-use vine_app::{App, AppError, Caller, texts};
+use vine_app::{
+    App, AppError, Caller,
+    texts::{self, TaskButton},
+};
 use vine_domain::{
-    Question, QuestionId, TaskId, Timestamp,
-    chat::{Inbound, InboundKind, Location, Message},
-    form::FilledForm,
+    Lane, Question, QuestionId, Task, TaskId, TaskState, Verb, access,
+    attempt::{Execution, LogRange, Usage},
+    chat::Message,
     markdown::quoted,
 };
 
 use super::{
     answer_form::{self, RefusedAnswer},
-    diff, history,
-    screen::Screen,
+    command, diff, history, log,
+    screen::{CommandButton, Screen},
     text, time,
 };
 use crate::{
     auth::PageVisitor,
-    error::ErrorResponse,
-    page::document::{PageState, document, fresh, problem},
-    state::HttpState,
+    page::document::{PageState, fresh, problem},
 };
 
+/// Messages and lines of the log that are shown.
 const THREAD: u32 = 500;
+const LOG: u32 = 200;
 
 /// `GET /tasks/{id}`
 pub async fn show(
@@ -53,7 +54,23 @@ pub async fn show(
     .await
 }
 
-async fn body(
+/// `GET /questions/{id}`: the task of a question, at the question.
+pub async fn of_question(
+    State(shared): PageState,
+    visitor: PageVisitor,
+    Path(id): Path<String>,
+) -> Result<Redirect, Response> {
+    let found = async {
+        let id: QuestionId = id.parse()?;
+        let question = shared.app.questions.look_at(&visitor.0, id).await?;
+        Ok::<_, AppError>((question.task(), id))
+    };
+    let (task, id) = found.await.map_err(|error| problem(&visitor, error))?;
+    Ok(Redirect::to(&format!("/tasks/{task}#{id}")))
+}
+
+/// The page of a task; `refused` is shown where it was given.
+pub async fn body(
     app: &App,
     caller: &Caller,
     id: TaskId,
@@ -71,16 +88,23 @@ async fn body(
     let session = attempts.iter().rev().find_map(|attempt| attempt.session);
     let ids: Vec<QuestionId> = questions.iter().map(|question| question.id).collect();
     let stations = app.questions.all_milestones(&ids).await?;
-    let log = app.tasks.log(id, 200).await?;
+    let log = app.tasks.log(id, &LogRange::latest(LOG)).await?;
     let patch = app.tasks.patch(id).await?;
     let now = app.now();
+    let why = match task.state {
+        TaskState::Queued { .. } => Some(command::order(app, caller, &explain(id)).await?),
+        _ => None,
+    };
     Ok(html! {
         h1 { (id) " " (task.title) }
         p { span.(format!("badge {}", task.state.as_str())) { (texts::state(&task.state, now)) }
             span.dim { " " (task.repo) " · " code { (task.branch) } " from " code { (task.base) } " · requested by " (task.requester) " · " (task.lane.as_str()) }
         }
+        @if access::decide(caller.user.as_ref(), Verb::Operate, Some(&task.repo)).is_ok() { (turns(&task)) }
+        @if let Some(why) = why { div { (text::message(&why.text)) } }
         @if let Some(around) = around { div.dim { (text::message(&format!("Agent: {around}"))) } }
-        @if let Some(session) = session { p.dim { "Session " code { (session) } " · attempt " (task.epoch.0) } }
+        details #prompt open { summary { "Prompt" } (text::message(&quoted(task.prompt.as_str()))) }
+        @if !attempts.is_empty() { details #attempts { summary { (spending(&attempts)) } (history::attempts(&attempts)) @if let Some(session) = session { p.dim { "Session " code { (session) } } } } }
         @if let Some(refused) = refused.filter(|refused| !questions.iter().any(|one| one.id == refused.question && one.is_open())) {
             div.problem role="alert" { (text::message(&refused.why)) (text::message(&quoted(&refused.words()))) }
         }
@@ -88,25 +112,85 @@ async fn body(
             @for message in shown(&thread) { (line(message, &thread)) (pressed(message, id)) }
         }
         @for question in questions.iter().filter(|question| question.is_open()) {
-            article.ask id=(question.id) {
-                p { "Answer " strong { (question.id) } " " span.dim { (time::moment(now, question.asked_at)) } }
+            article.ask id=(question.id) tabindex="-1" {
+                p.about { "Answer " strong { (question.id) } " " span.dim { (time::moment(now, question.asked_at)) } }
                 (answer_form::ask(app, caller, &task, question, refused))
             }
         }
-        form.line method="post" action={ "/tasks/" (id) "/say" } autocomplete="off" {
-            // Questions that were asked later have not been seen by the author.
-            input type="hidden" name="seen" value=(now.0);
-            label { textarea name="text" rows="2" data-enter="sends" aria-label="Write in this thread" placeholder=(placeholder(&questions)) required {} }
-            button { "Send" }
-        }
+        @if is_read(&task, &questions) {
+            form.line method="post" action={ "/tasks/" (id) "/say" } autocomplete="off" {
+                // Questions that were asked later have not been seen by the author.
+                input type="hidden" name="seen" value=(now.0);
+                label { textarea name="text" rows="2" data-enter="sends" aria-label="Write in this thread" placeholder=(placeholder(&questions)) required {} }
+                button { "Send" }
+            }
+        } @else { p.dim { (id) " is over, so no agent reads messages here any more." } }
         @if !questions.is_empty() { details #timelines { summary { "Question timelines" } (history::ways(&questions, &stations)) } }
-        @if !attempts.is_empty() { details #attempts { summary { "Attempts" } (history::attempts(&attempts)) } }
-        details #log { summary { "Log, " (attempts.len()) @if attempts.len() == 1 { " attempt" } @else { " attempts" } }
-            ol.log { @for line in &log { li { time datetime=(line.at) { (line.at) } " " (line.text) } } }
+        details #log { summary { "Log" }
+            p.dim { "The latest " (log.len()) " lines. " a href={ "/tasks/" (id) "/log" } { "The whole log, to search and follow" } }
+            (log::list(&log))
         }
         @if let Some(patch) = patch { details #diff { summary { "Diff" } (diff::diff(&patch)) } }
         details #raw { summary { "Raw data" } pre tabindex="0" { code { (serde_json::to_string_pretty(&TaskView::of(&task)).unwrap_or_default()) } } }
     })
+}
+
+fn explain(id: TaskId) -> [String; 3] {
+    ["task".into(), "explain".into(), id.to_string()]
+}
+
+/// The buttons for what can be done with a task.
+fn turns(task: &Task) -> Markup {
+    let path = format!("/tasks/{}", task.id);
+    let id = task.id.to_string();
+    let button = |label: &str, command: &str, confirm: Option<&str>| {
+        CommandButton {
+            label,
+            what: &id,
+            command,
+            back: &path,
+            confirm,
+        }
+        .show()
+    };
+    let offered = TaskButton::offered(&task.state);
+    let confirm = format!("Cancel {id}, {}?", task.title);
+    let lanes = [Lane::High, Lane::Default, Lane::Low];
+    html! {
+        div.turns {
+            @for one in offered {
+                @match one {
+                    TaskButton::Cancel => (button(one.label(), &one.command(task.id), Some(&confirm))),
+                    TaskButton::Retry => (button(one.label(), &one.command(task.id), None)),
+                    // They are on this page.
+                    TaskButton::Log | TaskButton::Diff => {},
+                }
+            }
+            @if matches!(task.state, TaskState::Queued { .. }) {
+                @for lane in lanes.into_iter().filter(|lane| *lane != task.lane) {
+                    (button(&format!("Make {} priority", lane.as_str()), &format!("task priority {} {id}", lane.as_str()), None))
+                }
+            }
+        }
+    }
+}
+
+/// The number of attempts and what they cost.
+fn spending(attempts: &[Execution]) -> String {
+    let count = texts::counted(attempts.len() as u64, "attempt", "attempts");
+    let only = || {
+        let paid = attempts.iter().find(|one| one.usage != Usage::default());
+        paid.map(|one| texts::spent(&one.usage))
+    };
+    match texts::total(attempts).or_else(only) {
+        Some(spent) => format!("{count}: {spent}"),
+        None => count,
+    }
+}
+
+/// Whether somebody reads what is written in the thread.
+fn is_read(task: &Task, questions: &[Question]) -> bool {
+    !task.is_over() || questions.iter().any(Question::takes_answers)
 }
 
 /// A hint at what the text in the box will be used as.
@@ -145,7 +229,7 @@ fn pressed(message: &Message, id: TaskId) -> Markup {
     html! {
         @if is_notice {
             form.answer id={ "press-" (message.seq) } method="post" action={ "/tasks/" (id) "/say" } autocomplete="off" {
-                @for button in &message.buttons { button name="press" value=(button.says) { (button.label) } }
+                @for button in &message.buttons { button name="press" value=(button.says) data-confirm=[answer_form::confirmation(button)] { (button.label) } }
             }
         }
     }
@@ -169,128 +253,4 @@ fn line(message: &Message, thread: &[Message]) -> Markup {
             @if let Some(settled) = thread.iter().rev().find(fate) { div.fate { (text::message(head(&settled.text))) } }
         }
     }
-}
-
-/// What a reply box, a button or a form sends.
-struct SentReply {
-    text: String,
-    filled: Option<FilledForm>,
-    reply_to: Option<String>,
-    /// Up to when its author had seen the thread, in milliseconds.
-    seen: Option<i64>,
-    /// Made by the page's script: the same again has no effect.
-    key: Option<Uuid>,
-}
-
-impl SentReply {
-    fn of(sent: &[(String, String)]) -> Self {
-        let value = |name: &str| {
-            let found = sent.iter().find(|(known, _)| known == name);
-            found.map(|(_, value)| value.clone())
-        };
-        Self {
-            text: value("press").or_else(|| value("text")).unwrap_or_default(),
-            filled: answer_form::read(sent),
-            reply_to: value("reply_to"),
-            seen: value("seen").and_then(|at| at.parse().ok()),
-            key: value("key").and_then(|key| key.parse().ok()),
-        }
-    }
-}
-
-/// `POST /tasks/{id}/say`. What is refused is shown again on the task's page, with what was written.
-pub async fn say(
-    State(shared): PageState,
-    visitor: PageVisitor,
-    Path(id): Path<String>,
-    Form(sent): Form<Vec<(String, String)>>,
-) -> Result<Redirect, Response> {
-    let sent = SentReply::of(&sent);
-    match hear(&shared, &visitor.0, &id, &sent).await {
-        Ok(()) => Ok(Redirect::to(&format!("/tasks/{id}"))),
-        Err(error) => Err(refused(&shared, &visitor, &id, sent, error).await),
-    }
-}
-
-async fn refused(
-    shared: &HttpState,
-    visitor: &PageVisitor,
-    id: &str,
-    sent: SentReply,
-    error: AppError,
-) -> Response {
-    let question = sent.reply_to.and_then(|id| id.parse().ok());
-    let (Some(question), Some(filled), Ok(id)) = (question, sent.filled, id.parse()) else {
-        return problem(visitor, error);
-    };
-    let failure = ErrorResponse::from(error);
-    let why = failure.message();
-    let refused = RefusedAnswer {
-        question,
-        why,
-        filled,
-    };
-    match body(&shared.app, &visitor.0, id, Some(&refused)).await {
-        Ok(body) => {
-            let page = document(&id.to_string(), Some(Screen::Tasks), Some(visitor), &body);
-            (failure.status(), Html(page)).into_response()
-        }
-        Err(error) => problem(visitor, error),
-    }
-}
-
-/// What a person meant who was asked for a clarification.
-#[derive(Deserialize)]
-pub struct ClarifyForm {
-    says: String,
-}
-
-/// `POST /meant`
-pub async fn meant(
-    State(shared): PageState,
-    visitor: PageVisitor,
-    Form(ClarifyForm { says }): Form<ClarifyForm>,
-) -> Result<Redirect, Response> {
-    let task = shared
-        .inbox
-        .mean(&visitor.0, &says)
-        .await
-        .map_err(|error| problem(&visitor, error))?;
-    Ok(Redirect::to(&format!("/tasks/{task}")))
-}
-
-async fn hear(
-    shared: &HttpState,
-    caller: &Caller,
-    id: &str,
-    said: &SentReply,
-) -> Result<(), AppError> {
-    let author = caller
-        .user
-        .as_ref()
-        .map(|user| user.id.to_string())
-        .ok_or(AppError::Unauthenticated)?;
-    let reply_to = said
-        .reply_to
-        .as_deref()
-        .map(|id| id.parse::<QuestionId>())
-        .transpose()?;
-    let event = Inbound {
-        event: said.key.unwrap_or_else(|| shared.app.new_id()).to_string(),
-        platform: "console".into(),
-        author,
-        spot: Location::Ours {
-            task: Some(id.parse()?),
-            question: reply_to,
-        },
-        text: said.text.clone(),
-        act: said
-            .filled
-            .clone()
-            .map_or(InboundKind::Said, InboundKind::Filled),
-        said: said.seen.map(Timestamp).filter(|_| reply_to.is_none()),
-        left_out: None,
-        private: false,
-    };
-    shared.inbox.hear_once(event).await.map(drop)
 }

@@ -8,7 +8,7 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{App, AppError, Caller};
-use vine_domain::{Slug, TaskId, TaskState, ports::TaskFilter};
+use vine_domain::{Slug, Task, TaskId, TaskState, ports::TaskFilter};
 
 use super::{new_task, screen, screen::Screen, task_list};
 use crate::{
@@ -31,6 +31,7 @@ pub struct TasksFilterForm {
     #[serde(default)]
     text: String,
     before: Option<String>,
+    after: Option<String>,
 }
 
 impl TasksFilterForm {
@@ -51,7 +52,8 @@ impl TasksFilterForm {
             .filter(|name| !name.is_empty())
             .map(|name| name.parse())
             .transpose()?;
-        let before: Option<TaskId> = self.before.as_deref().map(str::parse).transpose()?;
+        let id = |text: &Option<String>| text.as_deref().map(str::parse::<TaskId>).transpose();
+        let (before, after) = (id(&self.before)?, id(&self.after)?);
         let text = Some(self.text.trim())
             .filter(|text| !text.is_empty())
             .map(str::to_owned);
@@ -60,6 +62,7 @@ impl TasksFilterForm {
             repo,
             text,
             before,
+            after,
             limit: PAGE,
         })
     }
@@ -90,7 +93,20 @@ async fn body(
 ) -> Result<Markup, AppError> {
     let tasks = app.tasks.list(caller, &filter).await?;
     let repos = app.tasks.repos(caller).await?;
-    let more = tasks.last().filter(|_| tasks.len() >= PAGE as usize);
+    let is_full = tasks.len() >= PAGE as usize;
+    let id = |task: Option<&Task>| task.map(|task| task.id.to_string());
+    let neighbours = screen::Neighbours {
+        newer: id(tasks.first())
+            .filter(|_| filter.before.is_some() || (filter.after.is_some() && is_full)),
+        older: id(tasks.last()).filter(|_| filter.after.is_some() || is_full),
+    };
+    let filters = format!(
+        "state={}&repo={}&text={}",
+        choice.state,
+        choice.repo,
+        encoded(&choice.text)
+    );
+    let is_filtered = filter.state.is_some() || filter.repo.is_some() || filter.text.is_some();
     Ok(html! {
         h1 { "Tasks" }
         form.filter method="get" action="/tasks" {
@@ -102,16 +118,15 @@ async fn body(
             label { "Search" input type="search" name="text" value=(choice.text) placeholder="title, branch or T-…" maxlength="200"; }
             button { "Show" }
         }
-        (task_list::listing(app, &tasks))
-        @if let Some(last) = more {
-            p { a href={ "/tasks?state=" (choice.state) "&repo=" (choice.repo) "&text=" (encoded(&choice.text)) "&before=" (last.id) } { "Older tasks" } }
-        }
+        @if tasks.is_empty() && is_filtered { p.none { "No task matches." } }
+        @else { (task_list::listing(app, &tasks)) }
+        (screen::pages("/tasks", &filters, &neighbours))
         (new_task::new_task(caller, &repos, false))
     })
 }
 
 /// Text encoded for a URL.
-fn encoded(words: &str) -> String {
+pub fn encoded(words: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     words
         .bytes()

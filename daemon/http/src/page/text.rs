@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 use vine_domain::markdown::{Block, Span, parse};
 
-use super::commonmark;
+use super::{commonmark, time};
 
 /// A message as HTML.
 pub fn message(text: &str) -> Markup {
@@ -37,6 +37,7 @@ fn spans(line: &[Span]) -> Markup {
                 Span::Text(text) => (text),
                 Span::Bold(text) => strong { (text) },
                 Span::Code(text) => code { (text) },
+                Span::Time(at) => (time::at(*at)),
                 Span::Link(address) => a href=(address) rel="noopener noreferrer nofollow" { (address) },
             }
         }

@@ -108,10 +108,13 @@ fn turns(worker: &Worker) -> Markup {
     } else {
         ("Drain", "drain")
     };
-    screen::does(
-        label,
-        &worker.name,
-        &format!("worker {verb} {}", worker.name),
-        Screen::Workers,
-    )
+    let command = format!("worker {verb} {}", worker.name);
+    if worker.draining {
+        return screen::does(label, &worker.name, &command, Screen::Workers);
+    }
+    let confirm = format!(
+        "Drain {}? It finishes its tasks and takes no new ones.",
+        worker.name
+    );
+    screen::does_if(&confirm, label, &worker.name, &command, Screen::Workers)
 }
