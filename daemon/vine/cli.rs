@@ -3,11 +3,10 @@
 use crate::output::write_bytes;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use vine_domain::{QuestionId, Timestamp, Wall};
-use vine_grammar::{
-    HelpTopic, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb,
-};
+use vine_grammar::{QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};
 
 /// `vine`
 #[derive(Debug, Parser)]
@@ -118,10 +117,10 @@ pub enum ShellCommand {
     Status,
     /// Show who you are here and what you are allowed to do
     Whoami,
-    /// Show how to answer and the most used commands
+    /// Show this help, or that of a command
     Help {
-        /// Show all commands
-        topic: Option<HelpTopic>,
+        /// The command, like `task new`
+        command: Vec<String>,
     },
 }
 
@@ -341,6 +340,22 @@ pub fn split(arguments: Vec<String>) -> (Vec<String>, Globals) {
 }
 
 /// Prints completions.
+/// Prints the help of a command, or of the program.
+///
+/// # Errors
+/// Names a word that is not a command.
+pub fn help(words: &[String]) -> anyhow::Result<()> {
+    let mut command = Cli::command();
+    command.build();
+    let mut shown = &mut command;
+    for word in words {
+        let known = shown.find_subcommand_mut(word);
+        shown = known.with_context(|| format!("there is no command `{}`", words.join(" ")))?;
+    }
+    write_bytes(shown.render_long_help().to_string().as_bytes());
+    Ok(())
+}
+
 pub fn completions(shell: clap_complete::Shell) {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "vine", &mut text);

@@ -115,7 +115,8 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         | ShellCommand::Repo(_) => {
             shell::order(&globals).await?;
         }
-        ShellCommand::Status | ShellCommand::Whoami | ShellCommand::Help { .. } => {
+        ShellCommand::Help { command } => cli::help(&command)?,
+        ShellCommand::Status | ShellCommand::Whoami => {
             shell::order(&globals).await?;
         }
     }

@@ -86,11 +86,13 @@ fn shown(block: &Block, colours: bool) -> String {
         Block::Paragraph(lines) => lines.iter().map(line).collect::<Vec<_>>().join("\n"),
         Block::Quote { text, .. } => indented(text, "  "),
         Block::Code(text) => indented(text, "    "),
+        Block::Heading(spans) => line(spans),
+        Block::Table(table) => indented(&table.to_text(), "    "),
         Block::List(entries) => entries
             .iter()
-            .map(|(number, spans)| match number {
-                Some(number) => format!("{number}. {}", line(spans)),
-                None => format!("- {}", line(spans)),
+            .map(|entry| match entry.number {
+                Some(number) => format!("{number}. {}", line(&entry.spans)),
+                None => format!("- {}", line(&entry.spans)),
             })
             .collect::<Vec<_>>()
             .join("\n"),

@@ -4,7 +4,7 @@
 
 use vine_domain::{
     chat::Mention,
-    markdown::{Block, Span, parse, split_to_fit},
+    markdown::{Block, ListEntry, Span, parse, split_to_fit},
 };
 
 /// Maximum characters of a message (reference, "Create Message").
@@ -51,20 +51,29 @@ fn block(block: &Block) -> String {
             .map(|line| format!("> {line}"))
             .collect::<Vec<_>>()
             .join("\n"),
-        Block::List(entries) => entries
-            .iter()
-            .map(|(number, spans)| entry(*number, spans))
-            .collect::<Vec<_>>()
-            .join("\n"),
+        Block::Heading(spans) => bold(spans),
+        Block::List(entries) => entries.iter().map(entry).collect::<Vec<_>>().join("\n"),
+        Block::Table(table) => self::block(&Block::Code(table.to_text())),
         Block::Code(text) => format!("```\n{}\n```", text.replace("```", "`\u{200b}``")),
     }
 }
 
-fn entry(number: Option<u32>, spans: &[Span]) -> String {
-    number.map_or_else(
-        || format!("- {}", line(spans)),
-        |number| format!("{number}. {}", line(spans)),
-    )
+fn entry(entry: &ListEntry) -> String {
+    let indent = "  ".repeat(entry.depth);
+    let words = line(&entry.spans);
+    match entry.number {
+        Some(number) => format!("{indent}{number}. {words}"),
+        None => format!("{indent}- {words}"),
+    }
+}
+
+/// A line in bold, with what is code in it left as it is.
+fn bold(spans: &[Span]) -> String {
+    let parts = spans.iter().map(|part| match part {
+        Span::Text(text) => span(&Span::Bold(text.clone())),
+        other => span(other),
+    });
+    parts.collect()
 }
 
 fn line(spans: &[Span]) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use vine_domain::{
     chat::Mention,
-    markdown::{Block, Span, parse},
+    markdown::{Block, ListEntry, Span, Table, parse},
 };
 
 /// A text in both forms.
@@ -54,21 +54,45 @@ fn block(block: &Block) -> String {
             let inside: String = inside.iter().map(self::block).collect();
             format!("<blockquote>{inside}</blockquote>")
         }
+        Block::Heading(spans) => format!("<h4>{}</h4>", line(spans)),
         Block::List(entries) => list(entries),
+        Block::Table(rows) => table(rows),
         Block::Code(text) => format!("<pre><code>{}\n</code></pre>", escaped(text)),
     }
 }
 
-fn list(entries: &[(Option<u32>, Vec<Span>)]) -> String {
-    let items: String = entries
-        .iter()
-        .map(|(_, spans)| format!("<li>{}</li>", line(spans)))
-        .collect();
-    match entries.first().and_then(|(number, _)| *number) {
+/// A list, with the lists that are nested in its entries.
+fn list(entries: &[ListEntry]) -> String {
+    let Some(first) = entries.first() else {
+        return String::new();
+    };
+    let mut items = String::new();
+    let mut rest = entries;
+    while let Some((entry, below)) = rest.split_first() {
+        let is_nested = |other: &&ListEntry| other.depth > first.depth;
+        let nested = below.iter().take_while(is_nested).count();
+        let inside = list(&below[..nested]);
+        items.push_str(&format!("<li>{}{inside}</li>", line(&entry.spans)));
+        rest = &below[nested..];
+    }
+    match first.number {
         Some(1) => format!("<ol>{items}</ol>"),
         Some(start) => format!("<ol start=\"{start}\">{items}</ol>"),
         None => format!("<ul>{items}</ul>"),
     }
+}
+
+fn table(table: &Table) -> String {
+    let row = |cells: &[Vec<Span>], tag: &str| {
+        let cells: String = cells
+            .iter()
+            .map(|cell| format!("<{tag}>{}</{tag}>", line(cell)))
+            .collect();
+        format!("<tr>{cells}</tr>")
+    };
+    let body: String = table.body().map(|cells| row(cells, "td")).collect();
+    let heads = row(table.heads(), "th");
+    format!("<table><thead>{heads}</thead><tbody>{body}</tbody></table>")
 }
 
 fn joined(lines: &[Vec<Span>]) -> String {

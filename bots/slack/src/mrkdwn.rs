@@ -3,7 +3,7 @@
 
 use vine_domain::{
     chat::Mention,
-    markdown::{Block, Span, parse},
+    markdown::{Block, ListEntry, Span, parse},
 };
 
 /// Text that starts with mentions.
@@ -39,18 +39,21 @@ fn block(block: &Block) -> String {
         Block::Quote { blocks: inside, .. } => {
             inside.iter().map(quoted).collect::<Vec<_>>().join("\n> \n")
         }
-        Block::List(entries) => entries
-            .iter()
-            .map(|(number, spans)| entry(*number, spans))
-            .collect::<Vec<_>>()
-            .join("\n"),
+        Block::Heading(spans) => bold(spans),
+        Block::List(entries) => entries.iter().map(entry).collect::<Vec<_>>().join("\n"),
+        Block::Table(table) => self::block(&Block::Code(table.to_text())),
         Block::Code(text) => format!("```\n{}\n```", escaped(&text.replace("```", "`\u{200b}``"))),
     }
 }
 
 /// Slack does not support code blocks in quotes.
 fn quoted(inside: &Block) -> String {
+    let table;
     let shown = match inside {
+        Block::Table(rows) => {
+            table = Block::Code(rows.to_text());
+            return quoted(&table);
+        }
         Block::Code(text) => text
             .lines()
             .map(|line| span(&Span::Code(line.to_owned())))
@@ -62,11 +65,23 @@ fn quoted(inside: &Block) -> String {
     lines.join("\n")
 }
 
-fn entry(number: Option<u32>, spans: &[Span]) -> String {
-    number.map_or_else(
-        || format!("• {}", line(spans)),
-        |number| format!("{number}. {}", line(spans)),
-    )
+fn entry(entry: &ListEntry) -> String {
+    let indent = "    ".repeat(entry.depth);
+    let words = line(&entry.spans);
+    match (entry.number, entry.depth) {
+        (Some(number), _) => format!("{indent}{number}. {words}"),
+        (None, 0) => format!("• {words}"),
+        (None, _) => format!("{indent}◦ {words}"),
+    }
+}
+
+/// A line in bold, with what is code in it left as it is.
+fn bold(spans: &[Span]) -> String {
+    let parts = spans.iter().map(|part| match part {
+        Span::Text(text) => span(&Span::Bold(text.clone())),
+        other => span(other),
+    });
+    parts.collect()
 }
 
 fn line(spans: &[Span]) -> String {

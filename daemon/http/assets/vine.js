@@ -280,7 +280,8 @@ const place = document.getElementById("updated");
 
 const showAge = () => {
   const seconds = Math.round((Date.now() - seenAt) / 1000);
-  write(place, seconds < 5 ? "updated just now" : `updated ${seconds} s ago`);
+  // Only what is worth knowing, so that nothing moves.
+  write(place, seconds < 15 ? "" : `updated ${seconds} s ago`);
 };
 
 let timer = null;
@@ -369,7 +370,7 @@ const accepted = (form, sent) => {
   refusal?.remove();
   complain(form, null);
   clear(form, sent);
-  toast(form.matches(".answer, .fill") ? "Your answer was sent." : "Done.");
+  if (!form.matches("[action='/command']")) toast(form.matches(".answer, .fill") ? "Your answer was sent." : "Done.");
   released.add(form.closest("article, table") ?? form);
   const card = form.closest("article.ask") ?? form;
   if (!form.matches(".line") && card.contains(document.activeElement)) document.activeElement.blur();
@@ -407,6 +408,7 @@ const send = async (form, button) => {
   if ((pathname === location.pathname && search === location.search) || pathname === "/command") update(text);
   else await look();
   goOn(next);
+  if (pathname === "/command") document.querySelector("main .said")?.scrollIntoView({ block: "nearest" });
 };
 
 document.addEventListener("submit", async (event) => {
@@ -452,5 +454,8 @@ if (place) {
   setInterval(showAge, 1000);
   setInterval(showTimes, 10000);
   timer = setTimeout(lookAgain, VISIBLE);
+  // A page that the browser kept while somebody was elsewhere.
+  addEventListener("pageshow", (event) => { if (event.persisted) lookAgain(); });
+  document.querySelector("nav a[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) lookAgain(); });
 }

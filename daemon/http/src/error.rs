@@ -32,12 +32,13 @@ impl ErrorResponse {
         )
     }
 
+    /// What is wrong and what to do about it, in sentences.
     pub fn message(&self) -> String {
-        if self.1.hint.is_empty() {
-            self.1.message.clone()
-        } else {
-            format!("{}. {}", self.1.message.trim_end_matches('.'), self.1.hint)
+        let mut said = sentence(&self.1.message);
+        if !self.1.hint.is_empty() {
+            said = format!("{said} {}", sentence(&self.1.hint));
         }
+        said
     }
 
     /// The body, for one of several results in one response.
@@ -52,6 +53,17 @@ impl ErrorResponse {
 
     pub fn status(&self) -> StatusCode {
         self.0
+    }
+}
+
+/// Text that begins with a capital and ends with a full stop. Commands and ids at its start stay.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().into_iter().flat_map(char::to_uppercase);
+    let said: String = first.chain(characters).collect();
+    match said.ends_with(['.', '!', '?', '…']) {
+        true => said,
+        false => format!("{said}."),
     }
 }
 

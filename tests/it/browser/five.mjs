@@ -1,12 +1,14 @@
 // Five things that a person does in a day: five.mjs LINK FOLDER HOW, where HOW is `keyboard` or `phone`. Answers three questions,
 // reviews a plan, sends one back, finds yesterday's decision and finds out why nothing runs. Prints what went wrong, as JSON.
 import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 
 const [link, folder, how] = process.argv.slice(2);
 const require = createRequire(process.env.VINE_TEST_BROWSER + '/');
 const { chromium } = require('playwright-core');
 const isPhone = how === 'phone';
 
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const wrong = [];
 const browser = await chromium.launch({ executablePath: process.env.VINE_TEST_CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
 const look = isPhone ? { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } : { viewport: { width: 1280, height: 900 } };
@@ -43,6 +45,9 @@ const button = (id, name) => page.locator(`#${id}`).getByRole('button', { name, 
 /** What a thumb does not hit, and what does not fit. */
 const fits = async (name) => {
   await page.screenshot({ path: `${folder}/five-${how}-${name}.png` });
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  for (const { id, nodes } of violations) wrong.push(`${name}: ${id}: ${nodes.map((node) => node.html).join(' ').slice(0, 300)}`);
   if (!isPhone) return;
   const targets = 'button, summary, nav a, input:not([type=hidden]), select, textarea, .choice label, article.ask .about a, .pages a, td > a, th > a, ul.plain a';
   const small = await page.locator(targets).evaluateAll((all) => all
@@ -55,7 +60,10 @@ const fits = async (name) => {
 
 await page.goto(link);
 if (isPhone) await page.getByRole('button', { name: 'Log in as' }).tap();
-else await press('Enter');
+else {
+  await page.waitForFunction(() => document.activeElement.tagName === 'BUTTON');
+  await press('Enter');
+}
 await page.waitForURL(new URL('/', link).href);
 await fits('overview');
 if (!isPhone) {
@@ -79,15 +87,17 @@ else await press('2');
 await gone('Q-2');
 if (!isPhone) {
   await page.waitForTimeout(300);
-  if ((await page.evaluate(() => document.activeElement.id)) !== 'Q-3') wrong.push('the next question was not chosen');
+  if ((await page.evaluate(() => document.activeElement.id)) !== 'same-as-Q-3') wrong.push('the next question was not chosen');
   // A key that is held, or pressed twice, decides nothing more.
   await press('a', 'a');
-  if (!(await page.locator('#Q-3').isVisible())) wrong.push('a key for the question before decided the next one');
+  if (!(await page.locator('#same-as-Q-3').isVisible())) wrong.push('a key for the question before decided the next one');
 }
-await choose('Q-3');
-if (isPhone) await button('Q-3', 'Allow once').tap();
-else await press('a');
-await gone('Q-3');
+await choose('same-as-Q-3');
+await fits('together');
+// The key chooses the button; Enter presses it.
+if (isPhone) await button('same-as-Q-3', 'Allow all 2 once').tap();
+else await press('a', 'Enter');
+await gone('same-as-Q-3');
 await choose('Q-4');
 if (isPhone) {
   await page.locator('#Q-4').getByText('SQLite').tap();
@@ -133,8 +143,13 @@ await fits('decision');
 await open('Tasks');
 await page.getByRole('heading', { name: 'Tasks', level: 1 }).waitFor();
 await fits('tasks');
-await open('T-7');
+await open('T-8');
 await page.getByText('the queue is paused').waitFor();
 await fits('why');
+await page.goto(new URL('/tasks/T-1/log', link).href);
+await fits('log');
+await page.goto(new URL('/nowhere', link).href);
+await page.getByRole('heading', { name: 'Page not found' }).waitFor();
+await fits('nowhere');
 await browser.close();
 console.log(JSON.stringify({ wrong }));

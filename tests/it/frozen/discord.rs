@@ -282,7 +282,7 @@ async fn frozen_discord_threads() {
       content: |
         ✅ **Approved** — Ann, <t:1800000000:f> (Q-10)
         Approve this plan?
-        > \## Plan
+        > **Plan**
         > 1. Dig
         > 2. Plant **two** rows
         > ```
@@ -293,7 +293,7 @@ async fn frozen_discord_threads() {
       content: |
         💬 **Sent back: Water it first** — Ann, <t:1800000000:f> (Q-11)
         Approve this plan?
-        > \## Plan
+        > **Plan**
         > 1. Dig
         > 2. Plant **two** rows
         > ```
@@ -812,7 +812,7 @@ async fn frozen_discord_questions_that_are_open() {
           type: 1
       content: |
         <@snowflake-1> **Approve?** “1. Dig” (Q-6)
-        > \## Plan
+        > **Plan**
         > 1. Dig
         > 2. Plant **two** rows
         > ```

@@ -73,7 +73,7 @@ async fn frozen_help() {
       repo         Add, view and configure repositories
       status       Show what needs you, at a glance
       whoami       Show who you are here and what you are allowed to do
-      help         Show how to answer and the most used commands
+      help         Show this help, or that of a command
 
     Options:
       -h, --help     Print help
@@ -883,12 +883,51 @@ async fn frozen_help() {
     Options:
       -h, --help  Print help
     "#);
-    assert_snapshot!(served.shell(&["help"]).await, @"
-    To answer a question, press a button or reply with a number, a label or your own words.
-    `/vine new Fix the login` creates a task; the lines below it are its prompt.
-    `/vine status` shows what needs you; `/vine tasks` and `/vine questions` list them.
-    `/vine task cancel`, `retry`, `log` and `diff` work on a task; in its thread they need no id.
-    Type `@vine …` or `!vine …` where slash commands do not work, as in Slack's threads.
-    `/vine help all` lists all commands.
-    ");
+    assert_snapshot!(served.shell(&["help"]).await, @r#"
+    Run many headless Claude Code workers and answer their questions where your team already talks
+
+    Usage: vine <COMMAND>
+
+    Commands:
+      up           Start the daemon, the page and local workers for this git repository
+      daemon       Run the daemon
+      worker       Run a worker, or view and manage workers
+      migrate      Migrate the database and exit
+      export       Export everything to a file, for import into another database
+      import       Import a file from `vine export` into an empty database
+      backup       Copy the SQLite database while the daemon keeps running
+      doctor       Check this machine and its configuration
+      config       Show or validate the configuration
+      login        Print a one-time login link to the page
+      token        Create, list and revoke API tokens and worker enrolment codes
+      audit        Print all decisions and answers, and verify that they are unchanged
+      answer       Answer open questions in the terminal, one after the other
+      ask          Inside a task: ask people a question and print the answer
+      note         Inside a task: post a message in its thread
+      progress     Inside a task: report progress in its log
+      show         Inside a task: post a text file from its folder in the thread
+      finish       Inside a task: set the final message; the task ends when your program does
+      manifest     Print the Slack app manifest, to paste into "Create New App"
+      completions  Print shell completions
+      task         Create, view and manage tasks
+      question     View and answer agents' questions
+      session      View, keep and end agents' sessions
+      queue        View and control the queues
+      repo         Add, view and configure repositories
+      status       Show what needs you, at a glance
+      whoami       Show who you are here and what you are allowed to do
+      help         Show this help, or that of a command
+
+    Options:
+      -h, --help
+              Print help
+
+      -V, --version
+              Print version
+
+    Global options: --json prints JSON instead of text, --config FILE selects the configuration.
+
+    Exit codes: 0 success, 1 failed or refused, 2 usage error, 3 not found, 4 not allowed, 5 daemon not reachable,
+        6 no answer to `vine ask` in time.
+    "#);
 }

@@ -1009,7 +1009,7 @@ async fn frozen_matrix_threads() {
           Or reply `approve`, or describe what to change in a sentence (or `send back: …`). https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> “1. Dig” (Q-10)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre> [… 437 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> “1. Dig” (Q-10)</p><blockquote><h4>Plan</h4><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre>< [… 436 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1057,7 +1057,7 @@ async fn frozen_matrix_threads() {
             > ```
           format: org.matrix.custom.html
           formatted_body: |
-            <p>✅ <strong>Approved</strong> — Ann, 2027-01-15 08:00 UTC (Q-10)</p><p>Approve this plan?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
+            <p>✅ <strong>Approved</strong> — Ann, 2027-01-15 08:00 UTC (Q-10)</p><p>Approve this plan?</p><blockquote><h4>Plan</h4><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
             </code></pre></blockquote>
           m.mentions: {  }
           msgtype: m.text
@@ -1096,7 +1096,7 @@ async fn frozen_matrix_threads() {
           Or reply `approve`, or describe what to change in a sentence (or `send back: …`). https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> “1. Dig” (Q-11)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre> [… 437 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> “1. Dig” (Q-11)</p><blockquote><h4>Plan</h4><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre>< [… 436 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1144,7 +1144,7 @@ async fn frozen_matrix_threads() {
             > ```
           format: org.matrix.custom.html
           formatted_body: |
-            <p>💬 <strong>Sent back: Water it first</strong> — Ann, 2027-01-15 08:00 UTC (Q-11)</p><p>Approve this plan?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
+            <p>💬 <strong>Sent back: Water it first</strong> — Ann, 2027-01-15 08:00 UTC (Q-11)</p><p>Approve this plan?</p><blockquote><h4>Plan</h4><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
             </code></pre></blockquote>
           m.mentions: {  }
           msgtype: m.text
@@ -2220,7 +2220,7 @@ async fn frozen_matrix_threads() {
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <blockquote><p>. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A l [… 3236 characters in all …]
+          <blockquote><p>. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A l [… 3235 characters in all …]
            1 file changed, 2 insertions(+)
           </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: {  }
@@ -3074,7 +3074,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Or reply `approve`, or describe what to change in a sentence (or `send back: …`). https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> “1. Dig” (Q-8)</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre>< [… 436 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Approve?</strong> “1. Dig” (Q-8)</p><blockquote><h4>Plan</h4><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><c [… 435 characters in all …] : …</code>). <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1

@@ -606,7 +606,7 @@ async fn frozen_screens() {
     worker_requests 4
     controller_responses 0
     dead 1
-    ## Claiming
+    ## Starting tasks
     Where State Actions
     everywhere open
     [Pause]
@@ -630,7 +630,7 @@ async fn frozen_screens() {
     [Log out]
     # Questions
     Repository <select repo> | any | shop | site
-    <input mine> Open ones of my tasks only
+    <input mine> Only my tasks
     [Show]
     ## Open
     T-4 Choose one · Q-2 · for Ann · just now

@@ -483,7 +483,7 @@ async fn frozen_slack_threads() {
 
               Approve this plan?
 
-              > ## Plan
+              > *Plan*
               >
               > 1. Dig
               > 2. Plant *two* rows
@@ -497,7 +497,7 @@ async fn frozen_slack_threads() {
 
         Approve this plan?
 
-        > ## Plan
+        > *Plan*
         >
         > 1. Dig
         > 2. Plant *two* rows
@@ -511,7 +511,7 @@ async fn frozen_slack_threads() {
 
               Approve this plan?
 
-              > ## Plan
+              > *Plan*
               >
               > 1. Dig
               > 2. Plant *two* rows
@@ -525,7 +525,7 @@ async fn frozen_slack_threads() {
 
         Approve this plan?
 
-        > ## Plan
+        > *Plan*
         >
         > 1. Dig
         > 2. Plant *two* rows
@@ -1768,7 +1768,7 @@ async fn frozen_slack_questions_that_are_open() {
             text: |
               *Approve?* “1. Dig” (Q-6)
 
-              > ## Plan
+              > *Plan*
               >
               > 1. Dig
               > 2. Plant *two* rows
@@ -1793,7 +1793,7 @@ async fn frozen_slack_questions_that_are_open() {
       text: |
         <@U0ANN> *Approve?* “1. Dig” (Q-6)
 
-        > ## Plan
+        > *Plan*
         >
         > 1. Dig
         > 2. Plant *two* rows

@@ -165,8 +165,8 @@ async fn browser_nothing_that_somebody_reads_or_types_is_touched_whatever_happen
     place.told(&task, "But only if Ann agrees").await;
 }
 
-/// A day's questions: T-1's was decided yesterday, T-2 to T-6 ask now, and T-7 is queued while the queue is
-/// paused.
+/// A day's questions: T-1's was decided yesterday, T-2 to T-7 ask now, T-7 the same as T-3, and T-8 is
+/// queued while the queue is paused.
 async fn five(how: &str) {
     let mut place = Place::new(Agent::Script("true")).await;
     let _daemon = place.daemon().await;
@@ -177,10 +177,11 @@ async fn five(how: &str) {
         "Stack",
         "Dark mode",
         "Light mode",
+        "Clean too",
     ] {
         place.task(title, "Do it.").await;
     }
-    let worker = HandWorker::claims(&place, 6).await;
+    let worker = HandWorker::claims(&place, 7).await;
     let plan = |steps: &str| Ask::Plan {
         plan: format!("# A plan\n{steps}"),
     };
@@ -198,6 +199,7 @@ async fn five(how: &str) {
         Ask::Clarify { items: stack },
         plan("1. Add a switch\n2. Store the choice"),
         plan("1. Take the switch out again"),
+        bash("rm -rf build"),
     ];
     for (which, ask) in asks.into_iter().enumerate() {
         worker.asks(which, ask).await;
@@ -228,7 +230,7 @@ async fn five(how: &str) {
     let found: Value = serde_json::from_slice(&lived.stdout).expect("JSON");
     assert_eq!(found, json!({ "wrong": [] }), "{found:#}");
     let mut decisions = Vec::new();
-    for task in 2..=6 {
+    for task in 2..=7 {
         let shown = place.show(&format!("T-{task}")).await;
         decisions.push(shown["questions"][0]["answer"]["decision"].clone());
     }
@@ -243,6 +245,7 @@ async fn five(how: &str) {
     );
     assert_eq!(decisions[3]["decision"], "approve");
     assert_eq!(decisions[4]["decision"], "send_back");
+    assert_eq!(decisions[5], decisions[1], "one press for both");
     let back = decisions[4]["words"].to_string();
     let quoted = "> line 2: 1. Take the switch out again\\nNot in this version.";
     match how {

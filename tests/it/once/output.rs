@@ -13,7 +13,7 @@ async fn a_closed_pipe_or_a_full_disk_ends_a_command_without_a_panic() {
         &["status"][..],
         &["task", "list"],
         &["task", "show", "T-1", "--json"],
-        &["help", "all"],
+        &["help", "task"],
         &["completions", "bash"],
         &["config", "example"],
         &["audit"],

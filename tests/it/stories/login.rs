@@ -410,7 +410,7 @@ async fn links_work_once_and_nothing_comes_in_from_elsewhere() {
             "{path} from another origin"
         );
     }
-    assert!(!browser.page("/").await.contains("Claiming is paused"));
+    assert!(!browser.page("/").await.contains("Paused everywhere"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

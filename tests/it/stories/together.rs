@@ -93,7 +93,7 @@ async fn people_get_pages_where_there_is_nothing_and_programs_get_json() {
     assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
     let page = nowhere.text().await.expect("a page");
     assert!(
-        page.contains("<h1>Not here</h1>") && page.contains("href=\"/\""),
+        page.contains("<h1>Page not found</h1>") && page.contains("href=\"/\""),
         "{page}"
     );
     let program = get("/nowhere", "*/*").await;
@@ -146,7 +146,7 @@ async fn the_whole_log_is_reached_and_searched() {
                     .split('"')
                     .next()
                     .expect("an address")
-                    .replace("&amp;", "&")
+                    .replace("&amp;", "&");
             }
             None => break,
         }

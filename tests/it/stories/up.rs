@@ -205,7 +205,7 @@ async fn the_page_is_closed_to_strangers_other_sites_and_other_names() {
         browser.page("/").await.contains("default"),
         "nothing was paused"
     );
-    assert!(!browser.page("/").await.contains("Claiming is paused"));
+    assert!(!browser.page("/").await.contains("Paused everywhere"));
 
     let own = http
         .get(format!("{base}/"))
@@ -249,7 +249,7 @@ async fn the_page_is_closed_to_strangers_other_sites_and_other_names() {
         StatusCode::OK
     );
     assert!(
-        browser.page("/").await.contains("Claiming is paused"),
+        browser.page("/").await.contains("Paused everywhere"),
         "the page itself may"
     );
     assert_eq!(

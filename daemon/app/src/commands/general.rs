@@ -44,6 +44,12 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     let tasks = counted_tasks(&running);
     let crew = crew(&workers, now);
     let mut lines = vec![format!("{waiting}, {tasks}, {crew}")];
+    lines.extend(
+        app.tasks
+            .paused()
+            .await?
+            .map(|paused| format!("{paused}: no new tasks start")),
+    );
     lines.extend(questions.iter().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));
     let adapters = app.rooms.platforms.health();

@@ -343,6 +343,11 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
             .map_or("a worker", |row| row.0.name.as_str())
     };
     let why = match &task.state {
+        TaskState::Queued { .. } if is_paused && paused => format!(
+            "{id} is queued, and both {0} and the whole queue are paused. `queue resume` and \
+             `queue resume --repo {0}` start its tasks again.",
+            task.repo
+        ),
         TaskState::Queued { .. } if is_paused => format!(
             "{id} is queued, and {0} is paused. `queue resume --repo {0}` starts its tasks again.",
             task.repo

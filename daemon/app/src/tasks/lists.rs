@@ -107,6 +107,17 @@ impl Tasks {
         Ok(repos)
     }
 
+    /// What is paused, in a few words, for those who see everything; `None` if nothing is.
+    pub async fn paused(&self) -> AppResult<Option<String>> {
+        if self.store.depths().await?.paused {
+            return Ok(Some("Paused everywhere".into()));
+        }
+        let repos = self.store.repos().await?;
+        let paused = repos.iter().filter(|repo| repo.paused);
+        let names: Vec<&str> = paused.map(|repo| repo.name.as_str()).collect();
+        Ok((!names.is_empty()).then(|| format!("Paused in {}", names.join(", "))))
+    }
+
     /// All repositories, for those who see everything.
     pub async fn all_repos(&self) -> AppResult<Vec<Repo>> {
         Ok(self.store.repos().await?)

@@ -196,7 +196,11 @@ mod tests {
             .map(|block| match block {
                 Block::Paragraph(lines) => lines.iter().map(line).collect::<Vec<_>>().join("\n"),
                 // Choices and grants, each after a number or bullet of ours.
-                Block::List(_) | Block::Quote { .. } | Block::Code(_) => String::new(),
+                Block::List(_)
+                | Block::Heading(_)
+                | Block::Table(_)
+                | Block::Quote { .. }
+                | Block::Code(_) => String::new(),
             })
             .collect::<Vec<_>>()
             .join("\n")

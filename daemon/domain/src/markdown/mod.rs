@@ -5,11 +5,14 @@
 //! Agents' text is parsed too, so anything unknown stays plain text. Use [`literal`] for text whose
 //! marks must not count, and [`quoted`] for what agents write themselves.
 
+mod commonmark;
 mod split;
+mod table;
 
 use crate::{clock::Timestamp, visible_text};
 
 pub use split::{split, split_to_fit};
+pub use table::Table;
 
 /// A part of a message that has its own lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +26,25 @@ pub enum Block {
         /// The same as it was written, for readers that know more of Markdown.
         text: String,
     },
-    /// A list, each entry with its number if it is a numbered one.
-    List(Vec<(Option<u32>, Vec<Span>)>),
+    /// A heading; only in quotes.
+    Heading(Vec<Span>),
+    /// A list.
+    List(Vec<ListEntry>),
+    /// A table; only in quotes.
+    Table(Table),
     /// A fenced block, verbatim.
     Code(String),
+}
+
+/// An entry of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListEntry {
+    /// How many lists it is nested in, besides its own; 0 outside of quotes.
+    pub depth: usize,
+    /// Its number, in a numbered list.
+    pub number: Option<u32>,
+    /// What it says.
+    pub spans: Vec<Span>,
 }
 
 /// A part of a line.
@@ -99,7 +117,7 @@ pub fn parse(text: &str) -> Vec<Block> {
                 lines.next();
             }
             let text = inside.join("\n");
-            let blocks_inside = parse(&text);
+            let blocks_inside = commonmark::blocks(&text).unwrap_or_else(|| parse(&text));
             blocks.push(Block::Quote {
                 blocks: blocks_inside,
                 text: visible_text::exact(&text),
@@ -130,9 +148,14 @@ fn unquoted(line: &str) -> Option<&str> {
 
 fn add(blocks: &mut Vec<Block>, line: &str) {
     if let Some((number, rest)) = entry(line) {
+        let entry = ListEntry {
+            depth: 0,
+            number,
+            spans: spans(rest),
+        };
         match blocks.last_mut() {
-            Some(Block::List(entries)) => entries.push((number, spans(rest))),
-            _ => blocks.push(Block::List(vec![(number, spans(rest))])),
+            Some(Block::List(entries)) => entries.push(entry),
+            _ => blocks.push(Block::List(vec![entry])),
         }
     } else {
         match blocks.last_mut() {
@@ -156,6 +179,15 @@ fn entry(line: &str) -> Option<(Option<u32>, &str)> {
 
 /// Parses one line.
 pub fn spans(line: &str) -> Vec<Span> {
+    marked(line, special)
+}
+
+/// Finds only addresses and times in a text whose marks were read already.
+fn addresses(text: &str) -> Vec<Span> {
+    marked(&text.replace('\\', "\\\\"), address)
+}
+
+fn marked(line: &str, special: impl Fn(&str) -> Option<(Span, usize)>) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut plain = String::new();
     let mut rest = line;
@@ -207,6 +239,11 @@ fn special(text: &str) -> Option<(Span, usize)> {
     if let Some((inside, length)) = code(text) {
         return Some((Span::Code(visible_text::exact(&inside)), length));
     }
+    address(text)
+}
+
+/// A bare address or a time at the start of a text.
+fn address(text: &str) -> Option<(Span, usize)> {
     if text.starts_with("http://") || text.starts_with("https://") {
         let end = text
             .find(|c: char| c.is_whitespace() || "<>\"'`)".contains(c))
@@ -254,7 +291,7 @@ mod tests {
             matches!(&blocks[1], Block::Quote { blocks: inside, .. } if matches!(&inside[0], Block::Paragraph(lines) if lines.len() == 2))
         );
         assert!(
-            matches!(&blocks[3], Block::List(entries) if entries.len() == 2 && entries[1].0 == Some(2))
+            matches!(&blocks[3], Block::List(entries) if entries.len() == 2 && entries[1].number == Some(2))
         );
         assert_eq!(blocks[4], Block::Code("a **b**".into()));
         assert!(

@@ -216,11 +216,11 @@ pub fn problem(visitor: &PageVisitor, error: AppError) -> Response {
 /// The page of an error that concerns no screen.
 pub fn error_page(status: StatusCode, why: &str) -> Response {
     let body = html! {
-        h1 { "Not here" }
+        h1 { "Page not found" }
         p role="alert" { (text::message(&literal(why))) }
         p { a href="/" { "Go to the overview" } }
     };
-    (status, Html(document("Not here", None, None, &body))).into_response()
+    (status, Html(document("Page not found", None, None, &body))).into_response()
 }
 
 /// Shorthand for the shared state.

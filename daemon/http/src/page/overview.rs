@@ -76,6 +76,9 @@ async fn body(
         None
     };
     Ok(html! {
+        @if everything { @if let Some(paused) = app.tasks.paused().await? {
+            p.problem { (paused) ": no new tasks start. " a href=(Screen::Queues.path()) { "Queues" } }
+        } }
         (waiting(app, caller, depths.as_ref()).await?)
         section aria-labelledby="tasks" {
             h2 #tasks { "Tasks" }
@@ -170,7 +173,6 @@ async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> 
                 @if let Some(trouble) = app.cluster.hint_trouble() { p.problem { (trouble) } }
                 @if let Some(why) = app.reporting.too_large() { p.problem { (why) } }
                 @if let Some(why) = app.refused_settings() { p.problem { "The changed configuration was not applied: " (why) } }
-                @if depths.paused { p.problem { "Claiming is paused." } }
                 table { tbody { @for (name, depth) in depths.named() { tr { th scope="row" { (name) } td { (depth) } } } } }
                 @if depths.dead > 0 { p { a href="/queues#dead" { "Dead letters" } } }
             }
@@ -245,7 +247,7 @@ fn command_line(said: Option<&SaidCommand<'_>>) -> Markup {
             }
             @if let Some(SaidCommand { line, reply }) = said {
                 div.said {
-                    p.dim { "/vine " (line) }
+                    p.dim { "/vine " (line.trim_start_matches("/vine").trim()) }
                     @if reply.fixed { pre.reply role="status" tabindex="0" { (reply.text) } }
                     @else { div.reply role="status" { (text::message(&reply.text)) } }
                 }

@@ -96,7 +96,7 @@ async fn body(
         h1 { "Questions" }
         form.filter method="get" action="/questions" {
             @if repos.len() > 1 { (screen::choose_repo(&repos, Some(&query.repo), Some("any"))) }
-            label { input type="checkbox" name="mine" value="yes" checked[!query.mine.is_empty()]; "Open ones of my tasks only" }
+            label { input type="checkbox" name="mine" value="yes" checked[!query.mine.is_empty()]; "Only my tasks" }
             button { "Show" }
         }
         @if is_first {

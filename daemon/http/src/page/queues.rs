@@ -51,8 +51,8 @@ async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
         h1 { "Queues" }
         @if let Some(trouble) = app.cluster.hint_trouble() { p.problem { (trouble) } }
         table { tbody { @for (name, depth) in depths.named() { tr { th scope="row" { (name) } td { (depth) } } } } }
-        h2 { "Claiming" }
-        (screen::table("Claiming", &["Where", "State", "Actions"], &html! {
+        h2 { "Starting tasks" }
+        (screen::table("Starting tasks", &["Where", "State", "Actions"], &html! {
             (claiming(visitor, None, depths.paused))
             @for repo in &repos { (claiming(visitor, Some(&repo.name), repo.paused)) }
         }))

@@ -250,7 +250,7 @@ fn line(message: &Message, thread: &[Message]) -> Markup {
             p.dim { strong { (message.author) } " " (time::at(message.at)) }
             div { (text::message(&message.text)) }
             // The question itself is shown above.
-            @if let Some(settled) = thread.iter().rev().find(fate) { div.fate { (text::message(head(&settled.text))) } }
+            @if let Some(settled) = thread.iter().rev().find(fate) { div.fate id=[settled.question] { (text::message(head(&settled.text))) } }
         }
     }
 }

@@ -16,11 +16,14 @@ fn render(block: &Block) -> Markup {
         Block::Paragraph(lines) => html! { p { (joined(lines)) } },
         Block::Quote { text, .. } => html! { blockquote { (commonmark::render(text)) } },
         Block::Code(text) => html! { pre tabindex="0" { code { (text) } } },
+        // Headings and tables are only in quotes, which are rendered whole.
+        Block::Heading(line) => html! { p { strong { (spans(line)) } } },
+        Block::Table(table) => html! { pre tabindex="0" { code { (table.to_text()) } } },
         Block::List(entries) => html! {
-            @if let Some((Some(first), _)) = entries.first() {
-                ol start=(first) { @for (_, line) in entries { li { (spans(line)) } } }
+            @if let Some(first) = entries.first().and_then(|entry| entry.number) {
+                ol start=(first) { @for entry in entries { li { (spans(&entry.spans)) } } }
             } @else {
-                ul { @for (_, line) in entries { li { (spans(line)) } } }
+                ul { @for entry in entries { li { (spans(&entry.spans)) } } }
             }
         },
     }
