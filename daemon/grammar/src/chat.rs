@@ -9,6 +9,7 @@ use crate::{
     mistakes::explain,
     own,
     shell_words::{quoted, shell_words},
+    short_forms::said_whole,
 };
 
 /// Where a command was sent.
@@ -80,30 +81,6 @@ pub fn begins_with_command(text: &str) -> bool {
                 .next()
                 .is_some_and(|verb| noun.find_subcommand(verb).is_some())
     })
-}
-
-/// Short forms of common commands.
-pub(crate) const SHORT: [(&str, &str); 7] = [
-    ("answer", "question answer"),
-    ("cancel", "task cancel"),
-    ("help", "help"),
-    ("list", "task list"),
-    ("new", "task new"),
-    ("questions", "question list"),
-    ("tasks", "task list"),
-];
-
-/// A line whose short form, if any, is expanded.
-fn said_whole(line: &str) -> String {
-    let line = line.trim_start();
-    let first = line.split_whitespace().next().unwrap_or_default();
-    let known = SHORT
-        .iter()
-        .find(|(short, _)| first.eq_ignore_ascii_case(short));
-    known.map_or_else(
-        || line.to_owned(),
-        |(_, whole)| format!("{whole}{}", &line[first.len()..]),
-    )
 }
 
 /// Parses words that are already split.

@@ -12,6 +12,7 @@ mod menu;
 mod mistakes;
 mod own;
 mod shell_words;
+mod short_forms;
 
 pub use chat::{
     CommandContext, begins_with_command, from_words, is_command, line, overview, parse,

@@ -5,6 +5,8 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use crate::short_forms::SHORT;
+
 /// What is wrong, to what, and what to write instead. `tree` is the whole command tree; `words` were
 /// typed.
 pub fn explain(error: &clap::Error, tree: &ClapCommand, words: &[String]) -> String {
@@ -159,7 +161,7 @@ impl<'a> Typed<'a> {
 
     fn unknown_verb(&self, word: &str) -> String {
         let all = self.command.get_subcommands().map(ClapCommand::get_name);
-        let short = super::chat::SHORT.iter().map(|(short, _)| *short);
+        let short = SHORT.iter().map(|(short, _)| *short);
         let meant = match self.path.as_slice() {
             [] => closest(word, all.chain(short)),
             _ => closest(word, all),

@@ -209,17 +209,19 @@ impl FromRequestParts<HttpState> for PageVisitor {
 /// embeddable or scriptable from outside.
 pub async fn guard(State(shared): State<HttpState>, request: Request, next: Next) -> Response {
     if let Err(refused) = check(&shared, request.method(), request.headers()) {
-        return match is_read_by_people(request.headers()) {
-            true => refused.page(),
-            false => refused.into_response(),
-        };
+        return refused.into_response();
     }
     let mut response = next.run(request).await;
     // The browser has them with its copy, and this is sent every few seconds.
     if response.status() == StatusCode::NOT_MODIFIED {
         return response;
     }
-    let headers = response.headers_mut();
+    protect(response.headers_mut());
+    response
+}
+
+/// The headers that keep others from embedding or scripting a page.
+pub fn protect(headers: &mut HeaderMap) {
     for (name, value) in [
         (
             "content-security-policy",
@@ -232,17 +234,6 @@ pub async fn guard(State(shared): State<HttpState>, request: Request, next: Next
     ] {
         headers.insert(name, value.parse().expect("a plain header value"));
     }
-    response
-}
-
-/// Whether a browser shows the response to a person.
-pub fn is_read_by_people(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT);
-    accepted.is_some_and(|kinds| {
-        kinds
-            .to_str()
-            .is_ok_and(|kinds| kinds.contains("text/html"))
-    })
 }
 
 /// Guards what needs no token: health, metrics and the API document. A browser that was directed

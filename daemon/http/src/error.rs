@@ -3,21 +3,16 @@
 use axum::{
     Json,
     extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::JsonRejection},
-    http::{HeaderMap, Method, StatusCode, Uri, request::Parts},
-    response::{IntoResponse, Redirect, Response},
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
 };
 use serde::de::DeserializeOwned;
 use vine_api::ApiError;
 use vine_app::AppError;
 use vine_domain::ports::StoreError;
 
-use crate::{
-    auth::{is_own_path, is_read_by_people},
-    page,
-};
-
 /// An error as it is sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ErrorResponse(StatusCode, ApiError);
 
 impl ErrorResponse {
@@ -44,11 +39,6 @@ impl ErrorResponse {
     /// The body, for one of several results in one response.
     pub fn into_error(self) -> ApiError {
         self.1
-    }
-
-    /// The same for a person.
-    pub fn page(&self) -> Response {
-        page::error_page(self.0, &self.message())
     }
 
     pub fn status(&self) -> StatusCode {
@@ -95,7 +85,10 @@ impl From<AppError> for ErrorResponse {
 
 impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
-        (self.0, Json(self.1)).into_response()
+        let mut response = (self.0, Json(self.1.clone())).into_response();
+        // For what shows it to a person.
+        response.extensions_mut().insert(self);
+        response
     }
 }
 
@@ -173,21 +166,11 @@ pub async fn wrong_method() -> ErrorResponse {
     )
 }
 
-/// What is at no known address. An address with a slash at its end leads to the one without.
-pub async fn no_such_path(method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    let is_person = method == Method::GET && is_read_by_people(&headers);
-    let path = uri.path().trim_end_matches('/');
-    if is_person && path.len() < uri.path().len() && is_own_path(path) {
-        return Redirect::permanent(path).into_response();
-    }
-    let error = ErrorResponse::new(
+pub async fn no_such_path() -> ErrorResponse {
+    ErrorResponse::new(
         StatusCode::NOT_FOUND,
         "not_found",
         "there is nothing at this address",
         "the API is under /api/v1, the page at /",
-    );
-    match is_person {
-        true => error.page(),
-        false => error.into_response(),
-    }
+    )
 }

@@ -106,6 +106,7 @@ fn router(shared: HttpState) -> Router {
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(page::for_people))
         .layer(map_response(name_wire))
         .layer(from_fn(traced))
         .with_state(shared)

@@ -207,7 +207,7 @@ async fn a_form_that_is_not_complete_is_shown_again_with_what_was_written() {
     let sent = [("reply_to", &*question), ("filled", "1"), ("words.0", " ")];
     let (status, page) = visitor.sends(&format!("/tasks/{task}/say"), &sent).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(page.contains("choose at least one"), "{page}");
+    assert!(page.contains("Choose at least one"), "{page}");
     // The same again, because the first reply was lost: it had no effect, and that is said.
     let key = "0123456789abcdef0123456789abcdef";
     let empty = [("reply_to", &*question), ("filled", "1"), ("key", key)];

@@ -51,7 +51,21 @@ async fn migrations_run_over_filled_tables_of_the_first_version() {
     assert!(
         matches!(situation.questions[0].state, QuestionState::Open) && situation.notes.len() == 1
     );
-    assert_eq!(store.thread(TaskId(1), 0, 10).await.expect("read").len(), 2);
+    let thread = store.thread(TaskId(1), 0, 10).await.expect("read");
+    assert_eq!(thread.len(), 2);
+    let card = thread.iter().find(|message| message.kind == "card");
+    let buttons = card.expect("a card").buttons.iter();
+    let says: Vec<&str> = buttons.map(|button| button.says.as_str()).collect();
+    assert_eq!(
+        says,
+        [
+            "/vine task cancel T-1",
+            "/vine task retry T-1",
+            "/vine task log T-1 --limit 20",
+            "/vine task diff T-1"
+        ],
+        "a press on a card of that version finds them"
+    );
     assert_eq!(store.sessions(None, true, 10).await.expect("read").len(), 1);
     assert_eq!(store.rooms().await.expect("read").len(), 1);
     assert_eq!(base.sql("SELECT needs FROM settings"), ["1"]);

@@ -1,5 +1,6 @@
 //! Commands, a file for each noun. Chat, console, shell and API run the same ones.
 
+mod explain;
 mod general;
 mod output;
 mod question;

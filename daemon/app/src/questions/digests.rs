@@ -1,18 +1,14 @@
 //! Digests: in a room where many questions wait, one list replaces their reminders. It is edited whenever
 //! what is open has changed, and posted again a few times a day, because an edit notifies nobody.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use uuid::Uuid;
 use vine_domain::{MessageId, Question, QuestionId, Slug, Timestamp, ports::Say, uuid_of};
 
 use crate::{
     AppResult,
-    questions::Questions,
+    questions::{Questions, posted_digests::PostedDigest},
     texts::{self, TextContext},
 };
 
@@ -20,40 +16,6 @@ use crate::{
 const PERIOD: Duration = Duration::from_secs(8 * 60 * 60);
 /// How often a list is compared with what is open.
 const LOOK: Duration = Duration::from_secs(30);
-
-/// A digest that was posted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct PostedDigest {
-    /// Its key.
-    list: Uuid,
-    /// What it lists; `None` if an earlier process posted it.
-    open: Option<Vec<QuestionId>>,
-    /// When it was last compared with what is open.
-    looked: Timestamp,
-}
-
-/// The latest digest of each repository.
-#[derive(Debug, Default)]
-pub(super) struct PostedDigests(Mutex<HashMap<Slug, PostedDigest>>);
-
-impl PostedDigests {
-    fn all(&self) -> Vec<(Slug, PostedDigest)> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = all.iter();
-        all.map(|(repo, digest)| (repo.clone(), digest.clone()))
-            .collect()
-    }
-
-    fn of(&self, repo: &Slug) -> Option<PostedDigest> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(repo).cloned()
-    }
-
-    fn keep(&self, repo: &Slug, digest: PostedDigest) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(repo.clone(), digest);
-    }
-}
 
 fn ids(open: &[Question]) -> Vec<QuestionId> {
     open.iter().map(|question| question.id).collect()

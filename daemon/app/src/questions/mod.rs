@@ -5,6 +5,7 @@ mod answer;
 mod ask;
 mod digests;
 mod notes;
+mod posted_digests;
 mod reminders;
 mod request;
 mod views;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use vine_domain::{Clock, Ids, ports::Store};
 
 use crate::{
-    core::Core, metrics::Metrics, people::People, questions::digests::PostedDigests,
+    core::Core, metrics::Metrics, people::People, questions::posted_digests::PostedDigests,
     settings::SettingsInForce, tasks::Tasks, write_queue::WriteQueue,
 };
 

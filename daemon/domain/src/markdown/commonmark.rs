@@ -7,8 +7,13 @@
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
-use super::{Block, ListEntry, Span, Table};
-use crate::visible_text;
+use crate::{
+    markdown::{
+        blocks::{Block, ListEntry, Span, Table},
+        inline,
+    },
+    visible_text,
+};
 
 /// The blocks of a text; `None` if something of it would not be shown.
 pub(super) fn blocks(text: &str) -> Option<Vec<Block>> {
@@ -225,7 +230,7 @@ impl Reader {
             return;
         }
         self.push(Span::Text(" (".into()));
-        for span in super::spans(&target) {
+        for span in inline::spans(&target) {
             self.push(span);
         }
         self.push(Span::Text(")".into()));
@@ -317,7 +322,7 @@ fn starts(entries: &[ListEntry], number: Option<u32>) -> bool {
 /// Bare addresses and times are found in text.
 fn with_links(line: Vec<Span>) -> Vec<Span> {
     let found = line.into_iter().flat_map(|span| match span {
-        Span::Text(text) => super::addresses(&text),
+        Span::Text(text) => inline::addresses(&text),
         other => vec![other],
     });
     found.collect()

@@ -5,62 +5,18 @@
 //! Agents' text is parsed too, so anything unknown stays plain text. Use [`literal`] for text whose
 //! marks must not count, and [`quoted`] for what agents write themselves.
 
+mod blocks;
 mod commonmark;
+mod inline;
 mod split;
-mod table;
 
-use crate::{clock::Timestamp, visible_text};
+use crate::visible_text;
 
-pub use split::{split, split_to_fit};
-pub use table::Table;
-
-/// A part of a message that has its own lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Block {
-    /// Lines that belong together.
-    Paragraph(Vec<Vec<Span>>),
-    /// A quote: what agents and people wrote.
-    Quote {
-        /// Its parts.
-        blocks: Vec<Block>,
-        /// The same as it was written, for readers that know more of Markdown.
-        text: String,
-    },
-    /// A heading; only in quotes.
-    Heading(Vec<Span>),
-    /// A list.
-    List(Vec<ListEntry>),
-    /// A table; only in quotes.
-    Table(Table),
-    /// A fenced block, verbatim.
-    Code(String),
-}
-
-/// An entry of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListEntry {
-    /// How many lists it is nested in, besides its own; 0 outside of quotes.
-    pub depth: usize,
-    /// Its number, in a numbered list.
-    pub number: Option<u32>,
-    /// What it says.
-    pub spans: Vec<Span>,
-}
-
-/// A part of a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Span {
-    /// Plain text.
-    Text(String),
-    /// `**bold**`
-    Bold(String),
-    /// `` `code` ``
-    Code(String),
-    /// An `http` or `https` address.
-    Link(String),
-    /// A time as [`Timestamp::to_minute`] writes it, which platforms show in the reader's zone.
-    Time(Timestamp),
-}
+pub use crate::markdown::{
+    blocks::{Block, ListEntry, Span, Table},
+    inline::spans,
+    split::{split, split_to_fit},
+};
 
 /// Someone's text on one line, shown literally: no marks, no line breaks.
 pub fn literal(text: &str) -> String {
@@ -177,107 +133,10 @@ fn entry(line: &str) -> Option<(Option<u32>, &str)> {
         .map(|number| (Some(number), rest))
 }
 
-/// Parses one line.
-pub fn spans(line: &str) -> Vec<Span> {
-    marked(line, special)
-}
-
-/// Finds only addresses and times in a text whose marks were read already.
-fn addresses(text: &str) -> Vec<Span> {
-    marked(&text.replace('\\', "\\\\"), address)
-}
-
-fn marked(line: &str, special: impl Fn(&str) -> Option<(Span, usize)>) -> Vec<Span> {
-    let mut spans = Vec::new();
-    let mut plain = String::new();
-    let mut rest = line;
-    while let Some(c) = rest.chars().next() {
-        if let Some(mark) = escaped(rest) {
-            plain.push(mark);
-            rest = &rest[1 + mark.len_utf8()..];
-        } else if let Some((span, length)) = special(rest).filter(|(span, length)| {
-            !matches!(span, Span::Time(_)) || is_apart(&plain, &rest[*length..])
-        }) {
-            if !plain.is_empty() {
-                spans.push(text(&mut plain));
-            }
-            spans.push(span);
-            rest = &rest[length..];
-        } else {
-            plain.push(c);
-            rest = &rest[c.len_utf8()..];
-        }
-    }
-    if !plain.is_empty() {
-        spans.push(text(&mut plain));
-    }
-    spans
-}
-
-fn text(plain: &mut String) -> Span {
-    Span::Text(visible_text::prose(&std::mem::take(plain)))
-}
-
-/// An escaped mark at the start of a text.
-fn escaped(text: &str) -> Option<char> {
-    text.strip_prefix('\\')?
-        .chars()
-        .next()
-        .filter(|c| matches!(c, '*' | '`'))
-}
-
-/// Whether what stands between these is a word of its own.
-fn is_apart(before: &str, after: &str) -> bool {
-    let joins = |c: char| c.is_alphanumeric();
-    !before.ends_with(joins) && !after.starts_with(joins)
-}
-
-fn special(text: &str) -> Option<(Span, usize)> {
-    if let Some((inside, length)) = bold(text) {
-        return Some((Span::Bold(visible_text::prose(&inside)), length));
-    }
-    if let Some((inside, length)) = code(text) {
-        return Some((Span::Code(visible_text::exact(&inside)), length));
-    }
-    address(text)
-}
-
-/// A bare address or a time at the start of a text.
-fn address(text: &str) -> Option<(Span, usize)> {
-    if text.starts_with("http://") || text.starts_with("https://") {
-        let end = text
-            .find(|c: char| c.is_whitespace() || "<>\"'`)".contains(c))
-            .unwrap_or(text.len());
-        let address = text[..end].trim_end_matches(['.', ',', ':', ';']);
-        return Some((Span::Link(address.to_owned()), address.len()));
-    }
-    let (at, length) = Timestamp::from_minute(text)?;
-    Some((Span::Time(at), length))
-}
-
-fn bold(text: &str) -> Option<(String, usize)> {
-    let mut rest = text.strip_prefix("**")?;
-    let mut inside = String::new();
-    while let Some(c) = rest.chars().next() {
-        if let Some(after) = rest.strip_prefix("**") {
-            return (!inside.is_empty()).then(|| (inside, text.len() - after.len()));
-        }
-        let mark = escaped(rest);
-        inside.push(mark.unwrap_or(c));
-        rest = &rest[mark.map_or(c.len_utf8(), |mark| 1 + mark.len_utf8())..];
-    }
-    None
-}
-
-fn code(text: &str) -> Option<(String, usize)> {
-    let inside = text.strip_prefix('`')?;
-    let end = inside.find('`').filter(|end| *end > 0)?;
-    Some((inside[..end].to_owned(), end + 2))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
 
     #[test]
     fn a_question_parses_into_its_parts() {

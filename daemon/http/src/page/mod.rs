@@ -22,6 +22,7 @@ mod oidc;
 mod overview;
 mod questions;
 mod queues;
+mod refusals;
 mod reply;
 mod screen;
 mod sessions;
@@ -41,8 +42,8 @@ use axum::{
 use tower_http::compression::CompressionLayer;
 
 pub use crate::page::{
-    document::error_page,
     issuer::{Issuer, OidcSettings},
+    refusals::for_people,
 };
 use crate::{
     auth::{self},

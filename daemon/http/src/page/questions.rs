@@ -17,10 +17,10 @@ use crate::{
     page::document::{PageState, fresh, problem},
 };
 
-/// At most this many open questions.
-const OPEN: u32 = 200;
+/// At most this many open questions, as cards; the next ones appear as these are answered.
+const OPEN: u32 = 20;
 /// Closed questions on one page.
-const PAGE: u32 = 60;
+const PAGE: u32 = 30;
 
 /// The query parameters. A form sends empty strings for what was not chosen.
 #[derive(Debug, Default, Deserialize)]
@@ -85,6 +85,14 @@ async fn body(
         .await?;
     open.retain(|(_, task)| query.mine.is_empty() || task.requester == caller.name());
     app.questions.shown(caller, &open).await?;
+    let more = match open.len() < OPEN as usize {
+        true => 0,
+        false => app
+            .questions
+            .count_open(caller)
+            .await?
+            .saturating_sub(u64::from(OPEN)),
+    };
     let groups = groups::grouped(app, caller, open);
     let closed = app
         .questions
@@ -104,6 +112,7 @@ async fn body(
                 h2 #open { "Open" }
                 @if groups.is_empty() { p.none { "Nothing needs an answer." } }
                 @for group in &groups { (groups::card(app, caller, group, None, Screen::Questions)) }
+                @if more > 0 { p.dim { (more) " more; they appear as these are answered." } }
             }
         }
         h2 { "Answered" }

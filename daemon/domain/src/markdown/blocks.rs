@@ -1,6 +1,54 @@
-//! Tables of what agents wrote.
+//! The parts of a message.
 
-use super::Span;
+use crate::clock::Timestamp;
+
+/// A part of a message that has its own lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block {
+    /// Lines that belong together.
+    Paragraph(Vec<Vec<Span>>),
+    /// A quote: what agents and people wrote.
+    Quote {
+        /// Its parts.
+        blocks: Vec<Block>,
+        /// The same as it was written, for readers that know more of Markdown.
+        text: String,
+    },
+    /// A heading; only in quotes.
+    Heading(Vec<Span>),
+    /// A list.
+    List(Vec<ListEntry>),
+    /// A table; only in quotes.
+    Table(Table),
+    /// A fenced block, verbatim.
+    Code(String),
+}
+
+/// An entry of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListEntry {
+    /// How many lists it is nested in, besides its own; 0 outside of quotes.
+    pub depth: usize,
+    /// Its number, in a numbered list.
+    pub number: Option<u32>,
+    /// What it says.
+    pub spans: Vec<Span>,
+}
+
+/// A part of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Span {
+    /// Plain text.
+    Text(String),
+    /// `**bold**`
+    Bold(String),
+    /// `` `code` ``
+    Code(String),
+    /// An `http` or `https` address.
+    Link(String),
+    /// A time as [`Timestamp::to_minute`] writes it, which platforms show in the reader's zone.
+    Time(Timestamp),
+}
 
 /// A table: its heads and its rows, each with the cells of a line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
