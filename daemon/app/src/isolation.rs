@@ -23,6 +23,7 @@ struct IsolationState {
     read: Option<Timestamp>,
     guards: HashMap<Slug, Guard>,
     walls: HashMap<WorkerId, WorkerWall>,
+    names: HashMap<WorkerId, String>,
 }
 
 /// The wall around the agents of a worker, for cards.
@@ -49,6 +50,13 @@ pub(crate) struct IsolationCache(Mutex<IsolationState>);
 impl IsolationCache {
     fn seen(&self) -> MutexGuard<'_, IsolationState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The worker with this name, as far as it is known.
+    fn named(&self, name: &str) -> Option<WorkerId> {
+        let seen = self.seen();
+        let mut names = seen.names.iter();
+        names.find(|(_, known)| *known == name).map(|(id, _)| *id)
     }
 
     /// A worker reported its wall.
@@ -139,10 +147,33 @@ impl Isolation {
     /// worker.
     pub async fn of(&self, repo: &Slug, on: Option<&str>) -> AppResult<Option<String>> {
         self.refresh().await?;
-        let workers = self.store.workers().await?;
-        let named = |(worker, ..): &&(Worker, usize, usize)| Some(worker.name.as_str()) == on;
-        let worker = workers.iter().find(named).map(|(worker, ..)| worker.id);
+        let worker = match on {
+            None => None,
+            Some(name) => match self.known.named(name) {
+                Some(worker) => Some(worker),
+                // It may have been enrolled a moment ago.
+                None => self.read().await.map(|()| self.known.named(name))?,
+            },
+        };
         Ok(self.known.on_card(repo, worker))
+    }
+
+    /// The names of workers; one that was removed has none.
+    pub async fn names(
+        &self,
+        workers: impl Iterator<Item = WorkerId>,
+    ) -> AppResult<HashMap<WorkerId, String>> {
+        self.refresh().await?;
+        let workers: Vec<WorkerId> = workers.collect();
+        if !workers
+            .iter()
+            .all(|id| self.known.seen().names.contains_key(id))
+        {
+            self.read().await?;
+        }
+        let seen = self.known.seen();
+        let name = |id: WorkerId| Some((id, seen.names.get(&id)?.clone()));
+        Ok(workers.into_iter().filter_map(name).collect())
     }
 
     /// Reads what other daemons changed, if the last time is a while ago.
@@ -155,10 +186,19 @@ impl Isolation {
         let Ok(_reading) = self.reading.try_lock() else {
             return Ok(());
         };
+        self.read().await
+    }
+
+    async fn read(&self) -> AppResult<()> {
+        let now = self.clock.now();
         let repos = self.store.repos().await?;
         let workers = self.store.workers().await?;
         let mut seen = self.known.seen();
         seen.read = Some(now);
+        seen.names = workers
+            .iter()
+            .map(|(worker, ..)| (worker.id, worker.name.clone()))
+            .collect();
         seen.guards = repos
             .into_iter()
             .map(|repo| (repo.name, repo.guard))

@@ -15,6 +15,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often to remove what is old, and how long to wait before the first time: a machine whose
 /// clock is wrong at its start has corrected it by then.
 const AGE: Duration = Duration::from_secs(600);
+/// How often to measure the size at least.
+const MEASURE: Duration = Duration::from_secs(60);
+/// More bytes than agents and people write in a second, by far.
+const PER_SECOND: u64 = 16 << 20;
 /// At most this many steps in a round: the next one sees the new size.
 const STEPS: u32 = 10;
 /// The pause between two steps of a round.
@@ -42,10 +46,13 @@ pub async fn run(app: App) {
 
 async fn work(app: &App) {
     let mut aged = Instant::now();
+    let mut measured = Instant::now();
     loop {
         let round = async {
             while app.core.store.seal().await? > 0 {}
-            fit(app).await?;
+            if Instant::now() >= measured {
+                measured = Instant::now() + fit(app).await?;
+            }
             if aged.elapsed() >= AGE {
                 while app.core.store.prune(&app.settings().retention).await? > 0 {
                     tokio::time::sleep(BREATH).await;
@@ -61,17 +68,20 @@ async fn work(app: &App) {
     }
 }
 
-/// Removes the oldest data until the database is small enough.
-async fn fit(app: &App) -> AppResult<()> {
+/// Removes the oldest data until the database is small enough. Returns when to measure it again.
+async fn fit(app: &App) -> AppResult<Duration> {
     let Some(most) = app.settings().retention.size else {
         app.reporting.too_large.set(None);
-        return Ok(());
+        return Ok(LOOK);
     };
     let room = most - (most / 10).max(RESERVE).min(most / 2);
     let mut trouble = None;
+    let mut left = 0;
     // The size may drop only later.
     for _ in 0..STEPS {
-        if app.core.store.size().await? <= room {
+        let size = app.core.store.size().await?;
+        if size <= room {
+            left = room - size;
             break;
         }
         if app.core.store.shrink().await? == 0 {
@@ -89,5 +99,11 @@ async fn fit(app: &App) -> AppResult<()> {
         }
         app.core.wakeups.page();
     }
-    Ok(())
+    Ok(until_full(left))
+}
+
+/// How long it takes at least to write this many bytes: measuring a large database costs more than
+/// anything else that an idle daemon does.
+fn until_full(left: u64) -> Duration {
+    Duration::from_secs(left / PER_SECOND).clamp(LOOK, MEASURE)
 }

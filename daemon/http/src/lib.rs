@@ -64,6 +64,8 @@ pub async fn serve(
         hosts: front.hosts.into(),
         issuer,
         boot: boot.into(),
+        overview: Arc::default(),
+        waiting: Arc::default(),
     };
     let router = router(shared.clone())
         .merge(front.doors)

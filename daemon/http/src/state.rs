@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::Router;
 use vine_app::{App, Inbox};
 
-use crate::page::{Issuer, OidcSettings};
+use crate::page::{Issuer, OidcSettings, Overview, PerVersion, WaitingCount};
 
 /// What the routers share.
 #[derive(Clone)]
@@ -20,6 +20,10 @@ pub struct HttpState {
     pub(crate) issuer: Option<Arc<Issuer>>,
     /// Differs between starts, so that a browser never keeps the page of an earlier process.
     pub(crate) boot: Arc<str>,
+    /// What all who see everything see on the overview.
+    pub(crate) overview: Arc<PerVersion<Overview>>,
+    /// How many questions wait for them.
+    pub(crate) waiting: Arc<PerVersion<WaitingCount>>,
 }
 
 /// What the server needs besides the use cases.

@@ -222,10 +222,10 @@ fn prompt(field: &Field) -> &'static str {
 
 /// A line that was typed; `None` at the end of the input.
 fn line(prompt: &str, input: &mut impl BufRead, out: &mut impl Write) -> Result<Option<String>> {
+    // What was typed before this is shown answers nothing.
+    let _no_terminal_in_tests = tcflush(std::io::stdin(), QueueSelector::IFlush);
     write!(out, "{prompt}")?;
     out.flush()?;
-    // What was typed before the question was shown answers nothing.
-    let _no_terminal_in_tests = tcflush(std::io::stdin(), QueueSelector::IFlush);
     let mut line = String::new();
     match input.read_line(&mut line)? {
         0 => Ok(None),

@@ -113,8 +113,15 @@ await gone('Q-4');
 // A plan is approved, another one goes back with a remark.
 await choose('Q-5');
 if (isPhone) await button('Q-5', 'Approve').tap();
-else await press('a');
+else await page.keyboard.down('a');
 await gone('Q-5');
+if (!isPhone) {
+  // The key is still held when the next question is chosen.
+  await page.waitForTimeout(600);
+  await page.keyboard.down('a');
+  await page.keyboard.up('a');
+  if (!(await page.locator('#Q-6').isVisible())) wrong.push('a held key decided the next question');
+}
 await choose('Q-6');
 if (isPhone) {
   await page.locator('#Q-6').getByText('As it was written').tap();
@@ -146,6 +153,19 @@ await fits('tasks');
 await open('T-8');
 await page.getByText('the queue is paused').waitFor();
 await fits('why');
+// What cannot be taken back is asked about first.
+for (const choice of ['dismiss', 'accept']) {
+  const asked = page.waitForEvent('dialog').then(async (dialog) => {
+    if (!dialog.message().startsWith('Cancel T-8')) wrong.push(`asked: ${dialog.message()}`);
+    await dialog[choice]();
+  });
+  const cancel = page.locator('.turns button', { hasText: 'Cancel' });
+  if (isPhone) await cancel.tap();
+  else await cancel.focus().then(() => press('Enter'));
+  await asked;
+  if (choice === 'accept') await page.getByText('cancelled').first().waitFor();
+  else if (!(await page.getByText('the queue is paused').isVisible())) wrong.push('it was cancelled without a yes');
+}
 await page.goto(new URL('/tasks/T-1/log', link).href);
 await fits('log');
 await page.goto(new URL('/nowhere', link).href);

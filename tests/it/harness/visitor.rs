@@ -79,7 +79,8 @@ impl Browser {
         (status, response.text().await.expect("a page"))
     }
 
-    async fn post(&self, path: &str, form: &[(&str, &str)], site: &str) -> reqwest::Response {
+    /// The same, and everything that comes back.
+    pub async fn post(&self, path: &str, form: &[(&str, &str)], site: &str) -> reqwest::Response {
         let request = self
             .http
             .post(format!("{}{path}", self.base))

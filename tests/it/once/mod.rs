@@ -18,5 +18,6 @@ mod place;
 mod protocol;
 mod rivals;
 mod slack_kept;
+mod terminal;
 mod transfer;
 mod walls;

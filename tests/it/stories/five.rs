@@ -79,6 +79,7 @@ async fn claude_slack_five_things_of_a_day_by_buttons_and_words_alone() {
     channel
         .say("U0ANN", &format!("<@{BOT_USER}> queue pause"), None)
         .await;
+    channel.whispers("U0ANN", "Paused everywhere").await;
     let (task, root) = channel.task("Two").await;
     let why = format!("<@{BOT_USER}> task explain");
     channel.say("U0ANN", &why, Some(&root)).await;

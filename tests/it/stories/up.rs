@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 
 use crate::harness::{
-    Agent, Place,
+    Agent, PATIENCE, Place, Process,
     base::{self, Base},
-    git, make_repository, path,
+    git, make_repository, path, until,
     visitor::{Browser, up},
 };
 
@@ -252,10 +252,10 @@ async fn the_page_is_closed_to_strangers_other_sites_and_other_names() {
         browser.page("/").await.contains("Paused everywhere"),
         "the page itself may"
     );
-    assert_eq!(
-        browser.send("/logout", &[], "same-origin").await,
-        StatusCode::SEE_OTHER
-    );
+    let farewell = browser.post("/logout", &[], "same-origin").await;
+    assert_eq!(farewell.status(), StatusCode::SEE_OTHER);
+    let cleared = farewell.headers().get("clear-site-data");
+    assert_eq!(cleared.expect("kept pages are cleared"), "\"cache\"");
     let after = http
         .get(format!("{base}/"))
         .header("cookie", &browser.cookie)
@@ -296,6 +296,54 @@ async fn a_repository_without_a_commit_and_a_folder_inside_it_are_refused_with_a
         "{output:?}"
     );
     assert_eq!(git(&other, &["status", "--porcelain"]), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_hold_between_starts_and_the_terminal_says_what_waits_and_what_is_done() {
+    let place = Place::new(Agent::Script("vine ask 'Go on?' > /dev/null")).await;
+    let start = || {
+        let state = place.folder.path().join("up");
+        let mut command = place.vine(&["up", "--state", path(&state), "--workers", "1"]);
+        command.current_dir(&place.repo);
+        Process::start("vine up", command)
+    };
+    let says = async |process: &Process, what: &str| {
+        until(PATIENCE, what, || {
+            let said = process.output();
+            said.lines()
+                .find(|line| line.contains(what))
+                .map(str::to_owned)
+        })
+        .await
+    };
+    let port = |link: &str| -> u16 {
+        let at = link.rsplit_once(':').expect("a port").1;
+        let digits: String = at.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().expect("a port")
+    };
+    let process = start();
+    let first = says(&process, "/login?code=").await;
+    let browser = Browser::log_in(first.split_whitespace().last().expect("a link")).await;
+    browser
+        .send("/command", &[("line", "task new Ask")], "same-origin")
+        .await;
+    says(&process, "? T-1 ").await;
+    let link = says(&process, "/questions/Q-1").await;
+    assert!(link.ends_with("/questions/Q-1"), "{link}");
+    let shown = browser.page("/tasks/T-1").await;
+    assert!(shown.contains("Go on?"), "{shown}");
+    browser
+        .send(
+            "/command",
+            &[("line", "question answer Q-1 yes")],
+            "same-origin",
+        )
+        .await;
+    says(&process, "T-1 ended without changes.").await;
+    drop(process);
+    let again = start();
+    let second = says(&again, "/login?code=").await;
+    assert_eq!(port(&first), port(&second), "{first} and {second}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

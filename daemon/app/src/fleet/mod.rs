@@ -25,7 +25,7 @@ use crate::{
 
 pub use crate::fleet::{
     attempts::CompletedAttempt, dispatcher::Dispatcher, enrolment::NewWorker, guards::GuardPatch,
-    heartbeat::WorkerHeartbeat, kept_work::KeptWorkReport, presence::GONE,
+    heartbeat::WorkerHeartbeat, kept_work::KeptWorkReport, presence::GONE, workers::RunningTask,
 };
 
 /// Workers and their sessions.

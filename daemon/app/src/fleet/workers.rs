@@ -1,8 +1,20 @@
 //! Workers, as people manage them.
 
+use std::collections::HashMap;
+
 use vine_domain::{TaskId, Verb, Worker, WorkerId, WorkerState, worker::WorkerLimits};
 
 use crate::{AppResult, Caller, Missing, fleet::Fleet};
+
+/// A task that a worker is running.
+pub struct RunningTask {
+    /// Who runs it.
+    pub worker: WorkerId,
+    /// Which.
+    pub task: TaskId,
+    /// Its title.
+    pub title: String,
+}
 
 impl Fleet {
     /// One worker by its name.
@@ -106,11 +118,23 @@ impl Fleet {
         Ok(self.store.workers_after(after, limit).await?)
     }
 
-    /// What these workers are running: worker, task, its title.
-    pub async fn at_work(
+    /// The names of workers; one that was removed has none.
+    pub async fn worker_names(
         &self,
-        workers: &[WorkerId],
-    ) -> AppResult<Vec<(WorkerId, TaskId, String)>> {
-        Ok(self.store.at_work(workers).await?)
+        workers: impl Iterator<Item = WorkerId>,
+    ) -> AppResult<HashMap<WorkerId, String>> {
+        self.isolation.names(workers).await
+    }
+
+    /// What these workers are running.
+    pub async fn at_work(&self, workers: &[(Worker, usize, usize)]) -> AppResult<Vec<RunningTask>> {
+        let ids: Vec<WorkerId> = workers.iter().map(|(worker, ..)| worker.id).collect();
+        let running = self.store.at_work(&ids).await?.into_iter();
+        let named = |(worker, task, title)| RunningTask {
+            worker,
+            task,
+            title,
+        };
+        Ok(running.map(named).collect())
     }
 }

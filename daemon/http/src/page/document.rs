@@ -1,6 +1,6 @@
 //! The frame of each page, and how pages are sent.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::State,
@@ -8,13 +8,15 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use maud::{DOCTYPE, Markup, html};
-use vine_app::{App, AppError};
+use tokio::try_join;
+use vine_app::AppError;
 use vine_domain::{markdown::literal, visible_text};
 
 use super::{
     assets,
     screen::{self, Screen},
     text,
+    waiting_count::WaitingCount,
 };
 use crate::{auth::PageVisitor, error::ErrorResponse, state::HttpState};
 
@@ -26,10 +28,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 struct Live {
     /// Identifies this state of the page.
     tag: String,
-    /// How many questions wait for this visitor.
-    waiting: u64,
-    /// The oldest of them, in one line.
-    first: String,
+    waiting: Arc<WaitingCount>,
 }
 
 /// A complete document around `body`.
@@ -49,7 +48,7 @@ fn framed(
     live: Option<&Live>,
     body: &Markup,
 ) -> String {
-    let waiting = live.map(|live| live.waiting);
+    let waiting = live.map(|live| live.waiting.count);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -64,7 +63,7 @@ fn framed(
                 script src=(assets::SCRIPT.address()) defer {}
                 @if visitor.is_some() { script src=(assets::KEYS.address()) defer {} }
             }
-            body data-visitor=[live.and(visitor).map(|visitor| visitor.0.id())] data-waiting=[waiting] data-first=[live.map(|live| &live.first)] {
+            body data-visitor=[live.and(visitor).map(|visitor| visitor.0.id())] data-waiting=[waiting] data-first=[live.map(|live| &live.waiting.first)] {
                 a.skip href="#main" { "Skip to the content" }
                 header {
                     a.home href="/" { (assets::mark()) "AgentVine" }
@@ -86,21 +85,6 @@ fn framed(
         }
     };
     visible_text::html(&page.into_string())
-}
-
-async fn live(app: &App, visitor: &PageVisitor, tag: String) -> Result<Live, AppError> {
-    let caller = &visitor.0;
-    let oldest = app.questions.open_questions(caller, 1).await?;
-    let waiting = match oldest.is_empty() {
-        true => 0,
-        false => app.questions.count_open(caller).await?,
-    };
-    let first = oldest.first().map(|question| question.ask.headline());
-    Ok(Live {
-        tag,
-        waiting,
-        first: first.unwrap_or_default(),
-    })
 }
 
 /// Milliseconds after which a page is sent again even if nothing has happened.
@@ -167,9 +151,14 @@ impl ShownPage<'_> {
             return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
         }
         let begun = Instant::now();
-        let body = body().await.map_err(|error| problem(visitor, error))?;
-        let live = live(&shared.app, visitor, tag.clone()).await;
-        let live = live.map_err(|error| problem(visitor, error))?;
+        let waiting = WaitingCount::read(&shared.app, &visitor.0);
+        let waiting = shared.waiting.seen_by(&shared.app, &visitor.0, waiting);
+        let shown = async { try_join!(body(), waiting) };
+        let (body, waiting) = shown.await.map_err(|error| problem(visitor, error))?;
+        let live = Live {
+            tag: tag.clone(),
+            waiting,
+        };
         let page = framed(
             self.title,
             Some(self.here),

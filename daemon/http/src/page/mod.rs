@@ -20,6 +20,8 @@ mod new_task;
 mod numbers;
 mod oidc;
 mod overview;
+mod overview_data;
+mod per_version;
 mod questions;
 mod queues;
 mod refusals;
@@ -32,6 +34,7 @@ mod task_list;
 mod tasks;
 mod text;
 mod time;
+mod waiting_count;
 mod workers;
 
 use axum::{
@@ -43,7 +46,10 @@ use tower_http::compression::CompressionLayer;
 
 pub use crate::page::{
     issuer::{Issuer, OidcSettings},
+    overview_data::Overview,
+    per_version::PerVersion,
     refusals::for_people,
+    waiting_count::WaitingCount,
 };
 use crate::{
     auth::{self},

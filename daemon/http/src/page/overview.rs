@@ -8,21 +8,26 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{
-    App, AppError, Caller, commands::CommandOutput, reporting::spending::DAYS,
-    rooms::health::PlatformHealth, texts,
+    App, AppError, Caller,
+    commands::CommandOutput,
+    fleet::RunningTask,
+    reporting::spending::DAYS,
+    reporting::{spending::NamedSpending, trends::Trends},
+    rooms::health::PlatformHealth,
+    texts,
 };
-use vine_domain::{
-    Timestamp, Worker, access::ListScope, attempt::Usage, ports::TaskFilter, queue::QueueDepths,
-};
+use vine_domain::{Task, Timestamp, Worker, attempt::Usage};
 
 use super::{
     chart, command, groups, new_task,
+    overview_data::{FEW, Machinery, Overview, TASKS},
     screen::{self, Screen},
     sessions, task_list, text, time, workers,
 };
 use crate::{
     auth::PageVisitor,
     page::document::{PageState, document, fresh, problem},
+    state::HttpState,
 };
 
 /// `GET /`
@@ -37,15 +42,10 @@ pub async fn show(
         &headers,
         Screen::Overview,
         "Overview",
-        || body(&shared.app, &visitor.0, None),
+        || body(&shared, &visitor.0, None),
     )
     .await
 }
-
-/// How many of each are shown here; the rest is on its own screen.
-const FEW: u32 = 12;
-const QUESTIONS: u32 = 20;
-const TASKS: u32 = 25;
 
 /// A command that was run, with its reply.
 struct SaidCommand<'a> {
@@ -54,92 +54,59 @@ struct SaidCommand<'a> {
 }
 
 async fn body(
-    app: &App,
+    shared: &HttpState,
     caller: &Caller,
     said: Option<&SaidCommand<'_>>,
 ) -> Result<Markup, AppError> {
-    let everything = app.people.sight(caller, "overview").await? == ListScope::Everything;
-    let tasks = app
-        .tasks
-        .list(
-            caller,
-            &TaskFilter {
-                limit: TASKS,
-                ..TaskFilter::default()
-            },
-        )
-        .await?;
-    let repos = app.tasks.repos(caller).await?;
-    let depths = if everything {
-        Some(app.reporting.depths().await?)
-    } else {
-        None
-    };
+    let app = &shared.app;
+    let seen = Overview::read(app, caller);
+    let seen = shared.overview.seen_by(app, caller, seen).await?;
+    app.questions.shown(caller, &seen.questions).await?;
+    let machinery = seen.machinery.as_ref();
     Ok(html! {
-        @if everything { @if let Some(paused) = app.tasks.paused().await? {
+        @if let Some(paused) = machinery.and_then(|all| all.paused.as_ref()) {
             p.problem { (paused) ": no new tasks start. " a href=(Screen::Queues.path()) { "Queues" } }
-        } }
-        (waiting(app, caller, depths.as_ref()).await?)
+        }
+        (waiting(app, caller, &seen))
+        (held(&seen.held))
         section aria-labelledby="tasks" {
             h2 #tasks { "Tasks" }
-            (task_list::listing(app, &tasks))
-            @if tasks.len() >= TASKS as usize { p { a href=(Screen::Tasks.path()) { "View all" } } }
-            (new_task::new_task(caller, &repos, tasks.is_empty()))
+            (task_list::listing(app, &seen.tasks))
+            @if seen.tasks.len() >= TASKS as usize { p { a href=(Screen::Tasks.path()) { "View all" } } }
+            (new_task::new_task(caller, &seen.repos, seen.tasks.is_empty()))
         }
-        @if let Some(depths) = &depths { (machinery(app, depths).await?) (trends(app).await?) (spending(app).await?) }
+        @if let Some(all) = machinery { (fleet(app, all)) (trends(&all.trends)) (spending(&all.spent)) }
         (command_line(said))
     })
 }
 
 /// The open questions, the oldest first.
-async fn waiting(
-    app: &App,
-    caller: &Caller,
-    depths: Option<&QueueDepths>,
-) -> Result<Markup, AppError> {
-    let now = app.now();
-    let questions = app
-        .questions
-        .open_with_tasks(caller, None, QUESTIONS)
-        .await?;
-    app.questions.shown(caller, &questions).await?;
-    let shown = questions.len() as u64;
-    let more = if shown < u64::from(QUESTIONS) {
-        0
-    } else {
-        let all = match depths {
-            Some(depths) => depths.open_questions,
-            None => app.questions.count_open(caller).await?,
-        };
-        all.saturating_sub(shown)
-    };
-    let oldest = questions
-        .first()
-        .map(|(oldest, _)| now.since(oldest.asked_at));
-    let groups = groups::grouped(app, caller, questions);
-    Ok(html! {
+fn waiting(app: &App, caller: &Caller, seen: &Overview) -> Markup {
+    let more = seen.open.saturating_sub(seen.questions.len() as u64);
+    let oldest = seen.questions.first();
+    let oldest = oldest.map(|(oldest, _)| app.now().since(oldest.asked_at));
+    let groups = groups::grouped(app, caller, seen.questions.clone());
+    html! {
         section aria-labelledby="waiting" {
             h1 #waiting {
                 @if let Some(waited) = oldest {
-                    (shown + more) @if shown == 1 { " question waiting" } @else { " questions waiting" }
-                    @if shown > 1 { span.dim { " · oldest " (texts::span(waited)) } }
+                    (seen.open) @if seen.questions.len() == 1 { " question waiting" } @else { " questions waiting" }
+                    @if seen.questions.len() > 1 { span.dim { " · oldest " (texts::span(waited)) } }
                 } @else { "Nothing needs an answer" }
             }
             @for group in &groups { (groups::card(app, caller, group, None, Screen::Overview)) }
             @if more > 0 { p { a href=(Screen::Questions.path()) { (more) " more" } } }
         }
-        (held(app, caller).await?)
-    })
+    }
 }
 
 /// Finished work that waits for somebody to decide whether it may be pushed.
-async fn held(app: &App, caller: &Caller) -> Result<Markup, AppError> {
-    let held = app.fleet.held(caller).await?;
-    Ok(html! {
+fn held(held: &[(Task, String)]) -> Markup {
+    html! {
         @if !held.is_empty() {
             section aria-labelledby="held" {
                 h2 #held { "Not pushed yet" }
-                @for (task, what) in &held {
+                @for (task, what) in held {
                     @let id = task.id.to_string();
                     article.ask id={ "held-" (id) } {
                         p.dim { a href={ "/tasks/" (id) } { (id) " " (task.title) } }
@@ -150,22 +117,20 @@ async fn held(app: &App, caller: &Caller) -> Result<Markup, AppError> {
                 }
             }
         }
-    })
+    }
 }
 
 /// Workers, queues, sessions and chat platforms.
-async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> {
+fn fleet(app: &App, all: &Machinery) -> Markup {
     let now = app.now();
-    let few = app.fleet.workers_after("", FEW).await?;
-    let at_work = workers::at_work(app, &few).await?;
-    let sessions = app.fleet.live_sessions(FEW).await?;
+    let depths = &all.depths;
     let adapters = app.rooms.platforms.health();
-    Ok(html! {
+    html! {
         section.pair {
             div {
                 h2 { "Workers" }
-                @if few.is_empty() { p.none { "No workers. Start one with " code { "vine worker" } "." } }
-                ul.plain { @for row in &few { (worker(row, &at_work, now)) } }
+                @if all.workers.is_empty() { p.none { "No workers. Start one with " code { "vine worker" } "." } }
+                ul.plain { @for row in &all.workers { (worker(row, &all.at_work, now)) } }
                 @if depths.workers > u64::from(FEW) { p { a href=(Screen::Workers.path()) { "View all " (depths.workers) } } }
             }
             div {
@@ -176,11 +141,11 @@ async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> 
                 table { tbody { @for (name, depth) in depths.named() { tr { th scope="row" { (name) } td { (depth) } } } } }
                 @if depths.dead > 0 { p { a href="/queues#dead" { "Dead letters" } } }
             }
-            @if !sessions.is_empty() {
+            @if !all.sessions.is_empty() {
                 div {
                     h2 { "Sessions" }
-                    ul.plain { @for (_, session) in &sessions { (sessions::line(app, session, now)) } }
-                    @if sessions.len() >= FEW as usize { p { a href=(Screen::Sessions.path()) { "View all" } } }
+                    ul.plain { @for (_, session) in &all.sessions { (sessions::line(app, session, now)) } }
+                    @if all.sessions.len() >= FEW as usize { p { a href=(Screen::Sessions.path()) { "View all" } } }
                 }
             }
             @if !adapters.is_empty() {
@@ -190,22 +155,20 @@ async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> 
                 }
             }
         }
-    })
+    }
 }
 
-async fn trends(app: &App) -> Result<Markup, AppError> {
-    let trends = app.reporting.trends().await?;
-    Ok(html! {
+fn trends(trends: &Trends) -> Markup {
+    html! {
         section aria-labelledby="trends" {
             h2 #trends { "Activity" }
             @for one in trends.iter() { (chart::trend(one)) }
         }
-    })
+    }
 }
 
 /// What attempts cost, however they ended.
-async fn spending(app: &App) -> Result<Markup, AppError> {
-    let spent = app.reporting.spent().await?;
+fn spending(spent: &NamedSpending) -> Markup {
     let few = |all: &[(String, Usage)]| {
         let some = |(_, usage): &&(String, Usage)| *usage != Usage::default();
         all.iter()
@@ -219,7 +182,7 @@ async fn spending(app: &App) -> Result<Markup, AppError> {
         ("Person", few(&spent.people)),
         ("Day", few(&spent.days)),
     ];
-    Ok(html! {
+    html! {
         @if lists.iter().any(|(_, list)| !list.is_empty()) {
             section aria-labelledby="spent" {
                 h2 #spent { "Cost in the last " (DAYS) " days" }
@@ -233,7 +196,7 @@ async fn spending(app: &App) -> Result<Markup, AppError> {
                 }
             }
         }
-    })
+    }
 }
 
 /// The command line, with the last command and its reply.
@@ -259,7 +222,7 @@ fn command_line(said: Option<&SaidCommand<'_>>) -> Markup {
 /// A worker and its tasks.
 fn worker(
     (worker, running, waiting): &(Worker, usize, usize),
-    at_work: &[workers::AtWork],
+    at_work: &[RunningTask],
     now: Timestamp,
 ) -> Markup {
     let state = worker.state(*running, *waiting, now).as_str();
@@ -301,7 +264,7 @@ pub async fn command(
     let reply = command::run(&shared.app, &visitor.0, &line).await;
     let reply = reply.unwrap_or_else(|error| CommandOutput::saying(error.told()));
     let said = SaidCommand { line: &line, reply };
-    let body = body(&shared.app, &visitor.0, Some(&said))
+    let body = body(&shared, &visitor.0, Some(&said))
         .await
         .map_err(|error| problem(&visitor, error))?;
     Ok(axum::response::Html(document(

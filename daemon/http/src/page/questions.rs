@@ -3,6 +3,7 @@
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
 use serde::Deserialize;
+use tokio::try_join;
 use vine_app::{App, AppError, Caller, texts};
 use vine_domain::{Question, QuestionId, QuestionState, Slug, Timestamp, ports::QuestionPage};
 
@@ -79,26 +80,19 @@ async fn body(
 ) -> Result<Markup, AppError> {
     let is_first = page.before.is_none() && page.after.is_none();
     let limit = if is_first { OPEN } else { 0 };
-    let mut open = app
-        .questions
-        .open_with_tasks(caller, repo.as_ref(), limit)
-        .await?;
-    open.retain(|(_, task)| query.mine.is_empty() || task.requester == caller.name());
-    app.questions.shown(caller, &open).await?;
+    let (mut open, all_open, closed, repos) = try_join!(
+        app.questions.open_with_tasks(caller, repo.as_ref(), limit),
+        app.questions.count_open(caller),
+        app.questions.closed_questions(caller, repo.as_ref(), &page),
+        app.tasks.repos(caller),
+    )?;
     let more = match open.len() < OPEN as usize {
         true => 0,
-        false => app
-            .questions
-            .count_open(caller)
-            .await?
-            .saturating_sub(u64::from(OPEN)),
+        false => all_open.saturating_sub(u64::from(OPEN)),
     };
+    open.retain(|(_, task)| query.mine.is_empty() || task.requester == caller.name());
+    app.questions.shown(caller, &open).await?;
     let groups = groups::grouped(app, caller, open);
-    let closed = app
-        .questions
-        .closed_questions(caller, repo.as_ref(), &page)
-        .await?;
-    let repos = app.tasks.repos(caller).await?;
     let mine = if query.mine.is_empty() { "" } else { "yes" };
     Ok(html! {
         h1 { "Questions" }

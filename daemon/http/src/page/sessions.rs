@@ -1,11 +1,9 @@
 //! Live sessions: their task and worker, how full they are, and when they end.
 
-use std::collections::HashMap;
-
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
 use vine_app::{App, AppError, texts};
-use vine_domain::{Session, Timestamp, Verb, WorkerId};
+use vine_domain::{Session, Timestamp, Verb};
 
 use super::{
     screen::{self, Screen},
@@ -49,10 +47,8 @@ pub async fn show(
 
 async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
     let sessions = app.fleet.sessions(&visitor.0, false, LIMIT).await?;
-    let workers = app.fleet.workers().await?.into_iter();
-    let names: HashMap<WorkerId, String> = workers
-        .map(|(worker, ..)| (worker.id, worker.name))
-        .collect();
+    let at = sessions.iter().map(|(_, session)| session.worker);
+    let names = app.fleet.worker_names(at).await?;
     let now = app.now();
     Ok(html! {
         h1 { "Sessions" }

@@ -6,6 +6,7 @@ use axum::{
     response::{Redirect, Response},
 };
 use maud::{Markup, html};
+use tokio::try_join;
 use vine_api::TaskView;
 use vine_app::{
     App, AppError, Caller,
@@ -77,24 +78,36 @@ pub async fn body(
     refused: Option<&RefusedAnswer>,
 ) -> Result<Markup, AppError> {
     let task = app.tasks.look_at(caller, id).await?;
-    let questions = app.questions.of_task(id).await?;
-    app.questions
-        .mark_seen(caller, &task.repo, &questions)
-        .await?;
-    let thread = app.rooms.latest(id, THREAD).await?;
-    let attempts = app.tasks.executions(id).await?;
+    let latest = LogRange::latest(LOG);
+    let why = async {
+        match task.state {
+            TaskState::Queued { .. } => command::order(app, caller, &explain(id)).await.map(Some),
+            _ => Ok(None),
+        }
+    };
+    let (questions, thread, attempts, log, patch, why) = try_join!(
+        app.questions.of_task(id),
+        app.rooms.latest(id, THREAD),
+        app.tasks.executions(id),
+        app.tasks.log(id, &latest),
+        app.tasks.patch(id),
+        why,
+    )?;
     let on = attempts.last().map(|attempt| attempt.worker.as_str());
-    let around = app.tasks.isolation_of(&task.repo, on).await?;
     let session = attempts.iter().rev().find_map(|attempt| attempt.session);
     let ids: Vec<QuestionId> = questions.iter().map(|question| question.id).collect();
-    let stations = app.questions.all_milestones(&ids).await?;
-    let log = app.tasks.log(id, &LogRange::latest(LOG)).await?;
-    let patch = app.tasks.patch(id).await?;
-    let now = app.now();
-    let why = match task.state {
-        TaskState::Queued { .. } => Some(command::order(app, caller, &explain(id)).await?),
-        _ => None,
+    let (around, stations) = try_join!(
+        app.tasks.isolation_of(&task.repo, on),
+        app.questions.all_milestones(&ids),
+    )?;
+    let is_new = |question: &&Question| {
+        stations
+            .get(&question.id)
+            .is_none_or(|at| at.seen.is_none())
     };
+    let new: Vec<Question> = questions.iter().filter(is_new).cloned().collect();
+    app.questions.mark_seen(caller, &task.repo, &new).await?;
+    let now = app.now();
     Ok(html! {
         h1 { (id) " " (task.title) }
         p { span.(format!("badge {}", task.state.as_str())) { (texts::state(&task.state, now)) }

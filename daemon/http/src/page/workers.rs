@@ -3,8 +3,9 @@
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use vine_app::{App, AppError};
-use vine_domain::{TaskId, Verb, Worker, WorkerId};
+use tokio::try_join;
+use vine_app::{App, AppError, fleet::RunningTask};
+use vine_domain::{TaskId, Verb, Worker};
 
 use super::{
     screen::{self, Screen},
@@ -15,9 +16,6 @@ use crate::{
     error::QueryParams,
     page::document::{PageState, fresh},
 };
-
-/// A worker and one of its tasks, with the task's title.
-pub type AtWork = (WorkerId, TaskId, String);
 
 /// Workers on one page.
 const PAGE: u32 = 50;
@@ -52,10 +50,9 @@ async fn body(app: &App, visitor: &PageVisitor, after: &str) -> Result<Markup, A
     app.people
         .allow(&visitor.0, Verb::See, None, "workers")
         .await?;
-    let page = app.fleet.workers_after(after, PAGE).await?;
-    let all = app.reporting.depths().await?.workers;
-    let now = app.now();
-    let at_work = at_work(app, &page).await?;
+    let (page, depths) = try_join!(app.fleet.workers_after(after, PAGE), app.reporting.depths())?;
+    let (all, now) = (depths.workers, app.now());
+    let at_work = app.fleet.at_work(&page).await?;
     let more = page.last().filter(|_| page.len() >= PAGE as usize);
     Ok(html! {
         h1 { "Workers" }
@@ -83,22 +80,16 @@ async fn body(app: &App, visitor: &PageVisitor, after: &str) -> Result<Markup, A
     })
 }
 
-/// The tasks of these workers.
-pub async fn at_work(
-    app: &App,
-    workers: &[(Worker, usize, usize)],
-) -> Result<Vec<AtWork>, AppError> {
-    let ids: Vec<WorkerId> = workers.iter().map(|(worker, ..)| worker.id).collect();
-    app.fleet.at_work(&ids).await
-}
-
 /// The tasks of one of them, with their titles.
-pub fn held<'a>(at_work: &'a [AtWork], worker: &Worker) -> impl Iterator<Item = (TaskId, &'a str)> {
+pub fn held<'a>(
+    at_work: &'a [RunningTask],
+    worker: &Worker,
+) -> impl Iterator<Item = (TaskId, &'a str)> {
     let id = worker.id;
     at_work
         .iter()
-        .filter(move |(by, ..)| *by == id)
-        .map(|(_, task, title)| (*task, title.as_str()))
+        .filter(move |one| one.worker == id)
+        .map(|one| (one.task, one.title.as_str()))
 }
 
 /// A worker that drains takes no new tasks.
