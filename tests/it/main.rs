@@ -4,6 +4,7 @@ mod adapters;
 mod app {
     mod consent;
     mod kept;
+    mod mentions;
     mod metrics;
     pub mod platforms;
     pub mod races;

@@ -148,7 +148,7 @@ fn message(content: &Value, us: &AccountIdentity) -> Option<EventParts> {
     let of = relation["event_id"].as_str();
     if let (Some("m.replace"), Some(of)) = (kind, of) {
         let new = &content["m.new_content"];
-        let text = plain(reply::words(new, new["body"].as_str()?), us);
+        let text = plain(new, reply::words(new, new["body"].as_str()?), us);
         return Some(EventParts::new(&text, InboundKind::Edited(of.to_owned())));
     }
     // A redacted message has no body.
@@ -157,7 +157,11 @@ fn message(content: &Value, us: &AccountIdentity) -> Option<EventParts> {
         // Bots use notices, and clients verify each other with messages.
         "m.notice" | "m.server_notice" | "m.key.verification.request" => return None,
         "m.text" | "m.emote" => {
-            let words = plain(reply::words(content, content["body"].as_str()?), us);
+            let words = plain(
+                content,
+                reply::words(content, content["body"].as_str()?),
+                us,
+            );
             Content {
                 words: vec![forwarded_by(content, &words)],
                 ..Content::default()
@@ -243,8 +247,9 @@ fn echo(content: &Value, id: &str) -> Option<OurPost> {
     })
 }
 
-/// The text, with our account's name at its start replaced by `@vine`.
-fn plain(text: &str, us: &AccountIdentity) -> String {
+/// The text, with a mention of us at its start replaced by `@vine`: our account's name, or the name
+/// that a link to our account shows.
+fn plain(content: &Value, text: &str, us: &AccountIdentity) -> String {
     let text = text.trim();
     let local = us
         .id
@@ -253,15 +258,30 @@ fn plain(text: &str, us: &AccountIdentity) -> String {
         .next()
         .unwrap_or_default();
     let heads = [us.id.clone(), format!("@{local}"), format!("{local}:")];
-    let called = heads.iter().find_map(|head| {
+    let shown = linked_name(content, us);
+    let called = heads.into_iter().chain(shown).find_map(|head| {
         let rest = text
             .get(..head.len())
-            .filter(|start| start.eq_ignore_ascii_case(head))
+            .filter(|start| start.eq_ignore_ascii_case(&head))
             .map(|_| &text[head.len()..])?;
-        let rest = rest.strip_prefix(':').unwrap_or(rest);
+        let rest = rest.strip_prefix([':', ',']).unwrap_or(rest);
         (rest.is_empty() || rest.starts_with(char::is_whitespace)).then_some(rest)
     });
     called.map_or_else(|| text.to_owned(), |rest| format!("@vine{rest}"))
+}
+
+/// The name in a link to our account with which a message begins, as clients write mentions
+/// (specification, "User, room and event mentions").
+fn linked_name(content: &Value, us: &AccountIdentity) -> Option<String> {
+    let html = content["formatted_body"].as_str()?.trim_start();
+    let html = html.rsplit_once("</mx-reply>").map_or(html, |(_, own)| own);
+    let html = html.strip_prefix("<p>").unwrap_or(html);
+    let (address, rest) = html
+        .strip_prefix("<a href=\"https://matrix.to/#/")?
+        .split_once("\">")?;
+    let name = rest.split_once("</a>")?.0;
+    let is_us = address == us.id || address.replace("%40", "@").replace("%3A", ":") == us.id;
+    (is_us && !name.is_empty() && !name.contains(['<', '&'])).then(|| name.to_owned())
 }
 
 /// What a person did, if this room event reports something relevant.
@@ -372,6 +392,23 @@ mod tests {
             assert_eq!(text(body), "@vine status", "{body}");
         }
         assert_eq!(text("vinebots are nice"), "vinebots are nice");
+        let linked = |id: &str, body: &str| {
+            let html = format!("<a href=\"https://matrix.to/#/{id}\">Agent Vine</a> paint it");
+            let content = json!({ "msgtype": "m.text", "body": body, "formatted_body": html });
+            read("m.room.message", &content).expect("read").text
+        };
+        assert_eq!(
+            linked("@vinebot:x", "Agent Vine paint it"),
+            "@vine paint it"
+        );
+        assert_eq!(
+            linked("%40vinebot%3Ax", "Agent Vine: paint it"),
+            "@vine paint it"
+        );
+        assert_eq!(
+            linked("@ann:x", "Agent Vine paint it"),
+            "Agent Vine paint it"
+        );
         assert_eq!(
             read(
                 "m.room.message",

@@ -29,8 +29,8 @@ pub enum ClarifiedTarget {
 /// Characters of the author's words that are quoted.
 const SHOWN: usize = 80;
 
-/// Asks which of these questions words are for.
-pub fn which(words: &str, task: TaskId, open: &[&Question]) -> Clarification {
+/// What words in a task's thread may be for: one of these questions, or a note.
+fn targets(words: &str, task: TaskId, open: &[&Question]) -> Vec<(Button, String)> {
     let mut ways: Vec<(Button, String)> = open
         .iter()
         .map(|question| {
@@ -40,6 +40,12 @@ pub fn which(words: &str, task: TaskId, open: &[&Question]) -> Clarification {
         })
         .collect();
     ways.push((note(task, words), NOTE.into()));
+    ways
+}
+
+/// Asks which of these questions words are for.
+pub fn which(words: &str, task: TaskId, open: &[&Question]) -> Clarification {
+    let ways = targets(words, task, open);
     let first = open.first().map_or(QuestionId(0), |question| question.id);
     let text = format!(
         "What does {} refer to? Nothing is decided yet.",
@@ -83,6 +89,63 @@ pub fn neither(words: &str, question: &Question, hint: String) -> Clarification 
         literal(&question.ask.headline())
     );
     asked_back(&text, ways, hint)
+}
+
+/// Asks whether words in a task's thread are this command, or for its agent.
+pub fn command_or_words(
+    words: &str,
+    command: Option<&str>,
+    task: TaskId,
+    open: &[&Question],
+) -> Clarification {
+    let ways = run(command).chain(targets(words, task, open)).collect();
+    let text = format!(
+        "{} may be a command, or words for the agent. Nothing is done yet.",
+        shown(words)
+    );
+    asked_back(&text, ways, COMMANDS.into())
+}
+
+/// Asks whether words in a room are this command, or a task. `new` are the ways to make it one.
+pub fn command_or_task(
+    words: &str,
+    command: Option<&str>,
+    new: Vec<(Button, String)>,
+) -> Clarification {
+    let ways = run(command).chain(new).collect();
+    let text = format!(
+        "{} may be a command, or a task. Nothing is done yet.",
+        shown(words)
+    );
+    asked_back(&text, ways, COMMANDS.into())
+}
+
+/// Asks whether so few words are a task.
+pub fn too_short(words: &str, new: Vec<(Button, String)>) -> Clarification {
+    let text = format!(
+        "{} says little for a task. Nothing is done yet.",
+        shown(words)
+    );
+    asked_back(&text, new, "say in a sentence what is to be done".into())
+}
+
+/// Asks in which repository a task belongs.
+pub fn which_repo(words: &str, new: Vec<(Button, String)>) -> Clarification {
+    let text = format!("In which repository? {} is no task yet.", shown(words));
+    let hint = "write in the room of a repository";
+    asked_back(&text, new, hint.into())
+}
+
+/// How to make clear what is a command.
+const COMMANDS: &str = "begin a command with `/vine` or `!vine`";
+
+fn run(command: Option<&str>) -> impl Iterator<Item = (Button, String)> {
+    let way = |command: &str| {
+        let says = format!("/vine {command}");
+        let about = format!("Run the command `{command}`");
+        (Button::saying("Run the command", says), about)
+    };
+    command.map(way).into_iter()
 }
 
 /// Each choice has a number: without buttons, people tap the reaction with that number.

@@ -35,17 +35,33 @@ pub(crate) struct CommandLine {
     command: Command,
 }
 
-const HEADS: [&str; 3] = ["/vine", "!vine", "@vine"];
+/// How adapters write a mention of us.
+const MENTION: &str = "@vine";
+const HEADS: [&str; 3] = ["/vine", "!vine", MENTION];
 
 /// Whether a chat message is a command.
 pub fn is_command(text: &str) -> bool {
     head(text).is_some()
 }
 
+/// The text without a mention at its beginning.
+pub fn without_mention(text: &str) -> &str {
+    mentioned(text).unwrap_or(text).trim()
+}
+
+/// The text after a mention at the beginning, if there is one.
+pub(crate) fn mentioned(text: &str) -> Option<&str> {
+    behind(text, &[MENTION])
+}
+
 /// The text after the head word, if there is one.
 fn head(text: &str) -> Option<&str> {
+    behind(text, &HEADS)
+}
+
+fn behind<'a>(text: &'a str, heads: &[&str]) -> Option<&'a str> {
     let text = text.trim_start();
-    let rest = HEADS.iter().find_map(|head| {
+    let rest = heads.iter().find_map(|head| {
         text.get(..head.len())
             .filter(|start| start.eq_ignore_ascii_case(head))
             .map(|_| &text[head.len()..])

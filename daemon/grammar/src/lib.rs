@@ -8,6 +8,7 @@
 mod chat;
 mod commands;
 mod error;
+mod mention;
 mod menu;
 mod mistakes;
 mod own;
@@ -16,10 +17,12 @@ mod short_forms;
 
 pub use chat::{
     CommandContext, begins_with_command, from_words, is_command, line, overview, parse,
+    without_mention,
 };
 pub use commands::{
     BulkFilter, Command, HelpTopic, ListRange, OrDefault, QuestionVerb, QueueVerb, RepoVerb,
     SessionVerb, TaskVerb, WorkerVerb,
 };
 pub use error::CommandError;
+pub use mention::Mention;
 pub use menu::{MenuEntry, MenuOption, OptionKind, menu, words};

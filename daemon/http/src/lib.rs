@@ -31,7 +31,7 @@ use tracing::Instrument as _;
 use vine_api::{WIRE, WIRE_HEADER};
 use vine_app::{App, Inbox};
 
-use crate::page::Issuer;
+use crate::page::{Issuer, PerVersion};
 use crate::state::HttpState;
 pub use crate::{page::OidcSettings, state::FrontSettings};
 
@@ -64,8 +64,8 @@ pub async fn serve(
         hosts: front.hosts.into(),
         issuer,
         boot: boot.into(),
-        overview: Arc::default(),
-        waiting: Arc::default(),
+        overview: PerVersion::default(),
+        waiting: PerVersion::default(),
     };
     let router = router(shared.clone())
         .merge(front.doors)

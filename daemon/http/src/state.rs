@@ -21,9 +21,9 @@ pub struct HttpState {
     /// Differs between starts, so that a browser never keeps the page of an earlier process.
     pub(crate) boot: Arc<str>,
     /// What all who see everything see on the overview.
-    pub(crate) overview: Arc<PerVersion<Overview>>,
+    pub(crate) overview: PerVersion<Overview>,
     /// How many questions wait for them.
-    pub(crate) waiting: Arc<PerVersion<WaitingCount>>,
+    pub(crate) waiting: PerVersion<WaitingCount>,
 }
 
 /// What the server needs besides the use cases.

@@ -17,6 +17,7 @@ mod output;
 mod place;
 mod protocol;
 mod rivals;
+mod sentences;
 mod slack_kept;
 mod terminal;
 mod transfer;

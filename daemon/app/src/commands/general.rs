@@ -181,7 +181,7 @@ pub fn help(topic: Option<HelpTopic>) -> CommandOutput {
 
 const SHORT_HELP: &str = "\
 To answer a question, press a button or reply with a number, a label or your own words.
-`/vine new Fix the login` creates a task; the lines below it are its prompt.
+`/vine new Fix the login` creates a task, with the lines below it as its prompt; so does a sentence to `@vine` in a room.
 `/vine status` shows what needs you; `/vine tasks` and `/vine questions` list them.
 `/vine task cancel`, `retry`, `log` and `diff` work on a task; in its thread they need no id.
 Type `@vine …` or `!vine …` where slash commands do not work, as in Slack's threads.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use vine_domain::markdown::fenced;
+use vine_domain::{chat::Button, markdown::fenced};
 
 /// A chat shows at most so much of a listing, a log or a diff.
 const LINES: usize = 60;
@@ -19,6 +19,8 @@ pub struct CommandOutput {
     pub(crate) latest_last: bool,
     /// For programs: an object, or an array of objects for a listing.
     pub data: Value,
+    /// What its author can do about it, in a chat: each says a command.
+    pub(crate) buttons: Vec<Button>,
 }
 
 impl CommandOutput {
@@ -28,6 +30,7 @@ impl CommandOutput {
             fixed: false,
             latest_last: false,
             data: serde_json::to_value(data).expect("views are JSON"),
+            buttons: Vec::new(),
         }
     }
 

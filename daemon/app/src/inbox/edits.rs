@@ -11,7 +11,7 @@ use vine_domain::{
     chat::{Inbound, InboundKind, Location},
     ports::Say,
 };
-use vine_grammar::is_command;
+use vine_grammar::without_mention;
 
 use crate::{
     AppError, AppResult, Caller, Inbox, Missing,
@@ -76,13 +76,13 @@ impl Inbox {
         let used = self.use_of(task, event.key()).await?;
         match (&event.act, used) {
             (InboundKind::Edited(_), Some(used)) => {
-                let read = format!("Correction of {used}: {}", event.text.trim());
+                let read = format!("Correction of {used}: {}", without_mention(&event.text));
                 self.app
                     .questions
                     .note_as(caller, task, &event.text, &read, event.own_key())
                     .await?;
             }
-            (InboundKind::Edited(_), None) if is_command(&original.text) => {
+            (InboundKind::Edited(_), None) if self.is_command(&original, &found) => {
                 return Err(AppError::Unreadable(
                     "a command cannot be edited after it was sent; send it again".into(),
                 ));

@@ -5,6 +5,7 @@ mod command;
 mod edits;
 mod hear;
 mod locate;
+mod mention;
 mod pending_edits;
 mod press;
 mod private_replies;

@@ -7,13 +7,13 @@ use vine_domain::{
     form::FilledForm,
     reading, uuid_of,
 };
-use vine_grammar::is_command;
+use vine_grammar::{Command, TaskVerb, is_command};
 
 use crate::{
     AppError, AppResult, Caller, Inbox,
     clarify::{self, ClarifiedTarget},
     commands::CommandOutput,
-    inbox::{locate::ResolvedLocation, read::gone, turn::SpokenText},
+    inbox::{command, locate::ResolvedLocation, mention::with_undo, read::gone, turn::SpokenText},
     questions::GivenAnswer,
 };
 
@@ -103,7 +103,38 @@ impl Inbox {
         let Some(aside) = &found.aside else {
             return if event.private { Err(gone()) } else { Ok(None) };
         };
-        self.meant(caller, event, aside, &button.says).await
+        if aside.author != event.author {
+            return Err(AppError::Unreadable(
+                "only the author of the message can choose this".into(),
+            ));
+        }
+        if is_command(&button.says) {
+            return self.chosen(caller, event, found, aside, button.says).await;
+        }
+        self.meant(caller, aside, &button.says).await
+    }
+
+    /// The command that an author chose for their words. It counts once for their message.
+    async fn chosen(
+        &self,
+        caller: &Caller,
+        event: &Inbound,
+        found: &ResolvedLocation,
+        aside: &PrivateReply,
+        says: String,
+    ) -> AppResult<Option<CommandOutput>> {
+        let wanted = command::read(&says, found)?;
+        let is_new = matches!(wanted, Command::Task(TaskVerb::New { .. }));
+        let event = Inbound {
+            text: says,
+            ..event.clone()
+        };
+        let key = format!("{}:{}", aside.platform, aside.to);
+        let done = self.run(caller, &event, found.task, wanted, key).await?;
+        Ok(match is_new {
+            true => done.map(with_undo),
+            false => done,
+        })
     }
 
     /// The choice of an author who was asked for clarification: their own words, under their own
@@ -111,15 +142,9 @@ impl Inbox {
     async fn meant(
         &self,
         caller: &Caller,
-        event: &Inbound,
         aside: &PrivateReply,
         says: &str,
     ) -> AppResult<Option<CommandOutput>> {
-        if aside.author != event.author {
-            return Err(AppError::Unreadable(
-                "only the author of the message can choose this".into(),
-            ));
-        }
         let key = uuid_of(&format!("{}:{}", aside.platform, aside.to));
         self.mean_as(caller, says, key).await.map(|_| None)
     }

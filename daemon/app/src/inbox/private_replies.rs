@@ -70,6 +70,7 @@ impl Inbox {
         let id = MessageId(uuid_of(&format!("aside {}", event.own_key())));
         let told = Outbound::new(id, MessagePlace::Aside(aside), OutboundKind::Notice, text);
         let buttons = match outcome {
+            Ok(Some(reply)) if !stranger => reply.buttons.clone(),
             Err(error) if !stranger => error.buttons().to_vec(),
             _ => Vec::new(),
         };

@@ -139,6 +139,9 @@ impl Inbox {
                 false => Ok(self.hint(event, &found, EMPTY)),
             };
         }
+        if let Some(mention) = self.mention(event, &found) {
+            return self.mentioned(caller, event, found, turn, mention).await;
+        }
         if is_command(&event.text) {
             return self.command(caller, event, found).await;
         }

@@ -151,8 +151,9 @@ impl ShownPage<'_> {
             return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
         }
         let begun = Instant::now();
-        let waiting = WaitingCount::read(&shared.app, &visitor.0);
-        let waiting = shared.waiting.seen_by(&shared.app, &visitor.0, waiting);
+        let waiting = shared
+            .waiting
+            .seen_by(&shared.app, &visitor.0, WaitingCount::read);
         let shown = async { try_join!(body(), waiting) };
         let (body, waiting) = shown.await.map_err(|error| problem(visitor, error))?;
         let live = Live {

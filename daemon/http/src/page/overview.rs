@@ -59,8 +59,8 @@ async fn body(
     said: Option<&SaidCommand<'_>>,
 ) -> Result<Markup, AppError> {
     let app = &shared.app;
-    let seen = Overview::read(app, caller);
-    let seen = shared.overview.seen_by(app, caller, seen).await?;
+    let seen = shared.overview.seen_by(app, caller, Overview::read);
+    let seen = seen.await?;
     app.questions.shown(caller, &seen.questions).await?;
     let machinery = seen.machinery.as_ref();
     Ok(html! {

@@ -56,7 +56,8 @@ pub struct Machinery {
 
 impl Overview {
     /// What one person sees.
-    pub async fn read(app: &App, caller: &Caller) -> Result<Self, AppError> {
+    pub async fn read(app: App, caller: Caller) -> Result<Self, AppError> {
+        let (app, caller) = (&app, &caller);
         let latest = TaskFilter {
             limit: TASKS,
             ..TaskFilter::default()

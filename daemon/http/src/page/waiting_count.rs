@@ -13,10 +13,10 @@ pub struct WaitingCount {
 
 impl WaitingCount {
     /// Those that wait for one person.
-    pub async fn read(app: &App, caller: &Caller) -> Result<Self, AppError> {
+    pub async fn read(app: App, caller: Caller) -> Result<Self, AppError> {
         let (oldest, count) = try_join!(
-            app.questions.open_questions(caller, 1),
-            app.questions.count_open(caller)
+            app.questions.open_questions(&caller, 1),
+            app.questions.count_open(&caller)
         )?;
         let first = oldest.first().map(|question| question.ask.headline());
         Ok(Self {
