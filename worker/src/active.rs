@@ -371,6 +371,7 @@ mod tests {
             encrypted: false,
             push: vine_domain::repo::Push::All,
             guard: vine_domain::Guard::default(),
+            model: vine_domain::ModelChoice::default(),
         };
         Assignment {
             attempt: attempt(),
@@ -380,6 +381,7 @@ mod tests {
             repo,
             base: "main".parse().expect("a branch"),
             branch: "vine/T-1".parse().expect("a branch"),
+            model: vine_domain::ModelChoice::default(),
             requester: "Ann".into(),
             created_at: Timestamp(0),
             resume: None,

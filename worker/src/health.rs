@@ -342,6 +342,7 @@ mod tests {
             encrypted: false,
             push: vine_domain::repo::Push::All,
             guard: vine_domain::Guard::default(),
+            model: vine_domain::ModelChoice::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use vine_domain::{
-    Branch, Repo, Slug, Wall,
+    Branch, Effort, ModelName, Repo, Slug, Wall,
     guard::{Egress, Host, Preset},
     repo::Push,
 };
@@ -32,6 +32,10 @@ pub struct RepoView {
     pub hosts: Vec<Host>,
     /// The wall that it requires.
     pub wall: Option<Wall>,
+    /// The model of its agents.
+    pub model: Option<ModelName>,
+    /// How much they think.
+    pub effort: Option<Effort>,
 }
 
 impl RepoView {
@@ -49,6 +53,8 @@ impl RepoView {
             egress: repo.guard.egress,
             hosts: repo.guard.hosts.clone(),
             wall: repo.guard.wall,
+            model: repo.model.model.clone(),
+            effort: repo.model.effort,
         }
     }
 }

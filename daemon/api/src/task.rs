@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vine_domain::{
-    Branch, Epoch, FailureKind, Lane, Note, Prompt, Question, SessionId, Slug, Task, TaskId,
-    TaskState, Timestamp, Title, WorkerId,
+    Branch, Effort, Epoch, FailureKind, Lane, ModelName, Note, Prompt, Question, SessionId, Slug,
+    Task, TaskId, TaskState, Timestamp, Title, WorkerId,
     attempt::{Execution, LogLine, Usage},
     task::Report,
 };
@@ -27,6 +27,10 @@ pub struct CreateTask {
     pub branch: Option<Branch>,
     /// The lane (default: `default`).
     pub priority: Option<Lane>,
+    /// The model that the agent uses (default: the repository's, or the agent's own).
+    pub model: Option<ModelName>,
+    /// How much the agent thinks (default: the same).
+    pub effort: Option<Effort>,
 }
 
 /// `POST /api/v1/tasks/bulk`: creates all of them or none, at most 1000.
@@ -78,6 +82,14 @@ pub struct TaskView {
     pub branch: Branch,
     /// Its lane.
     pub priority: Lane,
+    /// The model that it chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub model: Option<ModelName>,
+    /// The effort that it chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub effort: Option<Effort>,
     /// Who created it.
     pub requester: String,
     /// When it was created.
@@ -208,6 +220,8 @@ impl TaskView {
             base: task.base.clone(),
             branch: task.branch.clone(),
             priority: task.lane,
+            model: task.model.model.clone(),
+            effort: task.model.effort,
             requester: task.requester.clone(),
             created_at: task.created,
             updated_at: task.updated,

@@ -131,8 +131,21 @@ pub fn too_short(words: &str, new: Vec<(Button, String)>) -> Clarification {
 
 /// Asks in which repository a task belongs.
 pub fn which_repo(words: &str, new: Vec<(Button, String)>) -> Clarification {
-    let text = format!("In which repository? {} is no task yet.", shown(words));
-    let hint = "write in the room of a repository";
+    let text = format!(
+        "{} is not a task yet: this room belongs to no repository.",
+        shown(words)
+    );
+    let hint = "write it in the room of a repository";
+    asked_back(&text, new, hint.into())
+}
+
+/// Asks about a message in a thread that is not a task's.
+pub fn unknown_thread(words: &str, new: Vec<(Button, String)>) -> Clarification {
+    let text = format!(
+        "{} is in a thread that belongs to no known task. Nothing is done yet.",
+        shown(words)
+    );
+    let hint = "write to the agent in its task's thread, and new tasks outside of threads";
     asked_back(&text, new, hint.into())
 }
 
@@ -142,7 +155,10 @@ const COMMANDS: &str = "begin a command with `/vine` or `!vine`";
 fn run(command: Option<&str>) -> impl Iterator<Item = (Button, String)> {
     let way = |command: &str| {
         let says = format!("/vine {command}");
-        let about = format!("Run the command `{command}`");
+        let first = command.lines().next().unwrap_or_default().replace('`', "'");
+        let short: String = first.chars().take(SHOWN).collect();
+        let more = if short == command { "" } else { "…" };
+        let about = format!("Run the command `{short}{more}`");
         (Button::saying("Run the command", says), about)
     };
     command.map(way).into_iter()

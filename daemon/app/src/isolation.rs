@@ -1,4 +1,4 @@
-//! The preset and wall of a task's agents, as its card shows them. Cached in memory, since cards
+//! The model, preset and wall of a task's agents, as its card shows them. Cached in memory, since cards
 //! are written while a change is decided; changes by other daemons are read now and then.
 
 use std::{
@@ -8,7 +8,8 @@ use std::{
 };
 
 use vine_domain::{
-    Clock, Guard, Repo, Slug, Timestamp, Wall, Worker, WorkerId, WorkerIsolation,
+    Clock, Guard, ModelChoice, Repo, Slug, Task, Timestamp, Wall, Worker, WorkerId,
+    WorkerIsolation,
     guard::{LOGIN, Preset},
     ports::Store,
 };
@@ -17,11 +18,14 @@ use crate::AppResult;
 
 /// Changes by other daemons are seen after this long.
 const GOOD_FOR: Duration = Duration::from_secs(10);
+/// The same while a worker is not known: it may have been enrolled a moment ago, or removed.
+const ENROLLED: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 struct IsolationState {
     read: Option<Timestamp>,
     guards: HashMap<Slug, Guard>,
+    models: HashMap<Slug, ModelChoice>,
     walls: HashMap<WorkerId, WorkerWall>,
     names: HashMap<WorkerId, String>,
 }
@@ -52,7 +56,7 @@ impl IsolationCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The worker with this name, as far as it is known.
+    /// The worker with this name, if it is known.
     fn named(&self, name: &str) -> Option<WorkerId> {
         let seen = self.seen();
         let mut names = seen.names.iter();
@@ -70,9 +74,9 @@ impl IsolationCache {
 
     /// A repository was saved.
     pub fn holds(&self, repo: &Repo) {
-        self.seen()
-            .guards
-            .insert(repo.name.clone(), repo.guard.clone());
+        let mut seen = self.seen();
+        seen.guards.insert(repo.name.clone(), repo.guard.clone());
+        seen.models.insert(repo.name.clone(), repo.model.clone());
     }
 
     /// Repositories that require a stronger wall than a worker's.
@@ -91,9 +95,18 @@ impl IsolationCache {
             .collect()
     }
 
-    /// What a card shows: `preset test · wall bubblewrap`; `None` while nothing is known.
-    pub fn on_card(&self, repo: &Slug, worker: Option<WorkerId>) -> Option<String> {
+    /// What a card shows: `model opus · preset test · wall bubblewrap`; `None` while nothing is known.
+    pub fn on_card(
+        &self,
+        repo: &Slug,
+        chosen: &ModelChoice,
+        worker: Option<WorkerId>,
+    ) -> Option<String> {
         let seen = self.seen();
+        let model = match seen.models.get(repo) {
+            Some(of_repo) => chosen.or(of_repo).said(),
+            None => chosen.said(),
+        };
         let guard = seen.guards.get(repo).cloned().unwrap_or_default();
         let stands = worker.and_then(|worker| seen.walls.get(&worker)).copied();
         let wall = stands.map(|stands| stands.wall);
@@ -117,7 +130,12 @@ impl IsolationCache {
             (None, None) => None,
         };
         let login = login.map(|_| LOGIN.to_owned());
-        let parts: Vec<String> = preset.into_iter().chain(wall).chain(login).collect();
+        let parts: Vec<String> = model
+            .into_iter()
+            .chain(preset)
+            .chain(wall)
+            .chain(login)
+            .collect();
         (!parts.is_empty()).then(|| parts.join(" · "))
     }
 }
@@ -143,19 +161,22 @@ impl Isolation {
         }
     }
 
-    /// The preset and wall of a task's agent, current or last; `on` is the name of its latest
-    /// worker.
-    pub async fn of(&self, repo: &Slug, on: Option<&str>) -> AppResult<Option<String>> {
+    /// The model, preset and wall of a task's agent, current or last; `on` is the name of its
+    /// latest worker.
+    pub async fn of(&self, task: &Task, on: Option<&str>) -> AppResult<Option<String>> {
         self.refresh().await?;
         let worker = match on {
             None => None,
             Some(name) => match self.known.named(name) {
                 Some(worker) => Some(worker),
                 // It may have been enrolled a moment ago.
-                None => self.read().await.map(|()| self.known.named(name))?,
+                None => {
+                    self.refresh_after(ENROLLED).await?;
+                    self.known.named(name)
+                }
             },
         };
-        Ok(self.known.on_card(repo, worker))
+        Ok(self.known.on_card(&task.repo, &task.model, worker))
     }
 
     /// The names of workers; one that was removed has none.
@@ -169,7 +190,7 @@ impl Isolation {
             .iter()
             .all(|id| self.known.seen().names.contains_key(id))
         {
-            self.read().await?;
+            self.refresh_after(ENROLLED).await?;
         }
         let seen = self.known.seen();
         let name = |id: WorkerId| Some((id, seen.names.get(&id)?.clone()));
@@ -178,19 +199,18 @@ impl Isolation {
 
     /// Reads what other daemons changed, if the last time is a while ago.
     pub(crate) async fn refresh(&self) -> AppResult<()> {
+        self.refresh_after(GOOD_FOR).await
+    }
+
+    async fn refresh_after(&self, age: Duration) -> AppResult<()> {
         let now = self.clock.now();
-        let is_fresh = |at: Timestamp| now.since(at) < GOOD_FOR;
+        let is_fresh = |at: Timestamp| now.since(at) < age;
         if self.known.seen().read.is_some_and(is_fresh) {
             return Ok(());
         }
         let Ok(_reading) = self.reading.try_lock() else {
             return Ok(());
         };
-        self.read().await
-    }
-
-    async fn read(&self) -> AppResult<()> {
-        let now = self.clock.now();
         let repos = self.store.repos().await?;
         let workers = self.store.workers().await?;
         let mut seen = self.known.seen();
@@ -198,6 +218,10 @@ impl Isolation {
         seen.names = workers
             .iter()
             .map(|(worker, ..)| (worker.id, worker.name.clone()))
+            .collect();
+        seen.models = repos
+            .iter()
+            .map(|repo| (repo.name.clone(), repo.model.clone()))
             .collect();
         seen.guards = repos
             .into_iter()
@@ -226,7 +250,7 @@ mod tests {
         let repo = Slug::from_text("site");
         let worker = WorkerId(System.uuid());
         assert_eq!(
-            around.on_card(&repo, Some(worker)),
+            around.on_card(&repo, &ModelChoice::default(), Some(worker)),
             None,
             "nobody knows yet"
         );
@@ -246,7 +270,12 @@ mod tests {
             (Wall::Plain, false, "asks about everything · no wall"),
         ] {
             around.stands(worker, Some(&standing(wall, login)));
-            assert_eq!(around.on_card(&repo, Some(worker)).as_deref(), Some(words));
+            assert_eq!(
+                around
+                    .on_card(&repo, &ModelChoice::default(), Some(worker))
+                    .as_deref(),
+                Some(words)
+            );
         }
         let guard = Guard {
             preset: Some(Preset::Auto),
@@ -254,7 +283,9 @@ mod tests {
             ..Guard::default()
         };
         around.seen().guards.insert(repo.clone(), guard);
-        let said = around.on_card(&repo, None).expect("known");
+        let said = around
+            .on_card(&repo, &ModelChoice::default(), None)
+            .expect("known");
         assert_eq!(
             said,
             "preset `auto` (Anthropic's classifier decides) · wall `container` or better"

@@ -363,6 +363,7 @@ mod tests {
             encrypted: false,
             push: Push::All,
             guard: Guard::default(),
+            model: vine_domain::ModelChoice::default(),
         };
         let attempt = Attempt {
             task: TaskId(7),
@@ -376,6 +377,7 @@ mod tests {
             repo,
             base: branch(),
             branch: branch(),
+            model: vine_domain::ModelChoice::default(),
             requester: "Ann".into(),
             created_at: Timestamp(0),
             resume: None,

@@ -111,6 +111,7 @@ pub(super) async fn assign(
                 unheard: session.is_some_and(|(_, heard)| !heard),
                 unfinished_work: works.remove(&task.id),
                 answered: answered.remove(&task.id).unwrap_or_default(),
+                model: task.model.or(&repo.model),
                 title: task.title,
                 prompt: task.prompt,
                 repo,

@@ -32,15 +32,16 @@ pub(super) async fn insert(
     let row = |new: &&NewTask| {
         json!({
             "id": new.id.0, "key": new.key.as_deref().map(plain), "title": plain(new.title.as_str()), "prompt": plain(new.prompt.as_str()),
-            "repo": new.repo, "base": new.base, "branch": new.branch, "lane": new.lane.rank(), "requester": plain(&new.requester),
+            "repo": new.repo, "base": new.base, "branch": new.branch, "lane": new.lane.rank(),
+            "model": json(&new.model), "requester": plain(&new.requester),
         })
     };
     let rows: Vec<Value> = news.iter().map(row).collect();
     let made = scalar!(
         i64,
-        r#"INSERT INTO tasks (id, key, title, prompt, repo, base, branch, lane, requester, created, updated, state, detail)
+        r#"INSERT INTO tasks (id, key, title, prompt, repo, base, branch, lane, model, requester, created, updated, state, detail)
            SELECT CAST(value ->> 'id' AS BIGINT), value ->> 'key', value ->> 'title', value ->> 'prompt', value ->> 'repo', value ->> 'base',
-               value ->> 'branch', CAST(value ->> 'lane' AS BIGINT), value ->> 'requester', $1, $1, $2, $3 FROM json_each($4) l
+               value ->> 'branch', CAST(value ->> 'lane' AS BIGINT), value ->> 'model', value ->> 'requester', $1, $1, $2, $3 FROM json_each($4) l
            WHERE true ORDER BY l.key ON CONFLICT (key) DO NOTHING RETURNING id AS "id!""#,
         now.0,
         state.word,

@@ -27,6 +27,7 @@ row! {
         pub encrypted: bool,
         pub push: String,
         pub guard: String,
+        pub model: String,
     }
 }
 
@@ -45,6 +46,7 @@ impl TryFrom<RepoRow> for Repo {
             encrypted: row.encrypted,
             push: parsed(&row.push)?,
             guard: from_json(&row.guard)?,
+            model: from_json(&row.model)?,
         })
     }
 }
@@ -54,7 +56,7 @@ macro_rules! all_repos {
     () => {
         rows!(
             RepoRow,
-            r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard
+            r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard, model
                FROM repos WHERE NOT removed ORDER BY name"#
         )
     };
@@ -100,9 +102,9 @@ async fn move_in(
 #[async_trait]
 impl Repos for Database {
     async fn save_repo(&self, repo: &Repo) -> StoreResult<()> {
-        let saved = statement!("INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        let saved = statement!("INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard, model) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted,
-                 encrypted = excluded.encrypted, push = excluded.push, guard = excluded.guard, removed = false",
+                 encrypted = excluded.encrypted, push = excluded.push, guard = excluded.guard, model = excluded.model, removed = false",
             repo.name.as_str(),
             repo.source.as_str(),
             repo.base.as_str(),
@@ -110,7 +112,8 @@ impl Repos for Database {
             repo.trusted,
             repo.encrypted,
             repo.push.as_str(),
-            json(&repo.guard)
+            json(&repo.guard),
+            json(&repo.model)
         );
         saved.run(self.writer()).await.map(drop)
     }

@@ -62,7 +62,7 @@ macro_rules! tasks {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
         rows!(
             TaskRow,
-            "SELECT id, title, prompt, repo, base, branch, lane, requester, created, updated, epoch, failures, losses, state, detail,
+            "SELECT id, title, prompt, repo, base, branch, lane, model, requester, created, updated, epoch, failures, losses, state, detail,
                  lease_worker, lease_until, version,
                  (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks " + $rest $(+ $more)*
             $(, $arg)*
@@ -76,7 +76,7 @@ macro_rules! listed {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
         rows!(
             TaskRow,
-            r#"SELECT id, title, substr(prompt, 1, 100) AS "prompt!: String", repo, base, branch, lane, requester, created, updated, epoch, failures,
+            r#"SELECT id, title, substr(prompt, 1, 100) AS "prompt!: String", repo, base, branch, lane, model, requester, created, updated, epoch, failures,
                  losses, state, detail, lease_worker, lease_until, version,
                  (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks "# + $rest $(+ $more)*
             $(, $arg)*
@@ -94,6 +94,7 @@ row! {
         pub base: String,
         pub branch: String,
         pub lane: i64,
+        pub model: String,
         pub requester: String,
         pub created: i64,
         pub updated: i64,
@@ -123,6 +124,7 @@ impl TryFrom<TaskRow> for Task {
             branch: parsed(&row.branch)?,
             lane: Lane::from_rank(row.lane)
                 .ok_or_else(|| StoreError::Corrupt(format!("lane {}", row.lane)))?,
+            model: from_json(&row.model)?,
             requester: row.requester.clone(),
             created: Timestamp(row.created),
             updated: Timestamp(row.updated),

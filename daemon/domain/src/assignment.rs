@@ -7,6 +7,7 @@ use crate::{
     clock::Timestamp,
     ids::SessionId,
     input::{Branch, Prompt, Title},
+    model::ModelChoice,
     note::Note,
     question::Question,
     repo::Repo,
@@ -31,6 +32,9 @@ pub struct Assignment {
     pub base: Branch,
     /// The branch it commits to.
     pub branch: Branch,
+    /// The model that its agent uses.
+    #[serde(default)]
+    pub model: ModelChoice,
     /// The requester's name.
     pub requester: String,
     /// When the task was created; with its id, this distinguishes it from tasks of other

@@ -5,40 +5,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::invalid::{Invalid, shown};
-
-/// Gives an enum its words: `as_str`, `FromStr` and the list in errors.
-macro_rules! words {
-    ($name:ident, $what:literal, $($variant:ident = $word:literal),+ $(,)?) => {
-        impl $name {
-            /// All of them, weakest first.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word for it in commands, in configuration and in the store.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Invalid;
-
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                let named = Self::ALL.iter().find(|one| one.as_str() == text);
-                named.copied().ok_or_else(|| {
-                    let all = [$($word),+].join(", ");
-                    Invalid::new($what, format!("`{}`", shown(text)), format!("use one of {all}"))
-                })
-            }
-        }
-    };
-}
+use crate::{
+    invalid::{Invalid, shown},
+    words::words,
+};
 
 /// What separates an agent from the machine that it runs on, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

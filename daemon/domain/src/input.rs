@@ -71,6 +71,25 @@ parsed_text!(
     Slug, slug
 );
 
+parsed_text!(
+    /// The name of a model, as the agent takes it: letters, digits and `-_.:/@[]`; 1 to 100
+    /// characters, starts with a letter or digit.
+    ModelName, model
+);
+
+fn model(text: &str) -> Result<String, Invalid> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.:/@[]".contains(c);
+    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    match begins && text.len() <= 100 && text.chars().all(is_part) {
+        true => Ok(text.to_owned()),
+        false => Err(Invalid::new(
+            "model",
+            format!("`{}`", shown(text)),
+            "use a name like `opus`, with letters, digits and -_.:/@[]",
+        )),
+    }
+}
+
 const PROMPT_LIMIT: usize = 256 * 1024;
 
 fn title(text: &str) -> Result<String, Invalid> {

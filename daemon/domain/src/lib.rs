@@ -22,6 +22,7 @@ pub mod lease;
 pub mod ledger;
 pub mod lifecycle;
 pub mod markdown;
+pub mod model;
 pub mod note;
 pub mod ports;
 pub mod question;
@@ -38,6 +39,7 @@ pub mod session;
 pub mod task;
 pub mod token;
 pub mod visible_text;
+mod words;
 pub mod worker;
 
 pub use access::{AuditEntry, ConfiguredPerson, Denied, Role, User, Verb};
@@ -45,9 +47,10 @@ pub use clock::{Clock, Ids, Timestamp};
 pub use failure::{Failure, FailureKind};
 pub use guard::{Guard, Wall, WorkerIsolation};
 pub use ids::{Epoch, MessageId, QuestionId, SessionId, TaskId, UserId, WorkerId, uuid_of};
-pub use input::{Branch, Prompt, Slug, Title};
+pub use input::{Branch, ModelName, Prompt, Slug, Title};
 pub use invalid::Invalid;
 pub use lease::Lease;
+pub use model::{Effort, ModelChoice};
 pub use note::{Note, NoteState};
 pub use question::{
     Answer, Ask, Decision, DeliveredOutcome, Question, QuestionOutcome, QuestionState,

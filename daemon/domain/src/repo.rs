@@ -8,6 +8,7 @@ use crate::{
     guard::Guard,
     input::{Branch, Slug},
     invalid::Invalid,
+    model::ModelChoice,
 };
 
 /// A repository and how its tasks start.
@@ -32,6 +33,9 @@ pub struct Repo {
     /// What its agents may do without asking, what they may reach, and which wall they require.
     #[serde(default)]
     pub guard: Guard,
+    /// The model of its agents, unless a task chooses another.
+    #[serde(default)]
+    pub model: ModelChoice,
 }
 
 /// Which work of tasks workers push without asking.

@@ -13,7 +13,7 @@ use utoipa::{
 use crate::{
     clock::Timestamp,
     ids::{Epoch, MessageId, QuestionId, SessionId, TaskId, UserId, WorkerId},
-    input::{Branch, Prompt, Slug, Title},
+    input::{Branch, ModelName, Prompt, Slug, Title},
     repo::Source,
     token::Token,
 };
@@ -56,6 +56,7 @@ schemas! {
     Title: of(Type::String).min_length(Some(1)).max_length(Some(200)), "Plant a hedge";
     Prompt: of(Type::String).min_length(Some(1)).max_length(Some(262_144)), "Plant a hedge of beech along the lane.";
     Branch: of(Type::String).min_length(Some(1)).max_length(Some(200)), "vine/T-142";
+    ModelName: of(Type::String).pattern(Some("^[A-Za-z0-9][A-Za-z0-9_.:/@\\[\\]-]{0,99}$")), "opus";
     Slug: of(Type::String).pattern(Some("^[a-z0-9][a-z0-9._-]{0,63}$")), "garden";
     Source: of(Type::String).max_length(Some(1000)), "https://example.org/garden.git";
     Token: of(Type::String), "avu_…";

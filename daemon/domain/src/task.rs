@@ -10,6 +10,7 @@ use crate::{
     input::{Branch, Prompt, Slug, Title},
     invalid::{Invalid, shown},
     lease::Lease,
+    model::ModelChoice,
     queue::Lane,
 };
 
@@ -30,6 +31,8 @@ pub struct Task {
     pub branch: Branch,
     /// Its lane.
     pub lane: Lane,
+    /// The model of its agents; what it leaves out is its repository's.
+    pub model: ModelChoice,
     /// The requester's name.
     pub requester: String,
     /// When it was created.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use vine_domain::{
-    Branch, Invalid, Lane, QuestionId, SessionId, Slug, TaskId, Title, Wall,
+    Branch, Effort, Invalid, Lane, ModelName, QuestionId, SessionId, Slug, TaskId, Title, Wall,
     guard::{Egress, Host, Preset},
     repo::Push,
 };
@@ -102,6 +102,12 @@ pub enum TaskVerb {
         /// The priority: high, default or low
         #[arg(long, default_value = "default", value_name = "LANE")]
         priority: Lane,
+        /// The model that the agent uses, like opus (default: the repository's, or the agent's own)
+        #[arg(long)]
+        model: Option<ModelName>,
+        /// How much the agent thinks: low, medium, high, xhigh or max
+        #[arg(long)]
+        effort: Option<Effort>,
         /// Idempotency key: creating again with the same key returns the first task
         #[arg(long, value_name = "TEXT")]
         key: Option<String>,
@@ -360,7 +366,7 @@ pub enum RepoVerb {
         #[arg(long)]
         platform: Option<String>,
     },
-    /// Set what agents may do without asking, which hosts they may reach and which wall they need
+    /// Set what agents may do and reach, which wall they need, and which model they use
     Set {
         /// The repository's short name
         name: Slug,
@@ -379,6 +385,12 @@ pub enum RepoVerb {
         /// The minimum wall: bubblewrap, container, user, plain or default
         #[arg(long, value_name = "WALL")]
         wall: Option<OrDefault<Wall>>,
+        /// The model that agents use, like opus, or default
+        #[arg(long, value_name = "MODEL")]
+        model: Option<OrDefault<ModelName>>,
+        /// How much agents think: low, medium, high, xhigh, max or default
+        #[arg(long, value_name = "EFFORT")]
+        effort: Option<OrDefault<Effort>>,
     },
     /// Remove a repository that has no open tasks; its history stays
     Remove {

@@ -12,8 +12,9 @@
 use clap::CommandFactory;
 
 use crate::{
-    chat::{CommandContext, CommandLine, mentioned, parse},
-    commands::{Command, WorkerVerb},
+    chat::{CommandContext, CommandLine, is_command, mentioned, parse},
+    commands::{Command, QuestionVerb, TaskVerb, WorkerVerb},
+    error::CommandError,
     short_forms::SHORT,
 };
 
@@ -29,6 +30,8 @@ pub enum Mention {
         /// The command that they may mean, as it is typed after `/vine`.
         command: Option<String>,
     },
+    /// A command that begins with `/vine` or `!vine` behind the mention, and cannot be read.
+    Mistaken(CommandError),
     /// Too few words to be a sentence.
     Short(String),
     /// A sentence, in one or more lines.
@@ -46,6 +49,9 @@ impl Mention {
         let words = mentioned(text)?.trim();
         if words.is_empty() {
             return Some(Self::Command(Command::Help { topic: None }));
+        }
+        if is_command(words) {
+            return Some(parse(words, context).map_or_else(Self::Mistaken, Self::Command));
         }
         match parse(text, context) {
             Ok(command) if is_meant(&command, words) => return Some(Self::Command(command)),
@@ -68,16 +74,28 @@ impl Mention {
 /// Whether what can be read as this command is meant as it.
 fn is_meant(command: &Command, words: &str) -> bool {
     match command {
-        // It takes any number of names, so any words would be read as such.
-        Command::Worker(WorkerVerb::Remove { worker, .. }) => worker.len() <= 1,
-        Command::Task(_) => !is_about_something_new(words),
+        command if takes_any_names(command) => false,
+        // Without options it takes all limits away.
+        Command::Worker(WorkerVerb::Limit { slots, repo, .. }) => {
+            slots.is_some() || !repo.is_empty()
+        }
+        // They take any words; `Answer Q-1 was wrong` begins a sentence.
+        Command::Task(TaskVerb::New { .. }) | Command::Question(QuestionVerb::Answer { .. }) => {
+            words.starts_with(char::is_lowercase)
+        }
         _ => true,
     }
 }
 
 /// `New users should see …` begins a sentence; `new paint the door` is a command.
 fn is_about_something_new(words: &str) -> bool {
-    words.starts_with("New ")
+    let first = words.split_whitespace().next().unwrap_or_default();
+    first.eq_ignore_ascii_case("new") && first != "new"
+}
+
+/// Whether a command takes any number of names, and so any words.
+fn takes_any_names(command: &Command) -> bool {
+    matches!(command, Command::Worker(WorkerVerb::Remove { worker, .. }) if worker.len() > 1)
 }
 
 /// The first word in lower case, without what people put behind it.
@@ -158,7 +176,7 @@ impl Known {
 /// its first words and the ids that are named. Nothing else is built from prose.
 fn nearest(words: &str, context: &CommandContext) -> Option<String> {
     let known = Known::like(&first_word(words))?;
-    let (first, rest) = words.split_at(words.find(char::is_whitespace).unwrap_or(words.len()));
+    let (_, rest) = words.split_at(words.find(char::is_whitespace).unwrap_or(words.len()));
     let begins = known.begins();
     let corrected = [begins.clone() + rest, with_verb(&begins, rest)];
     let ids = words
@@ -168,22 +186,28 @@ fn nearest(words: &str, context: &CommandContext) -> Option<String> {
         .filter(|word| names_an_id(&word.to_lowercase()))
         .collect();
     let bare = [begins.clone(), ids.join(" ")].join(" ").trim().to_owned();
-    let is_typo = known.word() != first.to_lowercase();
-    let whole = corrected
-        .into_iter()
-        .filter(|_| is_typo || first == known.word());
     let listed = NOUNS
         .contains(&begins.as_str())
         .then(|| format!("{begins} list"));
-    let reads = |line: &String| {
-        let read = parse(&format!("/vine {line}"), context);
-        read.is_ok_and(|command| is_meant(&command, line))
+    // It is pressed where the task may not be known, so it names it.
+    let elsewhere = CommandContext {
+        task: None,
+        ..context.clone()
     };
-    let lines = whole
+    let reads = |line: &String| {
+        let read = parse(&format!("/vine {line}"), &elsewhere);
+        read.is_ok_and(|command| !takes_any_names(&command))
+    };
+    let here = |line: String| {
+        let named = context.task.map(|task| format!("{line} {task}"));
+        [line].into_iter().chain(named)
+    };
+    let lines = corrected
+        .into_iter()
         .chain([bare])
         .chain(listed)
         .map(|line| line.trim().to_owned());
-    lines.into_iter().find(reads)
+    lines.flat_map(here).find(reads)
 }
 
 /// The line with its second word replaced by the verb of this noun that it is a typing error away
@@ -246,6 +270,7 @@ mod tests {
             "Paint the door of the shed in blue",
             "The login page is slow",
             "New users should see a welcome page",
+            "NEW users should see a welcome page",
             "let people reset their own password",
         ] {
             assert_eq!(read(text), Mention::Sentence(text.to_owned()));
@@ -276,6 +301,8 @@ mod tests {
             ("remove the old login page", None),
             ("worker remove the old one", Some("worker list")),
             ("T-5 should also cover the footer", None),
+            ("worker limit w-1", Some("worker limit w-1")),
+            ("Answer Q-1 was wrong", Some("answer Q-1 was wrong")),
         ] {
             let words = text.to_owned();
             let command = meant.map(str::to_owned);
@@ -287,7 +314,7 @@ mod tests {
         };
         let cancel = Mention::read("@vine cancel the flight booking", &thread);
         let words = "cancel the flight booking".into();
-        let command = Some("cancel".into());
+        let command = Some("cancel T-7".into());
         assert_eq!(cancel, Some(Mention::Unclear { words, command }));
     }
 }

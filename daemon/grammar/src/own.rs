@@ -5,7 +5,9 @@
 use crate::shell_words::split;
 
 /// Options of `task new`; each takes a value.
-const OPTIONS: [&str; 6] = ["base", "branch", "key", "priority", "prompt", "repo"];
+const OPTIONS: [&str; 8] = [
+    "base", "branch", "effort", "key", "model", "priority", "prompt", "repo",
+];
 /// The option whose value is free text, up to the next option.
 const PROMPT: &str = "prompt";
 

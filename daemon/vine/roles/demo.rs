@@ -80,6 +80,7 @@ pub async fn tasks(app: &App, caller: &Caller) -> Result<()> {
             base: None,
             branch: None,
             lane: Lane::Default,
+            model: vine_domain::ModelChoice::default(),
             key: None,
         };
         app.tasks.create(caller, wish).await?;

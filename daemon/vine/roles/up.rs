@@ -80,6 +80,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         encrypted: false,
         push: Push::All,
         guard: vine_domain::Guard::default(),
+        model: vine_domain::ModelChoice::default(),
     };
     // What people have set since is kept.
     let known = daemon.app.tasks.all_repos().await?;

@@ -79,6 +79,7 @@ impl Bed {
             base: None,
             branch: None,
             lane: Lane::Default,
+            model: vine_domain::ModelChoice::default(),
             key: None,
         };
         self.app.tasks.create(&self.person, wish).await?;
@@ -158,6 +159,7 @@ fn repo() -> Result<Repo> {
         encrypted: false,
         push: Push::All,
         guard: Guard::default(),
+        model: vine_domain::ModelChoice::default(),
     })
 }
 

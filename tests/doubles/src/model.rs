@@ -62,6 +62,8 @@ pub struct Seen {
     pub conversation: String,
     /// The system prompt, as text.
     pub system: String,
+    /// The model that was asked for, and how much it thinks.
+    pub model: (String, Option<String>),
 }
 
 /// A running server.
@@ -133,6 +135,12 @@ async fn messages(State(model): State<Model>, headers: HeaderMap, body: Bytes) -
         heard: conversation.heard.clone(),
         conversation: conversation.text.clone(),
         system: text_of(&json!({ "content": request["system"] })),
+        model: (
+            request["model"].as_str().unwrap_or_default().to_owned(),
+            request["output_config"]["effort"]
+                .as_str()
+                .map(str::to_owned),
+        ),
     };
     model.lock().push(seen);
     let key = headers.get("x-api-key").and_then(|key| key.to_str().ok());

@@ -2,7 +2,7 @@
 //! platform: no command is run from prose, no task is made of a command or a typing error, and few
 //! sentences are asked about.
 
-use vine_app::Settings;
+use vine_app::{AppError, Settings, commands::CommandOutput};
 use vine_domain::{
     ConfiguredPerson, Role, Slug, Task, User, UserId,
     chat::{Inbound, InboundKind, Location, Posted},
@@ -232,9 +232,10 @@ async fn newest(team: &Team) -> Option<Task> {
     team.bed.store.tasks(&filter).await.expect("read").pop()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_command_is_run_from_prose_and_no_task_is_made_of_a_command() {
-    let platforms = ["slack", "discord", "matrix"];
+const PLATFORMS: [&str; 3] = ["slack", "discord", "matrix"];
+
+/// A team with a room for `site` on each platform, and a task in whose threads people write.
+async fn in_rooms() -> (Team, vine_domain::TaskId) {
     let mut settings = Settings::at("http://vine");
     let user = User {
         id: UserId(System.uuid()),
@@ -244,7 +245,7 @@ async fn no_command_is_run_from_prose_and_no_task_is_made_of_a_command() {
     };
     settings.people = vec![ConfiguredPerson {
         user,
-        identities: platforms
+        identities: PLATFORMS
             .map(|name| (name.to_owned(), "ann".to_owned()))
             .to_vec(),
     }];
@@ -252,12 +253,12 @@ async fn no_command_is_run_from_prose_and_no_task_is_made_of_a_command() {
     let people = &team.app.settings().people;
     team.bed.store.set_people(people).await.expect("set");
     let site = Slug::from_text("site");
-    for platform in platforms {
+    for platform in PLATFORMS {
         let bound = team.bed.store.bind_room(platform, "room", &site);
         bound.await.expect("bound");
     }
     let attempt = team.claimed("site").await;
-    for platform in platforms {
+    for platform in PLATFORMS {
         for card in team.bed.store.due(platform, &[], 9).await.expect("read") {
             let posted = Posted::one("card", "card");
             team.bed
@@ -267,33 +268,53 @@ async fn no_command_is_run_from_prose_and_no_task_is_made_of_a_command() {
                 .expect("noted");
         }
     }
+    (team, attempt.task)
+}
+
+impl Team {
+    /// What Ann writes, and what she is told.
+    async fn hears(&self, event: Inbound) -> Option<Result<CommandOutput, AppError>> {
+        self.inbox.hear(event).await.expect("stored")
+    }
+}
+
+/// A message of Ann.
+fn says(platform: &str, event: &str, thread: Option<&str>, text: String) -> Inbound {
+    Inbound {
+        event: event.into(),
+        platform: platform.into(),
+        author: "ann".into(),
+        spot: Location::Theirs {
+            room: "room".into(),
+            thread: thread.map(str::to_owned),
+            reply_to: None,
+        },
+        text,
+        act: InboundKind::Said,
+        said: None,
+        left_out: None,
+        private: false,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_is_run_from_prose_and_no_task_is_made_of_a_command() {
+    let (team, task) = in_rooms().await;
     let all = table();
     assert_eq!(all.len(), 300);
     let (mut sentences, mut asked) = (0, 0);
-    for platform in platforms {
+    for platform in PLATFORMS {
         for thread in [None, Some("card".to_owned())] {
             for (number, (kind, words)) in all.iter().enumerate() {
                 let before = newest(&team).await.map(|task| task.id);
-                let event = Inbound {
-                    event: format!("{number} {thread:?}"),
-                    platform: platform.into(),
-                    author: "ann".into(),
-                    spot: Location::Theirs {
-                        room: "room".into(),
-                        thread: thread.clone(),
-                        reply_to: None,
-                    },
-                    text: format!("@vine {words}"),
-                    act: InboundKind::Said,
-                    said: None,
-                    left_out: None,
-                    private: false,
-                };
-                let reply = team.inbox.hear(event).await.expect("stored");
+                let id = format!("{number} {thread:?}");
+                let text = format!("@vine {words}");
+                let event = says(platform, &id, thread.as_deref(), text);
+                let reply = team.hears(event).await;
                 let made = newest(&team).await.filter(|task| Some(task.id) != before);
                 let outcome = match (made, reply) {
                     (Some(task), _) => Outcome::Task(task.title.to_string()),
-                    (None, Some(Err(vine_app::AppError::Unclear(_)))) => Outcome::Asked,
+                    (None, Some(Err(AppError::Unclear(_)))) => Outcome::Asked,
                     (None, Some(_)) => Outcome::Ran,
                     (None, None) => Outcome::Words,
                 };
@@ -331,7 +352,68 @@ async fn no_command_is_run_from_prose_and_no_task_is_made_of_a_command() {
     }
     println!("{asked} of {sentences} sentences were asked about");
     assert!(asked * 20 <= sentences, "{asked} of {sentences}");
-    let notes = team.bed.store.notes_of(attempt.task).await.expect("read");
+    let notes = team.bed.store.notes_of(task).await.expect("read");
     assert_eq!(notes.len(), 3 * 75, "words in the thread reach the agent");
     assert!(notes.iter().all(|note| !note.text.contains("@vine")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_in_a_thread_that_is_not_known_and_edits_make_no_task() {
+    let (team, _) = in_rooms().await;
+    let words = || "@vine Yes, use the dark blue".to_owned();
+    let before = newest(&team).await.map(|task| task.id);
+    // Somebody else's thread, or that of a task whose card is not known.
+    team.bed.clock.pass(std::time::Duration::from_secs(600));
+    let asked = team
+        .hears(says("slack", "1", Some("elsewhere"), words()))
+        .await;
+    assert!(
+        matches!(asked, Some(Err(AppError::Unclear(_)))),
+        "{asked:?}"
+    );
+    assert_eq!(newest(&team).await.map(|task| task.id), before);
+    // A command behind a mention is a command.
+    for text in ["@vine !vine status", "@vine /vine task list"] {
+        let told = team.hears(says("slack", text, None, text.into())).await;
+        assert!(matches!(told, Some(Ok(_))), "{text}: {told:?}");
+    }
+    let made = team.hears(says("slack", "2", None, words())).await;
+    assert!(matches!(made, Some(Ok(_))), "{made:?}");
+    let first = newest(&team).await.expect("made").id;
+    let edit = Inbound {
+        act: InboundKind::Edited("2".into()),
+        ..says("slack", "3", None, "@vine Yes, use the light blue".into())
+    };
+    let told = team.hears(edit).await;
+    assert!(
+        matches!(told, Some(Err(AppError::Unreadable(_)))),
+        "{told:?}"
+    );
+    assert_eq!(newest(&team).await.expect("made").id, first);
+    // Elsewhere, and where everybody reads it, no repository is named.
+    let lobby = Inbound {
+        spot: Location::Theirs {
+            room: "lobby".into(),
+            thread: None,
+            reply_to: None,
+        },
+        ..says("slack", "4", None, words())
+    };
+    match team.hears(lobby.clone()).await {
+        Some(Err(AppError::Unclear(asked))) => assert!(asked.buttons.is_empty(), "{asked:?}"),
+        other => panic!("{other:?}"),
+    }
+    let private = Inbound {
+        event: "5".into(),
+        private: true,
+        ..lobby
+    };
+    match team.hears(private).await {
+        Some(Err(AppError::Unclear(asked))) => {
+            let labels: Vec<_> = asked.buttons.iter().map(|one| one.label.as_str()).collect();
+            assert_eq!(labels, ["Task in shop", "Task in site"]);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(newest(&team).await.expect("made").id, first);
 }

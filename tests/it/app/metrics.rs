@@ -206,6 +206,7 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
         base: None,
         branch: None,
         lane: vine_domain::Lane::High,
+        model: vine_domain::ModelChoice::default(),
         key: None,
     };
     for title in ["One", "Two", "Three", "Four"] {

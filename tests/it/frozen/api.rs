@@ -103,11 +103,13 @@ async fn frozen_answers_of_the_api() {
         branch: vine/T-1-plant-a-hedge
         created_at: 2027-01-15T08:00:00.000Z
         lease_secs: 60
+        model: {  }
         prompt: Of yew
         repo:
           base: main
           encrypted: false
           guard: { egress: list }
+          model: {  }
           name: site
           paused: false
           push: all
@@ -494,11 +496,13 @@ async fn frozen_answers_of_the_api() {
         branch: vine/T-2-water-it
         created_at: 2027-01-15T08:00:00.000Z
         lease_secs: 60
+        model: {  }
         prompt: Water it
         repo:
           base: main
           encrypted: false
           guard: { egress: list }
+          model: {  }
           name: site
           paused: false
           push: all
@@ -521,11 +525,13 @@ async fn frozen_answers_of_the_api() {
         branch: vine/T-3-cut-it
         created_at: 2027-01-15T08:00:00.000Z
         lease_secs: 60
+        model: {  }
         prompt: Cut it
         repo:
           base: main
           encrypted: false
           guard: { egress: list }
+          model: {  }
           name: site
           paused: false
           push: all
@@ -1170,7 +1176,7 @@ async fn frozen_errors_of_the_api() {
     code: invalid
     hint: send a JSON object as documented, with `Content-Type: application/json`
     message: |
-      Failed to deserialize the JSON body into the target type: colour: unknown field `colour`, expected one of `title`, `prompt`, `repo`, `base`, `branch`, `priority` at line 1 column 9
+      Failed to deserialize the JSON body into the target type: colour: unknown field `colour`, expected one of `title`, `prompt`, `repo`, `base`, `branch`, `priority`, `model`, `effort` at line 1 column 9
 
     POST /tasks/bulk {"tasks":[]} => 422
     { code: invalid, hint: send 1 to 1000 at once, message: invalid list of tasks: it has 0 }

@@ -909,6 +909,15 @@ async fn frozen_discord_questions_that_are_open() {
                   name: priority
                   required: false
                   type: 3
+                - description: |
+                    The model that the agent uses, like opus (default: the repository's, or the agent's own)
+                  name: model
+                  required: false
+                  type: 3
+                - description: How much the agent thinks: low, medium, high, xhigh or max
+                  name: effort
+                  required: false
+                  type: 3
                 - description: Idempotency key: creating again with the same key returns the first task
                   name: key
                   required: false
@@ -1282,8 +1291,7 @@ async fn frozen_discord_questions_that_are_open() {
                   required: false
                   type: 3
               type: 1
-            - description: |
-                Set what agents may do without asking, which hosts they may reach and which wall they need
+            - description: Set what agents may do and reach, which wall they need, and which model they use
               name: set
               options:
                 - autocomplete: true
@@ -1309,6 +1317,14 @@ async fn frozen_discord_questions_that_are_open() {
                   type: 3
                 - description: The minimum wall: bubblewrap, container, user, plain or default
                   name: wall
+                  required: false
+                  type: 3
+                - description: The model that agents use, like opus, or default
+                  name: model
+                  required: false
+                  type: 3
+                - description: How much agents think: low, medium, high, xhigh, max or default
+                  name: effort
                   required: false
                   type: 3
               type: 1

@@ -488,6 +488,8 @@ async fn frozen_help() {
           --base <BASE>      The branch to start from (default: the repository's base branch)
           --branch <BRANCH>  The branch to commit to (default: `vine/T-<number>-<title>`)
           --priority <LANE>  The priority: high, default or low [default: default]
+          --model <MODEL>    The model that the agent uses, like opus (default: the repository's, or the agent's own)
+          --effort <EFFORT>  How much the agent thinks: low, medium, high, xhigh or max
           --key <TEXT>       Idempotency key: creating again with the same key returns the first task
       -h, --help             Print help
 
@@ -784,7 +786,7 @@ async fn frozen_help() {
     Commands:
       add     Add a repository, or update the one with this name
       room    Show the rooms of a repository, or choose one
-      set     Set what agents may do without asking, which hosts they may reach and which wall they need
+      set     Set what agents may do and reach, which wall they need, and which model they use
       remove  Remove a repository that has no open tasks; its history stays
       list    List repositories
       show    Show a repository
@@ -822,7 +824,7 @@ async fn frozen_help() {
       -h, --help                 Print help
 
     $ vine repo set --help
-    Set what agents may do without asking, which hosts they may reach and which wall they need
+    Set what agents may do and reach, which wall they need, and which model they use
 
     Usage: vine repo set [OPTIONS] <NAME>
 
@@ -835,6 +837,8 @@ async fn frozen_help() {
           --allow <HOST>     A host to add to the list, like example.org; repeatable
           --refuse <HOST>    A host to remove from the list; repeatable
           --wall <WALL>      The minimum wall: bubblewrap, container, user, plain or default
+          --model <MODEL>    The model that agents use, like opus, or default
+          --effort <EFFORT>  How much agents think: low, medium, high, xhigh, max or default
       -h, --help             Print help
 
     $ vine repo remove --help

@@ -96,6 +96,8 @@ async fn frozen_screens() {
     What should the agent do? <textarea prompt>
     Repository <select repo> | shop | site
     Priority <select priority> | default | high | low
+    Model <input the repository's>
+    Effort <select effort> | the repository's | low | medium | high | xhigh | max
     [Create]
     ## Workers
     OFFLINE w 4 of 50 T-4 T-5 T-6
@@ -161,6 +163,8 @@ async fn frozen_screens() {
     What should the agent do? <textarea prompt>
     Repository <select repo> | shop | site
     Priority <select priority> | default | high | low
+    Model <input the repository's>
+    Effort <select effort> | the repository's | low | medium | high | xhigh | max
     [Create]
     ");
     assert_snapshot!(screen(&browser, "/tasks/T-1").await, @r#"
@@ -751,6 +755,8 @@ async fn frozen_screens() {
     Allowed without asking (preset) <select preset> | default | read | edit | test | open | auto
     Hosts that agents may reach (egress) <select egress> | off | list | open
     Minimum wall <select wall> | default | plain | user | container | bubblewrap
+    Model <input the agent's own>
+    Effort <select effort> | the agent's own | low | medium | high | xhigh | max
     Allow a host <input docs.example.org>
     Remove a host <input refuse>
     [Save]
@@ -762,6 +768,8 @@ async fn frozen_screens() {
     Allowed without asking (preset) <select preset> | default | read | edit | test | open | auto
     Hosts that agents may reach (egress) <select egress> | off | list | open
     Minimum wall <select wall> | default | plain | user | container | bubblewrap
+    Model <input the agent's own>
+    Effort <select effort> | the agent's own | low | medium | high | xhigh | max
     Allow a host <input docs.example.org>
     Remove a host <input refuse>
     [Save]
@@ -805,6 +813,8 @@ async fn frozen_screens_of_an_empty_place_and_of_strangers() {
     What should the agent do? <textarea prompt>
     Repository <select repo> | shop | site
     Priority <select priority> | default | high | low
+    Model <input the repository's>
+    Effort <select effort> | the repository's | low | medium | high | xhigh | max
     [Create]
     ## Workers
     IDLE w 0 of 50

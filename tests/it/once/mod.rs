@@ -12,6 +12,7 @@ mod inside;
 mod issuer;
 mod keeper;
 mod matrix_kept;
+mod models;
 mod openapi;
 mod output;
 mod place;

@@ -101,6 +101,7 @@ impl Bed {
                 encrypted: false,
                 push: vine_domain::repo::Push::All,
                 guard: vine_domain::Guard::default(),
+                model: vine_domain::ModelChoice::default(),
             };
             store.save_repo(&repo).await.expect("stored");
             store
@@ -150,6 +151,7 @@ impl Bed {
             base: "main".parse().expect("a branch"),
             branch: format!("vine/{id}").parse().expect("a branch"),
             lane,
+            model: vine_domain::ModelChoice::default(),
             requester: "Ann".into(),
             key: None,
             messages: vec![notice(id, OutboundKind::Card)],

@@ -74,6 +74,7 @@ impl Bench {
             encrypted: false,
             push: Push::All,
             guard: vine_domain::Guard::default(),
+            model: vine_domain::ModelChoice::default(),
         };
         let task = Assignment {
             attempt: Attempt {
@@ -86,6 +87,7 @@ impl Bench {
             base: repo.base.clone(),
             repo,
             branch: "vine/T-1-paint".parse().expect("a branch"),
+            model: vine_domain::ModelChoice::default(),
             requester: "Ann".into(),
             created_at: Timestamp(7),
             resume: None,

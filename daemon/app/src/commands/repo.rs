@@ -29,7 +29,9 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             let known = app.tasks.find_repo(&name).await?;
             let known_push = known.as_ref().map(|known| known.push);
             let push = push.or(known_push).unwrap_or_default();
-            let guard = known.map(|known| known.guard).unwrap_or_default();
+            let (guard, model) = known
+                .map(|known| (known.guard, known.model))
+                .unwrap_or_default();
             let repo = Repo {
                 name,
                 source: Source::try_from(source)?.without_secrets()?,
@@ -39,6 +41,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
                 encrypted,
                 push,
                 guard,
+                model,
             };
             app.tasks.add_repo(&repo).await?;
             Ok(CommandOutput::new(line(&repo), RepoView::of(&repo)))
@@ -50,6 +53,8 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             allow,
             refuse,
             wall,
+            model,
+            effort,
         } => {
             let wish = GuardPatch {
                 preset: preset.map(Choice::named),
@@ -57,6 +62,8 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
                 allow,
                 refuse,
                 wall: wall.map(Choice::named),
+                model: model.map(Choice::named),
+                effort: effort.map(Choice::named),
             };
             let repo = app.fleet.guard(caller, &name, &wish).await?;
             let none = app
@@ -223,8 +230,10 @@ fn line(repo: &Repo) -> String {
     .filter(|(yes, _)| *yes)
     .map(|(_, note)| *note)
     .collect::<String>();
+    let model = repo.model.said();
+    let model = model.map_or_else(String::new, |model| format!(", {model}"));
     format!(
-        "{:<16} {} (base {}{notes}{})",
+        "{:<16} {} (base {}{notes}{}{model})",
         repo.name,
         repo.source.shown(),
         repo.base,

@@ -3,7 +3,7 @@
 use serde_json::json;
 use vine_api::TaskView;
 use vine_domain::{
-    Question, Task, TaskId, TaskState,
+    ModelChoice, Question, Task, TaskId, TaskState,
     attempt::{Execution, LogRange, Usage},
     lifecycle::TaskAction,
     markdown::{fenced, literal, quoted},
@@ -32,6 +32,8 @@ pub async fn run(
             base,
             branch,
             priority,
+            model,
+            effort,
             key: own,
         } => {
             let title = TaskVerb::title(&title)?;
@@ -43,12 +45,18 @@ pub async fn run(
                 base,
                 branch,
                 lane: priority,
+                model: ModelChoice { model, effort },
                 key: own.or(key),
             };
             let task = app.tasks.create(caller, wish).await?;
+            // The same message may have made it before.
+            let state = match task.is_over() {
+                true => format!("{} already", task.state.as_str()),
+                false => "queued".to_owned(),
+            };
             Ok(CommandOutput::new(
                 format!(
-                    "{} is queued: {}\n{}/tasks/{}",
+                    "{} is {state}: {}\n{}/tasks/{}",
                     task.id,
                     task.title,
                     app.settings().link,
@@ -161,6 +169,7 @@ async fn show(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput
             literal(&task.requester)
         ),
     ];
+    lines.extend(task.model.said().map(|model| format!("It chose {model}.")));
     let attempts = whole.executions.len() as u64;
     let attempts = texts::counted(attempts, "attempt", "attempts");
     let spent = texts::total(&whole.executions).or_else(|| only_cost(&whole.executions));

@@ -2,7 +2,7 @@
 //! thread shows when an agent was refused.
 
 use vine_domain::{
-    Guard, MessageId, Repo, Slug, Verb, Wall, Worker, WorkerId,
+    Effort, Guard, MessageId, ModelChoice, ModelName, Repo, Slug, Verb, Wall, Worker, WorkerId,
     attempt::Attempt,
     chat::Button,
     guard::{Egress, Host, Preset},
@@ -12,7 +12,7 @@ use vine_domain::{
 
 use crate::{AppError, AppResult, Caller, fleet::Fleet, texts};
 
-/// Changes to a guard.
+/// Changes to a guard, and to the model.
 #[derive(Debug, Clone, Default)]
 pub struct GuardPatch {
     /// Another preset; `Some(None)` for the default of the wall.
@@ -25,13 +25,21 @@ pub struct GuardPatch {
     pub refuse: Vec<Host>,
     /// Another minimum wall; `Some(None)` for none.
     pub wall: Option<Option<Wall>>,
+    /// Another model; `Some(None)` for the agent's own.
+    pub model: Option<Option<ModelName>>,
+    /// Another effort; `Some(None)` for the agent's own.
+    pub effort: Option<Option<Effort>>,
 }
 
 impl GuardPatch {
     /// Operators may allow one more host; everything else is for administrators.
     fn verb(&self) -> Verb {
         let wider = self.allow.iter().any(|host| host.as_str().starts_with('*'));
-        let other = self.preset.is_some() || self.egress.is_some() || self.wall.is_some();
+        let other = self.preset.is_some()
+            || self.egress.is_some()
+            || self.wall.is_some()
+            || self.model.is_some()
+            || self.effort.is_some();
         match other || wider || !self.refuse.is_empty() {
             true => Verb::Administer,
             false => Verb::Operate,
@@ -47,12 +55,21 @@ impl GuardPatch {
         let wall = self
             .wall
             .map(|one| format!(" wall {}", one.map_or("default", Wall::as_str)));
+        let model = self.model.as_ref().map(|one| match one {
+            Some(model) => format!(" model {model}"),
+            None => " model default".into(),
+        });
+        let effort = self
+            .effort
+            .map(|one| format!(" effort {}", one.map_or("default", Effort::as_str)));
         let allow = self.allow.iter().map(|host| format!(" allow {host}"));
         let refuse = self.refuse.iter().map(|host| format!(" refuse {host}"));
         let parts = preset
             .into_iter()
             .chain(egress)
             .chain(wall)
+            .chain(model)
+            .chain(effort)
             .chain(allow)
             .chain(refuse);
         parts.collect::<Vec<_>>().join(",")
@@ -132,7 +149,15 @@ impl Fleet {
                 "a list holds at most {HOSTS} hosts; `*.example.org` allows all subdomains of one"
             )));
         }
-        let repo = Repo { guard, ..repo };
+        let model = ModelChoice {
+            model: wish.model.clone().unwrap_or(repo.model.model.clone()),
+            effort: wish.effort.unwrap_or(repo.model.effort),
+        };
+        let repo = Repo {
+            guard,
+            model,
+            ..repo
+        };
         self.tasks.add_repo(&repo).await?;
         self.wakeups.work();
         Ok(repo)

@@ -61,7 +61,14 @@ impl Inbox {
             };
         }
         let Some(task) = found.task else {
-            return Ok(None);
+            // Rooms are full of talk; only messages to us are worth a reply.
+            let was_to_us = self.mention(&original, &found).is_some();
+            return match was_to_us && matches!(event.act, InboundKind::Edited(_)) {
+                true => Err(AppError::Unreadable(
+                    "an edit is not read here; send it again as a new message".into(),
+                )),
+                false => Ok(None),
+            };
         };
         if !self.store.is_processed(&original).await? {
             // Its outcome is known once it is processed.

@@ -9,7 +9,6 @@ use vine_domain::{
     chat::{Inbound, InboundKind, Location},
     ports::UnprocessedEvent,
 };
-use vine_grammar::is_command;
 
 use crate::{
     AppError, AppResult, Inbox,
@@ -78,7 +77,8 @@ impl Inbox {
             return Ok(());
         };
         let has_words = matches!(event.act, InboundKind::Said | InboundKind::Filled(_));
-        if !has_words || is_command(&event.text) {
+        let found = self.surroundings(event).await?;
+        if !has_words || self.is_command(event, &found) {
             return Ok(());
         }
         let _turn = self.reading.take(place(event)).await;

@@ -2,7 +2,7 @@
 //! others in a task's thread. What may be a command too is never guessed: its author chooses.
 
 use vine_domain::{
-    Slug,
+    Slug, Verb, access,
     chat::{Button, Inbound, InboundKind, Location},
 };
 use vine_grammar::{CommandContext, Mention, is_command, line};
@@ -16,7 +16,7 @@ use crate::{
 /// Characters of a title that is made of a sentence; the prompt has all of it.
 const TITLE: usize = 120;
 /// At most so many repositories are offered.
-const REPOS: usize = 10;
+const REPOS: usize = 9;
 
 impl Inbox {
     /// What somebody wrote that begins with a mention, or `None` if it does not.
@@ -49,13 +49,19 @@ impl Inbox {
                 let key = key(event);
                 return self.run(caller, event, found.task, wanted, key).await;
             }
+            Mention::Mistaken(why) => return Err(AppError::Unreadable(why.0)),
             Mention::Unclear { words, command } if clarify::named(&words).is_none() => {
                 let unclear = self.unclear(caller, event, &found, &words, command.as_deref());
                 return Err(unclear.await?);
             }
             Mention::Short(words) if found.task.is_none() => {
-                let new = self.ways_to_make(caller, &found, &words).await?;
+                let new = self.ways_to_make(caller, event, &found, &words).await?;
                 return Err(AppError::Unclear(clarify::too_short(&words, new)));
+            }
+            // It may be for a task whose thread is not known here.
+            Mention::Sentence(words) if found.task.is_none() && is_in_thread(event, &found) => {
+                let new = self.ways_to_make(caller, event, &found, &words).await?;
+                return Err(AppError::Unclear(clarify::unknown_thread(&words, new)));
             }
             Mention::Sentence(words) if found.task.is_none() => {
                 return self.begin_task(caller, event, &found, &words).await;
@@ -89,7 +95,7 @@ impl Inbox {
                 clarify::command_or_words(words, command, task, &open.collect::<Vec<_>>())
             }
             None => {
-                let new = self.ways_to_make(caller, found, words).await?;
+                let new = self.ways_to_make(caller, event, found, words).await?;
                 clarify::command_or_task(words, command, new)
             }
         }))
@@ -103,48 +109,61 @@ impl Inbox {
         found: &ResolvedLocation,
         words: &str,
     ) -> AppResult<Option<CommandOutput>> {
-        let mut repos = self.repos_for(caller, found).await?;
-        let repo = match repos.len() {
-            0 | 1 => repos.pop(),
-            _ => {
-                let new = self.ways_to_make(caller, found, words).await?;
-                return Err(AppError::Unclear(clarify::which_repo(words, new)));
-            }
+        let Some(repo) = &found.repo else {
+            let new = self.ways_to_make(caller, event, found, words).await?;
+            return Err(AppError::Unclear(clarify::which_repo(words, new)));
         };
-        let wanted = command::read(&new_task(repo.as_ref(), words), found)?;
+        let wanted = command::read(&new_task(repo, words), found)?;
         let made = self.run(caller, event, None, wanted, key(event)).await?;
         Ok(made.map(with_undo))
     }
 
-    /// A button for each repository that the words may be a task in.
+    /// A button for each repository in which its author may make the words a task: that of the room,
+    /// or, where nobody else reads their names, any.
     async fn ways_to_make(
         &self,
         caller: &Caller,
+        event: &Inbound,
         found: &ResolvedLocation,
         words: &str,
     ) -> AppResult<Vec<(Button, String)>> {
-        let repos = self.repos_for(caller, found).await?;
-        let only = repos.len() == 1;
+        let repos = match &found.repo {
+            Some(repo) => vec![repo.clone()],
+            None if event.private => {
+                let all = self.app.tasks.repos(caller).await?;
+                all.into_iter().map(|repo| repo.name).collect()
+            }
+            None => Vec::new(),
+        };
+        let user = caller.user.as_ref();
+        let may = |repo: &Slug| access::decide(user, Verb::Operate, Some(repo)).is_ok();
         let way = |repo: Slug| {
-            let (label, about) = match only {
-                true => ("Make it a task".to_owned(), "Make it a task".to_owned()),
-                false => (
+            let (label, about) = match found.repo {
+                Some(_) => ("Make it a task".to_owned(), "Make it a task".to_owned()),
+                None => (
                     format!("Task in {repo}"),
                     format!("Make it a task in `{repo}`"),
                 ),
             };
-            (Button::saying(label, new_task(Some(&repo), words)), about)
+            (Button::saying(label, new_task(&repo, words)), about)
         };
-        Ok(repos.into_iter().take(REPOS).map(way).collect())
+        Ok(repos.into_iter().filter(may).take(REPOS).map(way).collect())
     }
+}
 
-    /// The repository of the room, or else those that somebody sees.
-    async fn repos_for(&self, caller: &Caller, found: &ResolvedLocation) -> AppResult<Vec<Slug>> {
-        if let Some(repo) = &found.repo {
-            return Ok(vec![repo.clone()]);
+/// Whether a message was sent in a thread, or replies to what is not known here.
+fn is_in_thread(event: &Inbound, found: &ResolvedLocation) -> bool {
+    match &event.spot {
+        Location::Ours { .. } => false,
+        Location::Theirs {
+            room,
+            thread,
+            reply_to,
+        } => {
+            // In Discord, a channel is given as both.
+            let threaded = thread.as_ref().is_some_and(|thread| thread != room);
+            threaded || (found.strange && reply_to.is_some())
         }
-        let repos = self.app.tasks.repos(caller).await?;
-        Ok(repos.into_iter().map(|repo| repo.name).collect())
     }
 }
 
@@ -158,13 +177,9 @@ fn key(event: &Inbound) -> String {
 }
 
 /// The command that makes a task of these words.
-fn new_task(repo: Option<&Slug>, words: &str) -> String {
-    let mut parts = vec!["task", "new"];
-    if let Some(repo) = repo {
-        parts.extend(["--repo", repo.as_str()]);
-    }
+fn new_task(repo: &Slug, words: &str) -> String {
     let title = title(words);
-    parts.extend(["--", &title]);
+    let parts = ["task", "new", "--repo", repo.as_str(), "--", &title];
     line(&parts, words)
 }
 
@@ -187,7 +202,10 @@ fn title(words: &str) -> String {
 
 /// The reply to the author of a new task, with the way back.
 pub(super) fn with_undo(reply: CommandOutput) -> CommandOutput {
-    let Some(task) = reply.data["id"].as_str() else {
+    let is_open = ["queued", "running", "waiting"]
+        .iter()
+        .any(|state| reply.data["state"] == *state);
+    let Some(task) = reply.data["id"].as_str().filter(|_| is_open) else {
         return reply;
     };
     let undo = Button::saying("Undo", format!("/vine task cancel {task}"));

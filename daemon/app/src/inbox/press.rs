@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use vine_domain::{
     Ask, TaskId,
-    chat::{Button, Inbound, PrivateReply},
+    chat::{Button, Inbound, InboundKind, PrivateReply},
     form::FilledForm,
     reading, uuid_of,
 };
@@ -129,11 +129,21 @@ impl Inbox {
             text: says,
             ..event.clone()
         };
-        let key = format!("{}:{}", aside.platform, aside.to);
+        let key = format!("{}:{}", aside.platform, self.first_of(aside).await?);
         let done = self.run(caller, &event, found.task, wanted, key).await?;
         Ok(match is_new {
             true => done.map(with_undo),
             false => done,
+        })
+    }
+
+    /// The message that a private reply is about, as it was first sent: its words count once, however
+    /// often they are edited.
+    async fn first_of(&self, aside: &PrivateReply) -> AppResult<String> {
+        let event = self.store.event(&aside.platform, &aside.to).await?;
+        Ok(match event.map(|event| event.act) {
+            Some(InboundKind::Edited(of)) => of,
+            _ => aside.to.clone(),
         })
     }
 
@@ -145,7 +155,11 @@ impl Inbox {
         aside: &PrivateReply,
         says: &str,
     ) -> AppResult<Option<CommandOutput>> {
-        let key = uuid_of(&format!("{}:{}", aside.platform, aside.to));
+        let key = uuid_of(&format!(
+            "{}:{}",
+            aside.platform,
+            self.first_of(aside).await?
+        ));
         self.mean_as(caller, says, key).await.map(|_| None)
     }
 

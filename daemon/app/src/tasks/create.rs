@@ -63,7 +63,10 @@ impl Tasks {
         let key = request.key.map(|key| format!("{}:{key}", caller.id()));
         self.isolation.known.holds(&repo);
         PermittedTask {
-            isolation: self.isolation.known.on_card(&repo.name, None),
+            isolation: self
+                .isolation
+                .known
+                .on_card(&repo.name, &request.model, None),
             request: TaskRequest { key, ..request },
             repo,
             requester: caller.name().to_owned(),

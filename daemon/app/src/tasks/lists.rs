@@ -138,9 +138,9 @@ impl Tasks {
         Ok(self.store.executions(id).await?)
     }
 
-    /// The preset and wall of a task's agent, current or last; `on` is the name of its latest
-    /// worker.
-    pub async fn isolation_of(&self, repo: &Slug, on: Option<&str>) -> AppResult<Option<String>> {
-        self.isolation.of(repo, on).await
+    /// The model, preset and wall of a task's agent, current or last; `on` is the name of its
+    /// latest worker.
+    pub async fn agent_of(&self, task: &Task, on: Option<&str>) -> AppResult<Option<String>> {
+        self.isolation.of(task, on).await
     }
 }

@@ -1,7 +1,8 @@
 //! What a person asks for, and the task that it becomes.
 
 use vine_domain::{
-    AuditEntry, Branch, Invalid, Lane, MessageId, Prompt, Repo, Slug, TaskId, Title, ports::NewTask,
+    AuditEntry, Branch, Invalid, Lane, MessageId, ModelChoice, Prompt, Repo, Slug, TaskId, Title,
+    ports::NewTask,
 };
 
 use crate::{AppResult, texts};
@@ -21,6 +22,8 @@ pub struct TaskRequest {
     pub branch: Option<Branch>,
     /// How urgent.
     pub lane: Lane,
+    /// Which model; what is left out is the repository's.
+    pub model: ModelChoice,
     /// A second creation with the same key returns the first task.
     pub key: Option<String>,
 }
@@ -53,6 +56,7 @@ impl PermittedTask {
             base,
             branch,
             lane,
+            model,
             key,
             repo: _,
         } = self.request;
@@ -72,6 +76,7 @@ impl PermittedTask {
             title,
             branch,
             lane,
+            model,
             requester: self.requester,
             key,
             messages: Vec::new(),

@@ -176,10 +176,11 @@ impl Tasks {
         }
         let settings = self.settings.get();
         let lease = change.task.lease().or(before.task.lease());
-        let isolation = self
-            .isolation
-            .known
-            .on_card(&change.task.repo, lease.map(|lease| lease.worker));
+        let isolation = self.isolation.known.on_card(
+            &change.task.repo,
+            &change.task.model,
+            lease.map(|lease| lease.worker),
+        );
         let context = TextContext {
             settings: &settings,
             now: self.clock.now(),

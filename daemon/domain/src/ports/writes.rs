@@ -11,6 +11,7 @@ use crate::{
     ids::{MessageId, TaskId, WorkerId},
     input::{Branch, Prompt, Slug, Title},
     lifecycle::Change,
+    model::ModelChoice,
     ports::error::StoreResult,
     queue::Lane,
     schedule::ClaimRequest,
@@ -71,6 +72,8 @@ pub struct NewTask {
     pub branch: Branch,
     /// Its lane.
     pub lane: Lane,
+    /// The model of its agents.
+    pub model: ModelChoice,
     /// The requester's name.
     pub requester: String,
     /// The idempotency key: creating again with the same key returns the first task.

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use vine_api::{CreateTask, CreateTasks, CreatedTasks, LogLines, PatchTask, TaskList, TaskView};
 use vine_app::{AppError, tasks::TaskRequest};
 use vine_domain::{
-    Invalid, Lane, Slug, TaskId, TaskState, attempt::LogRange, lifecycle::TaskAction,
+    Invalid, Lane, ModelChoice, Slug, TaskId, TaskState, attempt::LogRange, lifecycle::TaskAction,
     ports::TaskFilter,
 };
 
@@ -51,6 +51,10 @@ fn wish(new: CreateTask, key: Option<String>) -> TaskRequest {
         base: new.base,
         branch: new.branch,
         lane,
+        model: ModelChoice {
+            model: new.model,
+            effort: new.effort,
+        },
         key,
     }
 }

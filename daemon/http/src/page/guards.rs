@@ -12,8 +12,9 @@ use vine_domain::{
 };
 
 use super::{
-    command,
+    command, models,
     screen::{self, Screen},
+    text,
 };
 use crate::{
     auth::PageVisitor,
@@ -27,6 +28,7 @@ pub fn of(repo: &Repo, visitor: &PageVisitor) -> Markup {
     let wall = guard.wall.map(Wall::as_str);
     html! {
         p { "Preset " code { (preset.unwrap_or("default")) } ", egress " code { (guard.egress) } }
+        @if let Some(model) = repo.model.said() { p { (text::message(&format!("Agents use {model}"))) } }
         @if let Some(wall) = wall { p { "Wall " code { (wall) } " or better" } }
         @for host in guard.hosts.iter().filter(|_| guard.egress == Egress::List) { p.dim { "may reach " code { (host) } } }
         (screen::offer(visitor, Verb::Administer, Some(&repo.name), &form(repo)))
@@ -44,6 +46,7 @@ fn form(repo: &Repo) -> Markup {
                 (choice("Allowed without asking (preset)", "preset", &presets, guard.preset.map(Preset::as_str), true))
                 (choice("Hosts that agents may reach (egress)", "egress", &rules, Some(guard.egress.as_str()), false))
                 (choice("Minimum wall", "wall", &walls, guard.wall.map(Wall::as_str), true))
+                (models::fields(&repo.model, "the agent's own"))
                 label { "Allow a host" input name="allow" placeholder="docs.example.org" autocomplete="off"; }
                 label { "Remove a host" input name="refuse" autocomplete="off"; }
                 button { "Save" }
@@ -67,8 +70,18 @@ pub struct GuardForm {
     preset: String,
     egress: String,
     wall: String,
+    /// Not sent by a page of an earlier version.
+    model: Option<String>,
+    effort: Option<String>,
     allow: String,
     refuse: String,
+}
+
+fn or_default(text: &str) -> &str {
+    match text.trim() {
+        "" => "default",
+        text => text,
+    }
 }
 
 /// `POST /settings/{repo}`: runs the command and redirects to the settings.
@@ -94,6 +107,16 @@ pub async fn save(
         ]
         .map(str::to_owned)
         .to_vec();
+        let models = [("--model", &wish.model), ("--effort", &wish.effort)];
+        for (option, chosen) in models {
+            let chosen = chosen.as_deref().map(or_default);
+            words.extend(
+                chosen
+                    .into_iter()
+                    .flat_map(|chosen| [option, chosen])
+                    .map(str::to_owned),
+            );
+        }
         for (option, host) in hosts
             .into_iter()
             .filter(|(_, host)| !host.trim().is_empty())

@@ -16,6 +16,7 @@ mod history;
 mod issuer;
 mod log;
 mod login;
+mod models;
 mod new_task;
 mod numbers;
 mod oidc;

@@ -7,11 +7,11 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{Caller, tasks::TaskRequest};
-use vine_domain::{Lane, Repo, Verb, access};
+use vine_domain::{Lane, ModelChoice, Repo, Verb, access};
 
 use super::{
     document::{PageState, problem},
-    screen,
+    models, screen,
 };
 use crate::auth::PageVisitor;
 
@@ -34,6 +34,7 @@ pub fn new_task(caller: &Caller, repos: &[Repo], open: bool) -> Markup {
                 label { "Priority" select name="priority" {
                     @for lane in [Lane::Default, Lane::High, Lane::Low] { option { (lane.as_str()) } }
                 } }
+                (models::fields(&ModelChoice::default(), "the repository's"))
                 button { "Create" }
             }
         }
@@ -48,6 +49,10 @@ pub struct NewTaskForm {
     prompt: String,
     repo: Option<String>,
     priority: String,
+    #[serde(default)]
+    model: String,
+    #[serde(default)]
+    effort: String,
     /// Made by the page's script: the same again creates nothing.
     key: Option<String>,
 }
@@ -64,6 +69,7 @@ impl NewTaskForm {
             base: None,
             branch: None,
             lane: self.priority.parse()?,
+            model: ModelChoice::named(&self.model, &self.effort)?,
             key: self.key,
         })
     }

@@ -56,33 +56,37 @@ impl<T: Send + Sync + 'static> PerVersion<T> {
         }
     }
 
-    /// The value at the page's present version. One caller reads it, and others wait for that; if
-    /// only time has passed, it is read behind them.
+    /// The value at the page's present version, or a later one. One caller reads it, and others wait
+    /// for that; if only time has passed, it is read behind them.
     async fn shared(
         &self,
         app: &App,
         read: impl Future<Output = Result<T, AppError>> + Send + 'static,
     ) -> Result<Arc<T>, AppError> {
-        let mut kept = self.0.lock().await;
         // Taken before reading: what changes meanwhile has a later version.
         let (version, tick) = (app.wakeups().page_version(), app.now().0 / TICK);
-        let known = kept.as_mut().filter(|known| known.version == version);
-        if let Some(known) = known.filter(|known| (0..OLD).contains(&(tick - known.read))) {
+        let mut kept = Arc::clone(&self.0).lock_owned().await;
+        let known = kept.as_mut().filter(|known| known.version >= version);
+        if let Some(known) = known.filter(|known| tick - known.read < OLD) {
             let value = Arc::clone(&known.value);
-            if known.renewed != tick {
+            if known.renewed < tick {
                 known.renewed = tick;
-                tokio::spawn(self.clone().renew(version, tick, read));
+                tokio::spawn(self.clone().renew(known.version, tick, read));
             }
             return Ok(value);
         }
-        let value = Arc::new(read.await?);
-        *kept = Some(Kept {
-            version,
-            read: tick,
-            renewed: tick,
-            value: Arc::clone(&value),
+        // The first caller may hang up while the others wait.
+        let read = tokio::spawn(async move {
+            let value = Arc::new(read.await?);
+            *kept = Some(Kept {
+                version,
+                read: tick,
+                renewed: tick,
+                value: Arc::clone(&value),
+            });
+            Ok(value)
         });
-        Ok(value)
+        read.await.unwrap_or(Err(AppError::Stopping))
     }
 
     async fn renew(self, version: u64, tick: i64, read: impl Future<Output = Result<T, AppError>>) {

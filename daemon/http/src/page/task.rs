@@ -77,27 +77,25 @@ pub async fn body(
     id: TaskId,
     refused: Option<&RefusedAnswer>,
 ) -> Result<Markup, AppError> {
-    let task = app.tasks.look_at(caller, id).await?;
     let latest = LogRange::latest(LOG);
-    let why = async {
-        match task.state {
-            TaskState::Queued { .. } => command::order(app, caller, &explain(id)).await.map(Some),
-            _ => Ok(None),
-        }
-    };
-    let (questions, thread, attempts, log, patch, why) = try_join!(
+    // Somebody who may not see it gets nothing of what is read beside it.
+    let (task, questions, thread, attempts, log, patch) = try_join!(
+        app.tasks.look_at(caller, id),
         app.questions.of_task(id),
         app.rooms.latest(id, THREAD),
         app.tasks.executions(id),
         app.tasks.log(id, &latest),
         app.tasks.patch(id),
-        why,
     )?;
+    let why = match task.state {
+        TaskState::Queued { .. } => Some(command::order(app, caller, &explain(id)).await?),
+        _ => None,
+    };
     let on = attempts.last().map(|attempt| attempt.worker.as_str());
     let session = attempts.iter().rev().find_map(|attempt| attempt.session);
     let ids: Vec<QuestionId> = questions.iter().map(|question| question.id).collect();
-    let (around, stations) = try_join!(
-        app.tasks.isolation_of(&task.repo, on),
+    let (around, mut stations) = try_join!(
+        app.tasks.agent_of(&task, on),
         app.questions.all_milestones(&ids),
     )?;
     let is_new = |question: &&Question| {
@@ -106,7 +104,10 @@ pub async fn body(
             .is_none_or(|at| at.seen.is_none())
     };
     let new: Vec<Question> = questions.iter().filter(is_new).cloned().collect();
-    app.questions.mark_seen(caller, &task.repo, &new).await?;
+    if !new.is_empty() {
+        app.questions.mark_seen(caller, &task.repo, &new).await?;
+        stations = app.questions.all_milestones(&ids).await?;
+    }
     let now = app.now();
     Ok(html! {
         h1 { (id) " " (task.title) }

@@ -282,6 +282,12 @@ async fn start(job: &AgentRun<'_>) -> anyhow::Result<Child> {
     if !rules.allowed.is_empty() {
         say(&["--allowedTools", &rules.allowed.join(",")]);
     }
+    if let Some(model) = &job.task.model.model {
+        say(&["--model", model.as_str()]);
+    }
+    if let Some(effort) = job.task.model.effort {
+        say(&["--effort", effort.as_str()]);
+    }
     let session = job.session.to_string();
     say(&[
         if job.resume {
