@@ -17,7 +17,11 @@ struct Expected {
 
 /// A task set aside as failed: state, failure, log and thread tell the same.
 async fn assert_failed(place: &Place, task: &str, expected: &Expected) {
-    let shown = place.wait(task, expected.state).await;
+    // A worker that became unhealthy is probed before each of three attempts.
+    let shown = place.wait_for(2 * PATIENCE, task, expected.state, |shown| {
+        shown["state"] == expected.state
+    });
+    let shown = shown.await;
     let failure = &shown["failure"];
     assert_eq!(failure["kind"], expected.kind, "{shown:#}");
     assert!(
