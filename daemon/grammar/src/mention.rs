@@ -42,6 +42,8 @@ pub enum Mention {
 const SENTENCE: usize = 3;
 /// Verbs of fewer letters are a typing error away from too many words: `let` from `set`.
 const LETTERS: usize = 4;
+/// A word of more letters is no typing error: comparing it takes long, and anybody may send it.
+const LONGEST: usize = 20;
 
 impl Mention {
     /// What was written after a mention; `None` if `text` does not begin with one.
@@ -59,8 +61,8 @@ impl Mention {
         }
         let first = first_word(words);
         let words = words.to_owned();
-        let is_open = Known::like(&first).is_some() || names_an_id(&first);
-        Some(if is_open && !is_about_something_new(&words) {
+        let begins_like_one = Known::like(&first).is_some() || names_an_id(&first);
+        Some(if begins_like_one && !is_about_something_new(&words) {
             let command = nearest(&words, context);
             Self::Unclear { words, command }
         } else if words.split_whitespace().count() < SENTENCE {
@@ -167,6 +169,9 @@ impl Known {
             };
             guessed && strsim::osa_distance(word, known.word()) <= 1
         };
+        if word.chars().count() > LONGEST {
+            return None;
+        }
         let same = all.iter().find(|known| known.word() == word);
         same.or_else(|| all.iter().find(near)).cloned()
     }
@@ -214,7 +219,7 @@ fn nearest(words: &str, context: &CommandContext) -> Option<String> {
 /// from.
 fn with_verb(noun: &str, rest: &str) -> String {
     let tree = CommandLine::command();
-    let second = first_word(rest);
+    let second: String = first_word(rest).chars().take(LONGEST).collect();
     let verbs = tree
         .find_subcommand(noun)
         .map(clap::Command::get_subcommands);

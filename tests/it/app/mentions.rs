@@ -380,6 +380,12 @@ async fn words_in_a_thread_that_is_not_known_and_edits_make_no_task() {
     let made = team.hears(says("slack", "2", None, words())).await;
     assert!(matches!(made, Some(Ok(_))), "{made:?}");
     let first = newest(&team).await.expect("made").id;
+    // A platform reports a preview as an edit, too.
+    let preview = Inbound {
+        act: InboundKind::Edited("2".into()),
+        ..says("slack", "2p", None, words())
+    };
+    assert!(team.hears(preview).await.is_none(), "nobody is told");
     let edit = Inbound {
         act: InboundKind::Edited("2".into()),
         ..says("slack", "3", None, "@vine Yes, use the light blue".into())

@@ -147,8 +147,14 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
     // The page.
     let said = place.shell(&["login", "--for", "Ann"]);
     let browser = Browser::log_in(said.split_whitespace().next().expect("a link")).await;
+    let admin = place.shell(&["login"]);
+    let admin = Browser::log_in(admin.split_whitespace().next().expect("a link")).await;
     for path in ["/", "/tasks", "/questions", "/sessions", "/settings"] {
+        // Somebody who sees everything has just looked; nothing of that is shared with her.
+        let whole = admin.page(path).await;
         let page = browser.page(path).await;
+        assert!(whole.contains("data-waiting=\"2\""), "{path}: {whole}");
+        assert!(page.contains("data-waiting=\"1\""), "{path}: {page}");
         assert!(
             !page.contains("Theirs") && !page.contains(&theirs) && !page.contains("/workers"),
             "{path}: {page}"

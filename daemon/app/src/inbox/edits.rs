@@ -63,7 +63,7 @@ impl Inbox {
         let Some(task) = found.task else {
             // Rooms are full of talk; only messages to us are worth a reply.
             let was_to_us = self.mention(&original, &found).is_some();
-            return match was_to_us && matches!(event.act, InboundKind::Edited(_)) {
+            return match was_to_us && is_changed(event, &original) {
                 true => Err(AppError::Unreadable(
                     "an edit is not read here; send it again as a new message".into(),
                 )),
@@ -76,8 +76,7 @@ impl Inbox {
         }
         // A platform may report an edit that changes nothing, and a backfill one that is already
         // known.
-        if matches!(event.act, InboundKind::Edited(_)) && event.text.trim() == original.text.trim()
-        {
+        if matches!(event.act, InboundKind::Edited(_)) && !is_changed(event, &original) {
             return Ok(None);
         }
         let used = self.use_of(task, event.key()).await?;
@@ -179,4 +178,9 @@ impl Inbox {
             .any(|note| note.key == key)
             .then(|| "a note to the agent".to_owned()))
     }
+}
+
+/// Whether an edit gave a message other words. Platforms report more as an edit, such as a preview.
+fn is_changed(event: &Inbound, original: &Inbound) -> bool {
+    matches!(event.act, InboundKind::Edited(_)) && event.text.trim() != original.text.trim()
 }

@@ -67,9 +67,9 @@ impl<T: Send + Sync + 'static> PerVersion<T> {
         let (version, tick) = (app.wakeups().page_version(), app.now().0 / TICK);
         let mut kept = Arc::clone(&self.0).lock_owned().await;
         let known = kept.as_mut().filter(|known| known.version >= version);
-        if let Some(known) = known.filter(|known| tick - known.read < OLD) {
+        if let Some(known) = known.filter(|known| (tick - known.read).abs() < OLD) {
             let value = Arc::clone(&known.value);
-            if known.renewed < tick {
+            if known.renewed != tick {
                 known.renewed = tick;
                 tokio::spawn(self.clone().renew(known.version, tick, read));
             }
