@@ -42,7 +42,7 @@ pub enum Mention {
 const SENTENCE: usize = 3;
 /// Verbs of fewer letters are a typing error away from too many words: `let` from `set`.
 const LETTERS: usize = 4;
-/// A word of more letters is no typing error: comparing it takes long, and anybody may send it.
+/// A longer word is not taken for a typing error: comparing it takes long, and anybody may send it.
 const LONGEST: usize = 20;
 
 impl Mention {
