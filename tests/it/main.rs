@@ -2,11 +2,13 @@
 
 mod adapters;
 mod app {
+    mod after_done;
     mod consent;
     mod kept;
     mod mentions;
     mod metrics;
     pub mod platforms;
+    mod progress;
     pub mod races;
     mod rivals;
     mod words;

@@ -372,6 +372,7 @@ mod tests {
             push: vine_domain::repo::Push::All,
             guard: vine_domain::Guard::default(),
             model: vine_domain::ModelChoice::default(),
+            followups: vine_domain::Followups::Mention,
         };
         Assignment {
             attempt: attempt(),
@@ -386,7 +387,9 @@ mod tests {
             created_at: Timestamp(0),
             resume: None,
             unheard: false,
+            fork: false,
             unfinished_work: None,
+            rounds: Vec::new(),
             answered,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vine_api::AttemptFailure;
 use vine_domain::{
-    SessionId,
+    Question, SessionId,
     assignment::Assignment,
     attempt::Usage,
     clock::{Ids, System},
@@ -43,7 +43,10 @@ pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assign
     // An agent of an earlier attempt that lost its lease may still be running in the same worktree.
     mark.kill().await;
     let mut workspace = None;
-    let result = work(bench, &host, task, mark, &mut workspace).await;
+    let result = tokio::select! {
+        result = work(bench, &host, task, mark, &mut workspace) => result,
+        never = host.tell_progress() => match never {},
+    };
     host.flush().await;
     host.tell_spent().await;
     if !matches!(result, Ok(Some(_)))
@@ -75,6 +78,20 @@ pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assign
 const ELSEWHERE: &str = "The session that asked is gone or belongs to another worker that is away. \
                          The agent starts a new session from the branch, with the questions and \
                          answers so far.";
+
+/// Shown in the thread when a round begins without the session of the one before.
+const FORGOT: &str = "The session of the last round is not available. The agent starts a new session from the \
+                      branch, with what the earlier rounds asked for and ended with.";
+
+/// What people are told about a task that starts in a new session though there was one.
+fn without_session(task: &Assignment) -> Option<&'static str> {
+    let round = task.rounds.last();
+    let asked_now = |question: &Question| round.is_none_or(|round| question.asked_at >= round.at);
+    match task.answered.iter().any(asked_now) {
+        true => Some(ELSEWHERE),
+        false => round.map(|_| FORGOT),
+    }
+}
 
 /// Returns `None` if the attempt was stopped.
 async fn work(
@@ -110,8 +127,11 @@ async fn work(
             return Ok(None);
         }
     }
-    let lost = kind_resumes && task.resume.is_none() && !task.answered.is_empty();
-    if lost && host.tell(ELSEWHERE.into()).await.is_err() {
+    if kind_resumes
+        && task.resume.is_none()
+        && let Some(notice) = without_session(task)
+        && host.tell(notice.into()).await.is_err()
+    {
         return Ok(None);
     }
     let mut outcome = converse(bench, host, task, &mark, workspace, resume).await;
@@ -155,7 +175,11 @@ async fn converse(
     workspace: &Workspace,
     resume: Option<SessionId>,
 ) -> Result<RunOutcome, AttemptOver> {
-    let session = resume.unwrap_or_else(|| SessionId(session_uuid()));
+    // What another task continues in is copied.
+    let copy_of = resume.filter(|_| task.fork);
+    let session = resume
+        .filter(|_| !task.fork)
+        .unwrap_or_else(|| SessionId(session_uuid()));
     host.map_session(
         session,
         workspace.folder().display().to_string(),
@@ -166,6 +190,7 @@ async fn converse(
         config: &bench.config,
         task,
         session,
+        copy_of,
         folder: workspace.folder(),
         repository: workspace.repository(),
         mark,
@@ -177,6 +202,7 @@ async fn converse(
             Err(failure) => return Ok(RunOutcome::Failed(failure)),
         },
     };
+    let copy_of = copy_of.filter(|_| sandbox.has_copy);
     let job = AgentRun {
         worker: &bench.config,
         config: &bench.config.agent,
@@ -184,16 +210,19 @@ async fn converse(
         task,
         folder: workspace.folder().to_owned(),
         branch: workspace.branch().to_owned(),
+        changed: workspace.changed(),
         temp: bench.temp(),
         mark: mark.clone(),
         session,
-        resume: resume.is_some(),
+        resume: resume.is_some() && (copy_of.is_some() || !task.fork),
+        copy_of,
     };
     let outcome = agent::run(job, host).await;
-    if matches!(outcome, RunOutcome::Finished(_)) {
+    let finished = matches!(outcome, RunOutcome::Finished(_));
+    if finished {
         sandbox.share(&bench.config, task);
     }
-    sandbox.end(&bench.config).await;
+    sandbox.end(&bench.config, finished).await;
     Ok(outcome)
 }
 

@@ -343,6 +343,7 @@ mod tests {
             push: vine_domain::repo::Push::All,
             guard: vine_domain::Guard::default(),
             model: vine_domain::ModelChoice::default(),
+            followups: vine_domain::Followups::Mention,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The adapter for Discord.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serenity::all::{LightMethod, Route};
@@ -8,7 +9,7 @@ use vine_chat::{Slot, keep_connected};
 use vine_domain::{
     Timestamp,
     chat::{DesiredRoom, Inbound, OutboxItem, Posted},
-    ports::{Chat, ChatError, EventSink},
+    ports::{Chat, ChatError, EventSink, ProgressPace},
 };
 
 use crate::{
@@ -100,6 +101,14 @@ impl Chat for Discord {
 
     fn encrypts(&self) -> bool {
         false
+    }
+
+    fn progress_pace(&self) -> ProgressPace {
+        // A channel takes about one edit a second, and the cards of a repository are in one channel.
+        ProgressPace {
+            card: Duration::from_secs(15),
+            all: Duration::from_secs(4),
+        }
     }
 
     fn rooms_at_once(&self) -> usize {

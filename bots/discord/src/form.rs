@@ -197,6 +197,7 @@ mod tests {
     fn form(fields: &[(usize, bool)]) -> Form {
         Form {
             opens: "Answer…",
+            title: "Your answer",
             fields: fields
                 .iter()
                 .map(|(many, multi)| field(*many, *multi))

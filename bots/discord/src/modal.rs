@@ -27,11 +27,12 @@ pub fn view(to: &str, asked: &str, form: Option<&Form>) -> Value {
         Some(inputs) => ("form", inputs),
         None => ("answer", vec![words()]),
     };
+    let title = form.map_or("Your answer", |form| form.title);
     let shown: String = asked.chars().take(SHOWN).collect();
     if !shown.trim().is_empty() && components.len() < COMPONENTS {
         components.insert(0, json!({ "type": 10, "content": shown }));
     }
-    json!({ "custom_id": format!("v1:{kind}:{to}"), "title": "Your answer", "components": components })
+    json!({ "custom_id": format!("v1:{kind}:{to}"), "title": title, "components": components })
 }
 
 /// One box for words.

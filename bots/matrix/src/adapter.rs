@@ -1,6 +1,7 @@
 //! The adapter for Matrix.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use matrix_sdk::Client;
@@ -9,7 +10,7 @@ use vine_chat::{Slot, keep_connected};
 use vine_domain::{
     Ids, Timestamp,
     chat::{DesiredRoom, Inbound, OutboxItem, Posted},
-    ports::{Chat, ChatError, EventSink},
+    ports::{Chat, ChatError, EventSink, ProgressPace},
 };
 
 use crate::{
@@ -62,6 +63,15 @@ impl Chat for Matrix {
 
     fn encrypts(&self) -> bool {
         true
+    }
+
+    fn progress_pace(&self) -> ProgressPace {
+        // Synapse lets a user send one event in five seconds, unless it is configured otherwise
+        // (`rc_message`), and each edit adds an event to the room's history.
+        ProgressPace {
+            card: Duration::from_secs(60),
+            all: Duration::from_secs(20),
+        }
     }
 
     fn rooms_at_once(&self) -> usize {

@@ -1,13 +1,14 @@
 //! The adapter for Slack.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use vine_chat::{Slot, keep_connected};
 use vine_domain::{
     Timestamp,
     chat::{DesiredRoom, Inbound, OutboxItem, Posted},
-    ports::{Chat, ChatError, EventSink},
+    ports::{Chat, ChatError, EventSink, ProgressPace},
 };
 
 use crate::{
@@ -70,6 +71,14 @@ impl Chat for Slack {
 
     fn encrypts(&self) -> bool {
         false
+    }
+
+    fn progress_pace(&self) -> ProgressPace {
+        // `chat.update` is of tier 3: 50 calls a minute (https://docs.slack.dev/apis/web-api/rate-limits).
+        ProgressPace {
+            card: Duration::from_secs(15),
+            all: Duration::from_secs(5),
+        }
     }
 
     fn rooms_at_once(&self) -> usize {

@@ -64,7 +64,7 @@ fn view(modal: &Modal, form: Option<&Form>) -> Value {
         (Modal::Answer(to, asked), Some(form)) => {
             let mut blocks: Vec<Value> = shown(asked).into_iter().collect();
             blocks.extend(form::blocks(form));
-            ("vine_form", "Your answer", to, blocks)
+            ("vine_form", form.title, to, blocks)
         }
         (Modal::Answer(to, asked), None) => {
             let mut blocks: Vec<Value> = shown(asked).into_iter().collect();

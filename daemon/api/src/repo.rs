@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use vine_domain::{
-    Branch, Effort, ModelName, Repo, Slug, Wall,
+    Branch, Effort, Followups, ModelName, Repo, Slug, Wall,
     guard::{Egress, Host, Preset},
     repo::Push,
 };
@@ -36,6 +36,8 @@ pub struct RepoView {
     pub model: Option<ModelName>,
     /// How much they think.
     pub effort: Option<Effort>,
+    /// Which words in the thread of a task that is over let it continue.
+    pub followups: Followups,
 }
 
 impl RepoView {
@@ -55,6 +57,7 @@ impl RepoView {
             wall: repo.guard.wall,
             model: repo.model.model.clone(),
             effort: repo.model.effort,
+            followups: repo.followups,
         }
     }
 }

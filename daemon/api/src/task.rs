@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vine_domain::{
-    Branch, Effort, Epoch, FailureKind, Lane, ModelName, Note, Prompt, Question, SessionId, Slug,
-    Task, TaskId, TaskState, Timestamp, Title, WorkerId,
+    Branch, Effort, Epoch, FailureKind, Lane, ModelName, Note, Prompt, Question, Round, SessionId,
+    Slug, Task, TaskId, TaskState, Timestamp, Title, WorkerId,
     attempt::{Execution, LogLine, Usage},
     task::Report,
 };
@@ -23,6 +23,8 @@ pub struct CreateTask {
     pub repo: Option<Slug>,
     /// The branch to start from (default: the repository's base branch).
     pub base: Option<Branch>,
+    /// Start from the branch of this task once it is done, instead of from `base`.
+    pub after: Option<TaskId>,
     /// The branch to commit to (default: `vine/T-<number>-<title>`).
     pub branch: Option<Branch>,
     /// The lane (default: `default`).
@@ -59,6 +61,14 @@ pub struct PatchTask {
     pub priority: Option<Lane>,
 }
 
+/// `POST /api/v1/tasks/{id}/rounds`: a task that is over continues.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContinueTask {
+    /// What to do next.
+    pub text: Prompt,
+}
+
 /// A task, with the fields for its state.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -76,6 +86,8 @@ pub struct TaskView {
     pub prompt: Option<Prompt>,
     /// Its repository.
     pub repo: Slug,
+    /// The task that must be done before it is queued.
+    pub waits_for: Option<TaskId>,
     /// The branch it starts from.
     pub base: Branch,
     /// The branch it commits to.
@@ -98,6 +110,8 @@ pub struct TaskView {
     pub updated_at: Timestamp,
     /// The number of the latest attempt; 0 before the first.
     pub epoch: Epoch,
+    /// The round that it is in: each time that it continued after its end is another one.
+    pub round: u32,
     /// How many attempts failed since it was created or a person last retried it.
     pub failures: u32,
     /// Queued: it cannot be claimed before this time.
@@ -148,6 +162,10 @@ pub struct TaskView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub notes: Option<Vec<Note>>,
+    /// Its later rounds, oldest first; omitted in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub rounds: Option<Vec<Round>>,
     /// Its attempts, oldest first; omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -176,6 +194,8 @@ pub struct FailureView {
 pub struct AttemptView {
     /// Its number.
     pub epoch: Epoch,
+    /// The round of the task that it belongs to.
+    pub round: u32,
     /// The name of its worker.
     pub worker_name: String,
     /// Its session, if it has one.
@@ -217,6 +237,7 @@ impl TaskView {
             title: task.title.clone(),
             prompt: Some(task.prompt.clone()),
             repo: task.repo.clone(),
+            waits_for: task.waits_for,
             base: task.base.clone(),
             branch: task.branch.clone(),
             priority: task.lane,
@@ -226,6 +247,7 @@ impl TaskView {
             created_at: task.created,
             updated_at: task.updated,
             epoch: task.epoch,
+            round: task.round.number,
             failures: task.failures,
             due_at: None,
             resumes: None,
@@ -239,6 +261,7 @@ impl TaskView {
             cancelled_by: None,
             questions: None,
             notes: None,
+            rounds: None,
             attempts: None,
             session: None,
         };
@@ -297,6 +320,7 @@ impl AttemptView {
     fn of(execution: &Execution) -> Self {
         Self {
             epoch: execution.epoch,
+            round: execution.round,
             worker_name: execution.worker.clone(),
             session: execution.session,
             started_at: execution.started,

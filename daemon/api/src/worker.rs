@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vine_domain::{
-    Epoch, QuestionId, SessionId, Slug, TaskId, Timestamp, Wall, Worker, WorkerId, WorkerIsolation,
-    WorkerState,
+    Epoch, Progress, QuestionId, SessionId, Slug, TaskId, Timestamp, Wall, Worker, WorkerId,
+    WorkerIsolation, WorkerState,
     assignment::WorkerMessage,
     attempt::{Attempt, Usage},
     token::Token,
@@ -126,6 +126,9 @@ pub struct ReportUsage {
     pub attempt: Attempt,
     /// The total, not the difference from the previous report.
     pub usage: Usage,
+    /// What the agent is at, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
 }
 
 /// `POST /api/v1/workers/{id}/refused`: hosts that an agent was not allowed to reach.

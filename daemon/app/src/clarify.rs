@@ -4,7 +4,7 @@
 //! A button says `Q-17 words` for an answer and `T-3 words` for a note: what the words are for,
 //! then the words themselves.
 
-use vine_domain::{Ask, Question, QuestionId, TaskId, chat::Button, markdown::literal};
+use vine_domain::{Ask, Question, QuestionId, Task, TaskId, chat::Button, markdown::literal};
 
 /// Asks the author of words what they are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,22 +29,42 @@ pub enum ClarifiedTarget {
 /// Characters of the author's words that are quoted.
 const SHOWN: usize = 80;
 
-/// What words in a task's thread may be for: one of these questions, or a note.
-fn targets(words: &str, task: TaskId, open: &[&Question]) -> Vec<(Button, String)> {
-    let mut ways: Vec<(Button, String)> = open
-        .iter()
-        .map(|question| {
-            let about = format!("**{}** {}", question.id, literal(&question.ask.headline()));
-            let label = format!("For {}", question.id);
-            (button(&label, question.id, words), about)
-        })
-        .collect();
-    ways.push((note(task, words), NOTE.into()));
+/// What words in a task's thread may be for: one of these questions, and a note, or a round once the
+/// task is over.
+fn targets(words: &str, task: &Task, open: &[&Question]) -> Vec<(Button, String)> {
+    let mut ways = answers(words, open);
+    ways.push(match task.is_over() {
+        true => next_round(task.id, words),
+        false => (note(task.id, words), NOTE.into()),
+    });
     ways
 }
 
+const CONTINUE: &str = "/vine task continue";
+
+/// The task that a button lets continue, and with which words.
+pub fn next_round_of(says: &str) -> Option<(TaskId, &str)> {
+    let (task, words) = headed(says.strip_prefix(CONTINUE)?);
+    Some((task.parse().ok()?, words))
+}
+
+fn next_round(task: TaskId, words: &str) -> (Button, String) {
+    let says = format!("{CONTINUE} {task} {words}");
+    let label = "Continue with this";
+    (Button::saying(label, says), label.to_owned())
+}
+
+fn answers(words: &str, open: &[&Question]) -> Vec<(Button, String)> {
+    let way = |question: &&Question| {
+        let about = format!("**{}** {}", question.id, literal(&question.ask.headline()));
+        let label = format!("For {}", question.id);
+        (button(&label, question.id, words), about)
+    };
+    open.iter().map(way).collect()
+}
+
 /// Asks which of these questions words are for.
-pub fn which(words: &str, task: TaskId, open: &[&Question]) -> Clarification {
+pub fn which(words: &str, task: &Task, open: &[&Question]) -> Clarification {
     let ways = targets(words, task, open);
     let first = open.first().map_or(QuestionId(0), |question| question.id);
     let text = format!(
@@ -95,7 +115,7 @@ pub fn neither(words: &str, question: &Question, hint: String) -> Clarification 
 pub fn command_or_words(
     words: &str,
     command: Option<&str>,
-    task: TaskId,
+    task: &Task,
     open: &[&Question],
 ) -> Clarification {
     let ways = run(command).chain(targets(words, task, open)).collect();
@@ -118,6 +138,18 @@ pub fn command_or_task(
         shown(words)
     );
     asked_back(&text, ways, COMMANDS.into())
+}
+
+/// Asks whether a task that is over continues with these words, or whether they are the late answer to
+/// one of these questions.
+pub fn go_on(words: &str, task: &Task, state: &str, late: &[&Question]) -> Clarification {
+    let ways = targets(words, task, late);
+    let text = format!(
+        "{} is over ({state}), so nobody works on {} yet.",
+        task.id,
+        shown(words)
+    );
+    asked_back(&text, ways, "mention me with what to do next".into())
 }
 
 /// Asks whether so few words are a task.

@@ -184,6 +184,11 @@ impl AppError {
     /// Message and hint as one text for people.
     pub fn told(&self) -> String {
         let hint = self.hint();
+        if let Self::Unclear(back) = self
+            && !back.buttons.is_empty()
+        {
+            return format!("{self}\n\nOr {hint}.");
+        }
         if hint.is_empty() {
             self.to_string()
         } else {

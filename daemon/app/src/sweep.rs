@@ -1,5 +1,5 @@
-//! The sweep: ends leases whose workers are gone or silent, rings the alarms of open questions, and
-//! ends sessions that are not worth keeping. Idempotent; runs by the clock.
+//! The sweep: ends leases whose workers are gone or silent, rings the alarms of open questions,
+//! queues tasks whose predecessor is done, and ends sessions that are not worth keeping. Idempotent; runs by the clock.
 
 use std::time::{Duration, Instant};
 
@@ -96,7 +96,8 @@ pub async fn once(app: &App) -> AppResult<()> {
     {
         app.core.wakeups.page();
     }
-    app.questions.ring_alarms().await
+    app.questions.ring_alarms().await?;
+    app.tasks.unblock().await
 }
 
 async fn lose_gone(app: &App) -> AppResult<()> {

@@ -364,6 +364,7 @@ mod tests {
             push: Push::All,
             guard: Guard::default(),
             model: vine_domain::ModelChoice::default(),
+            followups: vine_domain::Followups::Mention,
         };
         let attempt = Attempt {
             task: TaskId(7),
@@ -382,7 +383,9 @@ mod tests {
             created_at: Timestamp(0),
             resume: None,
             unheard: false,
+            fork: false,
             unfinished_work: None,
+            rounds: Vec::new(),
             answered: Vec::new(),
         };
         ClaimedTask {

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
 use vine_domain::{
-    Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
+    Epoch, Question, Repo, Round, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
     assignment::{Assignment, UnfinishedWork},
     lease::LEASE,
     ports::{StoreError, StoreResult},
@@ -14,19 +13,22 @@ use vine_domain::{
 use super::{
     question_rows::{QuestionRow, questions},
     repos::{RepoRow, all_repos},
-    rows::{all, json, uuid},
+    rows::{all, from_json, json, uuid},
     run::Fetch as _,
     script::{StatementBatch, part},
 };
-use crate::{Connection, statement::rows};
+use crate::{
+    Connection,
+    statement::{row, rows},
+};
 
 part!(pub DROP_ORDERS, "DELETE FROM work_orders WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))");
 
 part!(
     pub BEGIN_ATTEMPTS,
     now,
-    "INSERT INTO executions (task, epoch, worker, started)
-     SELECT id, epoch, lease_worker, $2 FROM tasks WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))"
+    "INSERT INTO executions (task, epoch, worker, started, round)
+     SELECT id, epoch, lease_worker, $2, round FROM tasks WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))"
 );
 
 part!(
@@ -38,15 +40,15 @@ part!(
 );
 
 part!(
-    pub REBIND,
+    pub COPY,
     now,
-    "UPDATE sessions SET state = 'active', task = c.task, active = $2, reused = sessions.reused + 1, heard = false
-     FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'session' AS session FROM json_each($1)) c
-     WHERE sessions.id = c.session AND sessions.state = 'warm'"
+    "UPDATE sessions SET state = CASE WHEN kept THEN state ELSE 'ended' END, ended = CASE WHEN kept THEN ended ELSE $2 END,
+         reason = CASE WHEN kept THEN reason ELSE 'completed' END, active = $2, reused = sessions.reused + 1
+     WHERE state = 'warm' AND id IN (SELECT atom FROM json_each($1))"
 );
 
-/// Writes what follows from a claim. Assigns warm sessions to the tasks that start in them, and
-/// returns those.
+/// Writes what follows from a claim. Returns the warm sessions of whose copies tasks start; each stays
+/// with its own task, which may continue.
 pub(super) async fn follow(
     tx: &mut Connection,
     taken: &[Assigned],
@@ -59,15 +61,13 @@ pub(super) async fn follow(
         .filter(|one| got.contains(&one.order.task))
         .filter_map(|one| Some((one.order.task, one.warm?)))
         .collect();
-    let pairs = reused
-        .iter()
-        .map(|(task, session)| json!({ "task": task.0, "session": session.to_string() }));
+    let copied = reused.values().map(|session| session.to_string().into());
     let mut script = StatementBatch::default();
     script.add(
         &got.iter().map(|task| task.0.into()).collect::<Vec<_>>(),
         &[&DROP_ORDERS, &BEGIN_ATTEMPTS, &LOG_CLAIMS],
     );
-    script.add(&pairs.collect::<Vec<_>>(), &[&REBIND]);
+    script.add(&copied.collect::<Vec<_>>(), &[&COPY]);
     script.run(tx, now).await?;
     Ok(reused)
 }
@@ -87,6 +87,15 @@ pub(super) async fn assign(
     let mut sessions = sessions(tx, &again).await?;
     let mut answered = answered(tx, &again).await?;
     let mut works = works(tx, &again).await?;
+    let later: Vec<u64> = tasks
+        .iter()
+        .filter(|task| task.round.is_later())
+        .map(|task| task.id.0)
+        .collect();
+    let mut rounds = match later.is_empty() {
+        true => HashMap::new(),
+        false => by_task(later_rounds!(&later).all(&mut *tx).await?)?,
+    };
     let repos: HashMap<Slug, Repo> = all::<_, Repo>(all_repos!().all(tx).await?)?
         .into_iter()
         .map(|repo| (repo.name.clone(), repo))
@@ -109,8 +118,15 @@ pub(super) async fn assign(
                 lease_secs: LEASE.as_secs(),
                 resume: session.map(|(id, _)| id),
                 unheard: session.is_some_and(|(_, heard)| !heard),
+                fork: new.is_some(),
                 unfinished_work: works.remove(&task.id),
                 answered: answered.remove(&task.id).unwrap_or_default(),
+                rounds: rounds
+                    .remove(&task.id)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter(|round| !round.withdrawn)
+                    .collect(),
                 model: task.model.or(&repo.model),
                 title: task.title,
                 prompt: task.prompt,
@@ -176,6 +192,60 @@ pub(super) async fn works(
         works.insert(TaskId(row.task.unsigned_abs()), work);
     }
     Ok(works)
+}
+
+row! {
+    pub(super) struct RoundRow {
+        pub task: i64,
+        pub round: i64,
+        pub key: String,
+        pub author: String,
+        pub text: String,
+        pub before: String,
+        pub tip: Option<String>,
+        pub clean: bool,
+        pub former: String,
+        pub epoch: i64,
+        pub withdrawn: bool,
+        pub at: i64,
+    }
+}
+
+/// The later rounds of tasks, oldest first.
+macro_rules! later_rounds {
+    ($tasks:expr) => {
+        rows!(
+            RoundRow,
+            r#"SELECT task, round, key, author, text, before, tip, clean AS "clean: bool", former, epoch,
+                   withdrawn AS "withdrawn: bool", at FROM rounds
+               WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY task, round"#,
+            json($tasks)
+        )
+    };
+}
+pub(super) use later_rounds;
+
+/// The same by task.
+pub(super) fn by_task(rows: Vec<RoundRow>) -> StoreResult<HashMap<TaskId, Vec<Round>>> {
+    let mut by_task: HashMap<TaskId, Vec<Round>> = HashMap::new();
+    for row in rows {
+        let round = Round {
+            number: u32::try_from(row.round).unwrap_or(u32::MAX),
+            key: uuid(&row.key)?,
+            author: row.author,
+            text: row.text,
+            before: row.before,
+            tip: row.tip,
+            clean: row.clean,
+            former: from_json(&row.former)?,
+            epoch: Epoch(row.epoch.unsigned_abs()),
+            withdrawn: row.withdrawn,
+            at: Timestamp(row.at),
+        };
+        let task = TaskId(row.task.unsigned_abs());
+        by_task.entry(task).or_default().push(round);
+    }
+    Ok(by_task)
 }
 
 pub(super) async fn answered(

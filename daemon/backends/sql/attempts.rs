@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 
 use vine_domain::{
-    Epoch, SessionId, TaskId, Timestamp, WorkerId,
+    Epoch, Progress, Round, SessionId, TaskId, Timestamp, WorkerId,
     attempt::{Attempt, Execution, LogLine, LogRange, Usage},
     ports::{Attempts, KeptWork, StoreError, StoreResult},
     retention::LogCap,
 };
 
 use super::{
+    assign::{RoundRow, by_task, later_rounds},
     commit,
     rows::{from_json, int, json, plain, uuid},
     run::{Fetch as _, Run as _},
@@ -86,8 +87,8 @@ impl Attempts for Database {
 
     async fn executions(&self, task: TaskId) -> StoreResult<Vec<Execution>> {
         let rows = rows!(
-            { epoch: i64, worker: String, session: Option<String>, started: i64, ended: Option<i64>, outcome: Option<String>, usage: String },
-            r#"SELECT e.epoch, coalesce(w.name, e.worker) AS "worker!", e.session, e.started, e.ended, e.outcome, e.usage
+            { epoch: i64, round: i64, worker: String, session: Option<String>, started: i64, ended: Option<i64>, outcome: Option<String>, usage: String },
+            r#"SELECT e.epoch, e.round, coalesce(w.name, e.worker) AS "worker!", e.session, e.started, e.ended, e.outcome, e.usage
                FROM executions e LEFT JOIN workers w ON w.id = e.worker WHERE e.task = $1 ORDER BY e.epoch"#,
             int(task.0)
         );
@@ -96,6 +97,7 @@ impl Attempts for Database {
             .map(|row| {
                 Ok(Execution {
                     epoch: Epoch(row.epoch.unsigned_abs()),
+                    round: u32::try_from(row.round).unwrap_or(u32::MAX),
                     worker: row.worker,
                     session: row.session.as_deref().map(uuid).transpose()?.map(SessionId),
                     started: Timestamp(row.started),
@@ -164,13 +166,31 @@ impl Attempts for Database {
             .collect())
     }
 
-    async fn record_usage(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()> {
+    async fn progress_of(&self, attempt: Attempt) -> StoreResult<Option<Progress>> {
+        let progress = scalar!(
+            String,
+            r#"SELECT progress AS "progress!" FROM executions WHERE task = $1 AND epoch = $2 AND progress IS NOT NULL"#,
+            int(attempt.task.0),
+            int(attempt.epoch.0)
+        );
+        let progress = progress.maybe(self.reader()).await?;
+        progress.as_deref().map(from_json).transpose()
+    }
+
+    async fn record_usage(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        usage: &Usage,
+        progress: Option<&Progress>,
+    ) -> StoreResult<()> {
         let spent = statement!(
-            "UPDATE executions SET usage = $1 WHERE task = $2 AND epoch = $3 AND worker = $4 AND coalesce(outcome, '') <> 'done'",
+            "UPDATE executions SET usage = $1, progress = coalesce($5, progress) WHERE task = $2 AND epoch = $3 AND worker = $4 AND coalesce(outcome, '') <> 'done'",
             json(usage),
             int(attempt.task.0),
             int(attempt.epoch.0),
-            by.to_string()
+            by.to_string(),
+            progress.map(json)
         );
         let spent = spent.run(self.writer()).await?;
         if spent > 0 {
@@ -188,11 +208,19 @@ impl Attempts for Database {
         known.map(|_| ()).ok_or(StoreError::Conflict)
     }
 
-    async fn patch_of(&self, task: TaskId) -> StoreResult<Option<String>> {
+    async fn rounds(&self, task: TaskId) -> StoreResult<Vec<Round>> {
+        let rows = later_rounds!(&[task.0]).all(self.reader()).await?;
+        let mut by_task = by_task(rows)?;
+        Ok(by_task.remove(&task).unwrap_or_default())
+    }
+
+    async fn patch_of(&self, task: TaskId, round: Option<u32>) -> StoreResult<Option<String>> {
         let patch = scalar!(
             String,
-            r#"SELECT patch AS "patch!" FROM executions WHERE task = $1 AND patch IS NOT NULL ORDER BY epoch DESC LIMIT 1"#,
-            int(task.0)
+            r#"SELECT patch AS "patch!" FROM executions
+               WHERE task = $1 AND patch IS NOT NULL AND (CAST($2 AS BIGINT) IS NULL OR round = $2) ORDER BY epoch DESC LIMIT 1"#,
+            int(task.0),
+            round.map(i64::from)
         );
         patch.maybe(self.reader()).await
     }

@@ -21,7 +21,8 @@ use crate::{Connection, engine, statement::scalar};
 /// Writes everything that follows from the accepted changes, except for log lines, messages and
 /// audit entries, which new tasks have too.
 pub(super) fn follow(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp) {
-    save_orders(script, commits);
+    begin_rounds(script, commits);
+    save_orders(script, commits, now);
     let questions = commits.iter().flat_map(|commit| &commit.change.questions);
     save_questions(script, questions);
     save_notes(
@@ -54,20 +55,23 @@ pub(super) async fn save_tasks(
         json!({
             "id": task.id.0, "version": task.version, "epoch": task.epoch.0, "lane": task.lane.rank(), "branch": task.branch, "failures": task.failures,
             "losses": json(&task.losses), "state": state.word, "detail": state.detail, "dead": state.dead, "worker": state.worker,
-            "until": state.until,
+            "until": state.until, "round": task.round.number, "round_key": task.round.key, "base": task.base, "waits_for": task.waits_for.map(|id| id.0),
         })
     };
     let rows: Vec<Value> = commits.iter().map(row).collect();
     let kept = scalar!(
         i64,
         r#"UPDATE tasks SET lane = c.lane, branch = c.branch, updated = $1, failures = c.failures, losses = c.losses, state = c.state, detail = c.detail,
+               round = c.round, round_key = c.round_key, base = c.base, waits_for = c.waits_for,
                dead = c.dead, lease_worker = c.worker,
                lease_until = CASE WHEN c.until < tasks.lease_until THEN tasks.lease_until ELSE c.until END, version = tasks.version + 1
            FROM (SELECT CAST(value ->> 'id' AS BIGINT) AS id, CAST(value ->> 'version' AS BIGINT) AS version,
                      CAST(value ->> 'epoch' AS BIGINT) AS epoch, CAST(value ->> 'lane' AS BIGINT) AS lane, value ->> 'branch' AS branch,
                      CAST(value ->> 'failures' AS BIGINT) AS failures, value ->> 'losses' AS losses, value ->> 'state' AS state,
                      value ->> 'detail' AS detail, CAST(value ->> 'dead' AS BOOLEAN) AS dead, value ->> 'worker' AS worker,
-                     CAST(value ->> 'until' AS BIGINT) AS until FROM json_each($2)) c
+                     CAST(value ->> 'until' AS BIGINT) AS until, CAST(value ->> 'round' AS BIGINT) AS round, value ->> 'round_key' AS round_key,
+                     value ->> 'base' AS base, CAST(value ->> 'waits_for' AS BIGINT) AS waits_for
+                 FROM json_each($2)) c
            WHERE tasks.id = c.id AND tasks.version = c.version AND tasks.epoch = c.epoch RETURNING tasks.id AS "id!""#,
         now.0,
         json(&rows)
@@ -104,9 +108,10 @@ part!(
          worker = excluded.worker, affinity = excluded.affinity"
 );
 
-/// A work order exists exactly while its task is queued. A resuming one is reserved for the worker
+/// A work order exists exactly while its task is queued and waits for no other. A resuming one is reserved for the worker
 /// with the session.
-fn save_orders(script: &mut StatementBatch, commits: &[&Commit]) {
+fn save_orders(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp) {
+    let mut rounds = Vec::new();
     let mut gone = Vec::new();
     let mut back = Vec::new();
     let mut queued = Vec::new();
@@ -118,7 +123,13 @@ fn save_orders(script: &mut StatementBatch, commits: &[&Commit]) {
             }
             continue;
         };
-        if resumes {
+        if task.waits_for.is_some() {
+            continue;
+        }
+        // A retry of a later round continues in its session, too.
+        if resumes && task.round.is_later() {
+            rounds.push(session_of(commit, now));
+        } else if resumes {
             back.push(task.id.0.into());
         }
         let affinity = millis(commit.sessions.affinity);
@@ -128,7 +139,63 @@ fn save_orders(script: &mut StatementBatch, commits: &[&Commit]) {
     }
     script.add(&gone, &[&DROP_ORDERS]);
     script.add(&back, &[&REVIVE_SESSIONS]);
+    script.add(&rounds, &[&CONTINUE_SESSIONS]);
     script.add(&queued, &[&PUT_ORDERS]);
+}
+
+part!(
+    pub BEGIN_ROUNDS,
+    "INSERT INTO rounds (task, round, key, author, text, before, tip, clean, former, epoch, at)
+     SELECT c.task, c.round, c.key, c.author, c.text, c.before,
+         coalesce(c.tip, (SELECT r.tip FROM rounds r WHERE r.task = c.task AND r.round = c.round - 1)), c.clean, c.former, c.epoch, c.at
+     FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'round' AS BIGINT) AS round, value ->> 'key' AS key,
+               value ->> 'author' AS author, value ->> 'text' AS text, value ->> 'before' AS before, value ->> 'tip' AS tip,
+               CAST(value ->> 'clean' AS BOOLEAN) AS clean, value ->> 'former' AS former,
+               CAST(value ->> 'epoch' AS BIGINT) AS epoch, CAST(value ->> 'at' AS BIGINT) AS at FROM json_each($1)) c WHERE true ORDER BY c.task"
+);
+
+part!(
+    pub WITHDRAW_ROUNDS,
+    "UPDATE rounds SET withdrawn = true
+     FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'round' AS BIGINT) AS round FROM json_each($1)) c
+     WHERE rounds.task = c.task AND rounds.round = c.round"
+);
+
+// The last session of the task, unless it is too full, has rested for too long, or was ended for another reason.
+part!(
+    pub CONTINUE_SESSIONS,
+    "UPDATE sessions SET state = 'active', ended = NULL, reason = NULL, heard = false
+     FROM (SELECT CAST(value ->> 'context' AS BIGINT) AS context, CAST(value ->> 'rested' AS BIGINT) AS rested,
+               (SELECT s.id FROM sessions s WHERE s.task = CAST(value ->> 'task' AS BIGINT) ORDER BY s.active DESC LIMIT 1) AS last
+           FROM json_each($1)) c
+     WHERE sessions.id = c.last AND coalesce(sessions.context, 0) <= c.context
+       AND (sessions.state = 'warm' OR (sessions.reason IN ('completed', 'failed', 'cancelled', 'idle', 'age') AND sessions.ended > c.rested))"
+);
+
+/// New rounds.
+fn begin_rounds(script: &mut StatementBatch, commits: &[&Commit]) {
+    let begins = commits
+        .iter()
+        .filter_map(|commit| Some((commit, commit.change.round.as_ref()?)));
+    let mut rounds = Vec::new();
+    for (commit, round) in begins {
+        let task = commit.change.task.id.0;
+        rounds.push(json!({
+            "task": task, "round": round.number, "key": round.key, "author": plain(&round.author), "text": plain(&round.text),
+            "before": plain(&round.before), "tip": round.tip, "clean": round.clean, "former": json(&round.former), "epoch": round.epoch.0, "at": round.at.0,
+        }));
+    }
+    script.add(&rounds, &[&BEGIN_ROUNDS]);
+    let withdrawn = commits.iter().filter_map(|commit| {
+        let round = commit.change.withdrawn?;
+        Some(json!({ "task": commit.change.task.id.0, "round": round }))
+    });
+    script.add(&withdrawn.collect::<Vec<_>>(), &[&WITHDRAW_ROUNDS]);
+}
+
+fn session_of(commit: &Commit, now: Timestamp) -> Value {
+    let policy = &commit.sessions;
+    json!({ "task": commit.change.task.id.0, "context": policy.max_context, "rested": now.minus(policy.rest).0 })
 }
 
 part!(

@@ -33,15 +33,16 @@ pub(super) async fn insert(
         json!({
             "id": new.id.0, "key": new.key.as_deref().map(plain), "title": plain(new.title.as_str()), "prompt": plain(new.prompt.as_str()),
             "repo": new.repo, "base": new.base, "branch": new.branch, "lane": new.lane.rank(),
-            "model": json(&new.model), "requester": plain(&new.requester),
+            "model": json(&new.model), "waits_for": new.waits_for.map(|id| id.0), "requester": plain(&new.requester),
         })
     };
     let rows: Vec<Value> = news.iter().map(row).collect();
     let made = scalar!(
         i64,
-        r#"INSERT INTO tasks (id, key, title, prompt, repo, base, branch, lane, model, requester, created, updated, state, detail)
+        r#"INSERT INTO tasks (id, key, title, prompt, repo, base, branch, lane, model, waits_for, requester, created, updated, state, detail)
            SELECT CAST(value ->> 'id' AS BIGINT), value ->> 'key', value ->> 'title', value ->> 'prompt', value ->> 'repo', value ->> 'base',
-               value ->> 'branch', CAST(value ->> 'lane' AS BIGINT), value ->> 'model', value ->> 'requester', $1, $1, $2, $3 FROM json_each($4) l
+               value ->> 'branch', CAST(value ->> 'lane' AS BIGINT), value ->> 'model', CAST(value ->> 'waits_for' AS BIGINT),
+               value ->> 'requester', $1, $1, $2, $3 FROM json_each($4) l
            WHERE true ORDER BY l.key ON CONFLICT (key) DO NOTHING RETURNING id AS "id!""#,
         now.0,
         state.word,
@@ -62,11 +63,12 @@ part!(
      SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'lane' AS BIGINT), value ->> 'repo', $2, false FROM json_each($1)"
 );
 
-/// Queues new tasks.
+/// Queues new tasks that wait for no other.
 pub(super) fn follow(script: &mut StatementBatch, fresh: &[&NewTask]) {
     let row =
         |new: &&NewTask| json!({ "task": new.id.0, "lane": new.lane.rank(), "repo": new.repo });
-    script.add(&fresh.iter().map(row).collect::<Vec<_>>(), &[&QUEUE_NEW]);
+    let ready = fresh.iter().filter(|new| new.waits_for.is_none());
+    script.add(&ready.map(row).collect::<Vec<_>>(), &[&QUEUE_NEW]);
 }
 
 /// The first line of a task's log.

@@ -1,19 +1,19 @@
 //! The outbox: what is to be posted on which platform, and where it was posted.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use vine_domain::{
-    MessageId, QuestionId, TaskId, Timestamp,
+    MessageId, QuestionId, Task, TaskId, Timestamp,
     chat::{OutboxItem, PostStatus, Posted},
-    ports::{Outbox, PostedMessage, PostedQuestion, StoreResult},
+    ports::{Outbox, PostedMessage, PostedQuestion, StoreResult, WorkingCard},
 };
 
 use super::{
     outbox_rows::DispatchRow,
     posts::{noticed, parts},
-    rows::{from_json, int, json},
+    rows::{TaskRow, from_json, int, json, tasks},
     run::{Fetch as _, Run as _},
 };
 use crate::{
@@ -78,6 +78,64 @@ impl Outbox for Database {
             .into_iter()
             .map(OutboxItem::try_from)
             .collect()
+    }
+
+    async fn working_cards(&self, platform: &str) -> StoreResult<Vec<WorkingCard>> {
+        let rows = rows!(
+            { task: i64, progress: String, started: i64, usage: String, room: String, thread: Option<String>, card: Option<String>, encrypted: bool },
+            r#"SELECT t.id AS "task!", e.progress AS "progress!", e.started, e.usage, o.room, o.thread, o.ref AS card,
+                   r.encrypted AS "encrypted: bool"
+               FROM tasks t JOIN executions e ON e.task = t.id AND e.epoch = t.epoch AND e.progress IS NOT NULL
+                   JOIN outbox o ON o.task = t.id AND o.platform = $1 AND o.posted IS NOT NULL AND NOT o.edit
+                   JOIN chat_messages m ON m.id = o.message AND m.kind = 'card'
+                   JOIN rooms w ON w.platform = o.platform AND w.room = o.room AND w.progress
+                   JOIN repos r ON r.name = t.repo
+               WHERE t.state IN ('running', 'waiting') AND t.lease_worker IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM outbox b JOIN chat_messages c ON c.id = b.message
+                     WHERE b.task = t.id AND b.platform = $1 AND b.posted IS NULL AND c.kind = 'card')
+               ORDER BY t.id"#,
+            platform
+        );
+        let rows = rows.all(self.quick()).await?;
+        let ids: Vec<i64> = rows.iter().map(|row| row.task).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = json(&ids);
+        let found = tasks!(
+            "WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+            list
+        );
+        let found = found
+            .all(self.quick())
+            .await?
+            .into_iter()
+            .map(Task::try_from);
+        let mut tasks: HashMap<TaskId, Task> = HashMap::new();
+        for task in found {
+            let task = task?;
+            tasks.insert(task.id, task);
+        }
+        let mut cards = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id = TaskId(row.task.unsigned_abs());
+            let (Some(task), Some(thread), Some(reference)) =
+                (tasks.remove(&id), row.thread, row.card)
+            else {
+                continue;
+            };
+            cards.push(WorkingCard {
+                task,
+                progress: from_json(&row.progress)?,
+                since: Timestamp(row.started),
+                usage: from_json(&row.usage)?,
+                room: row.room,
+                thread,
+                reference,
+                encrypted: row.encrypted,
+            });
+        }
+        Ok(cards)
     }
 
     async fn post_statuses(

@@ -28,6 +28,7 @@ row! {
         pub push: String,
         pub guard: String,
         pub model: String,
+        pub followups: String,
     }
 }
 
@@ -47,6 +48,7 @@ impl TryFrom<RepoRow> for Repo {
             push: parsed(&row.push)?,
             guard: from_json(&row.guard)?,
             model: from_json(&row.model)?,
+            followups: parsed(&row.followups)?,
         })
     }
 }
@@ -56,7 +58,7 @@ macro_rules! all_repos {
     () => {
         rows!(
             RepoRow,
-            r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard, model
+            r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard, model, followups
                FROM repos WHERE NOT removed ORDER BY name"#
         )
     };
@@ -102,9 +104,11 @@ async fn move_in(
 #[async_trait]
 impl Repos for Database {
     async fn save_repo(&self, repo: &Repo) -> StoreResult<()> {
-        let saved = statement!("INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard, model) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        let saved = statement!("INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard, model, followups)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted,
-                 encrypted = excluded.encrypted, push = excluded.push, guard = excluded.guard, model = excluded.model, removed = false",
+                 encrypted = excluded.encrypted, push = excluded.push, guard = excluded.guard, model = excluded.model,
+                 followups = excluded.followups, removed = false",
             repo.name.as_str(),
             repo.source.as_str(),
             repo.base.as_str(),
@@ -113,7 +117,8 @@ impl Repos for Database {
             repo.encrypted,
             repo.push.as_str(),
             json(&repo.guard),
-            json(&repo.model)
+            json(&repo.model),
+            repo.followups.as_str()
         );
         saved.run(self.writer()).await.map(drop)
     }
@@ -177,8 +182,8 @@ impl Repos for Database {
 
     async fn rooms(&self) -> StoreResult<Vec<RoomBinding>> {
         let rows = rows!(
-            { repo: String, platform: String, room: String },
-            "SELECT repo, platform, room FROM rooms ORDER BY repo, platform"
+            { repo: String, platform: String, room: String, progress: bool },
+            r#"SELECT repo, platform, room, progress AS "progress: bool" FROM rooms ORDER BY repo, platform"#
         );
         let rows = rows.all(self.quick()).await?;
         rows.into_iter()
@@ -187,9 +192,20 @@ impl Repos for Database {
                     repo: parsed(&row.repo)?,
                     platform: row.platform,
                     room: row.room,
+                    progress: row.progress,
                 })
             })
             .collect()
+    }
+
+    async fn set_progress(&self, platform: &str, repo: &Slug, shown: bool) -> StoreResult<()> {
+        let set = statement!(
+            "UPDATE rooms SET progress = $1 WHERE platform = $2 AND repo = $3",
+            shown,
+            platform,
+            repo.as_str()
+        );
+        set.run(self.writer()).await.map(drop)
     }
 
     async fn busy_rooms(&self, platform: &str) -> StoreResult<Vec<String>> {

@@ -213,6 +213,10 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<
             ids
         ),
         statement!(
+            "DELETE FROM rounds WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+            ids
+        ),
+        statement!(
             "DELETE FROM notes WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
             ids
         ),

@@ -6,7 +6,7 @@ use crate::statement::row;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 use vine_domain::{
-    Epoch, Lane, Lease, Task, TaskId, TaskState, Timestamp, WorkerId,
+    Epoch, Lane, Lease, Task, TaskId, TaskRound, TaskState, Timestamp, WorkerId,
     ports::{StoreError, StoreResult},
 };
 
@@ -62,8 +62,8 @@ macro_rules! tasks {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
         rows!(
             TaskRow,
-            "SELECT id, title, prompt, repo, base, branch, lane, model, requester, created, updated, epoch, failures, losses, state, detail,
-                 lease_worker, lease_until, version,
+            "SELECT id, title, prompt, repo, base, branch, lane, model, round, round_key, waits_for, requester, created, updated, epoch,
+                 failures, losses, state, detail, lease_worker, lease_until, version,
                  (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks " + $rest $(+ $more)*
             $(, $arg)*
         )
@@ -76,8 +76,8 @@ macro_rules! listed {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
         rows!(
             TaskRow,
-            r#"SELECT id, title, substr(prompt, 1, 100) AS "prompt!: String", repo, base, branch, lane, model, requester, created, updated, epoch, failures,
-                 losses, state, detail, lease_worker, lease_until, version,
+            r#"SELECT id, title, substr(prompt, 1, 100) AS "prompt!: String", repo, base, branch, lane, model, round, round_key, waits_for, requester, created, updated,
+                 epoch, failures, losses, state, detail, lease_worker, lease_until, version,
                  (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks "# + $rest $(+ $more)*
             $(, $arg)*
         )
@@ -95,6 +95,9 @@ row! {
         pub branch: String,
         pub lane: i64,
         pub model: String,
+        pub round: i64,
+        pub round_key: Option<String>,
+        pub waits_for: Option<i64>,
         pub requester: String,
         pub created: i64,
         pub updated: i64,
@@ -131,6 +134,11 @@ impl TryFrom<TaskRow> for Task {
             epoch: Epoch(row.epoch.unsigned_abs()),
             failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
             losses: from_json(&row.losses)?,
+            round: TaskRound {
+                number: u32::try_from(row.round).unwrap_or(u32::MAX),
+                key: row.round_key.as_deref().map(uuid).transpose()?,
+            },
+            waits_for: row.waits_for.map(|id| TaskId(id.unsigned_abs())),
             version: row.version.unsigned_abs(),
             state: state(&row)?,
         })

@@ -29,6 +29,17 @@ impl Tasks for Database {
         row.map(Task::try_from).transpose()
     }
 
+    async fn unblocked(&self) -> StoreResult<Vec<(TaskId, TaskId)>> {
+        let rows = rows!(
+            { id: i64, first: i64 },
+            r#"SELECT t.id AS "id!", t.waits_for AS "first!" FROM tasks t LEFT JOIN tasks f ON f.id = t.waits_for
+               WHERE t.waits_for IS NOT NULL AND t.state || '' = 'queued' AND (f.id IS NULL OR f.state || '' = 'done')"#
+        );
+        let rows = rows.all(self.quick()).await?.into_iter();
+        let id = |id: i64| TaskId(id.unsigned_abs());
+        Ok(rows.map(|row| (id(row.id), id(row.first))).collect())
+    }
+
     async fn snapshots(&self, wanted: &[(TaskId, About)]) -> StoreResult<Vec<TaskSnapshot>> {
         let ids: Vec<u64> = wanted.iter().map(|(task, _)| task.0).collect();
         let list = json(&ids);

@@ -18,7 +18,7 @@ const OWN: [&str; 3] = ["place", "born", "era"];
 
 /// Tables, in an order in which each refers only to earlier ones. Leases are left out, since they
 /// belong to running daemons.
-const TABLES: [&str; 23] = [
+const TABLES: [&str; 24] = [
     "users",
     "identities",
     "passwords",
@@ -31,6 +31,7 @@ const TABLES: [&str; 23] = [
     "tasks",
     "work_orders",
     "executions",
+    "rounds",
     "task_log",
     "sessions",
     "questions",

@@ -11,6 +11,7 @@ use crate::{
     note::Note,
     question::Question,
     repo::Repo,
+    round::Round,
 };
 
 /// A claimed task with everything a worker needs to run it.
@@ -42,16 +43,30 @@ pub struct Assignment {
     pub created_at: Timestamp,
     /// The session to resume, if this worker holds one.
     pub resume: Option<SessionId>,
-    /// Whether that session may not know this task yet: it did another one before, or was
-    /// interrupted at its start.
+    /// Whether that session may not know what is to be done: it did another task before, the task went
+    /// on since, or it was interrupted at its start.
     #[serde(default)]
     pub unheard: bool,
+    /// Whether to start in a copy of that session, which another task continues in.
+    #[serde(default)]
+    pub fork: bool,
     /// What earlier attempts left at the source, for a worker that does not have it.
     #[serde(default)]
     pub unfinished_work: Option<UnfinishedWork>,
+    /// What people asked for after the task was first over, oldest first; the last of them is what is
+    /// to be done now.
+    #[serde(default)]
+    pub rounds: Vec<Round>,
     /// All earlier questions that have an outcome, oldest first. Those that are
     /// [`Question::untold`] have reached no agent; an agent without the session needs all of them.
     pub answered: Vec<Question>,
+}
+
+impl Assignment {
+    /// Whether an earlier round left something on the branch.
+    pub fn changed_before(&self) -> bool {
+        self.rounds.last().is_some_and(|round| round.tip.is_some())
+    }
 }
 
 /// Unfinished work of a task that a worker pushed outside `refs/heads`.

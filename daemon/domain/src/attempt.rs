@@ -24,6 +24,8 @@ pub struct Attempt {
 pub struct Execution {
     /// Which.
     pub epoch: Epoch,
+    /// Of which round of the task.
+    pub round: u32,
     /// On which worker, by name.
     pub worker: String,
     /// In which session, once there was one.

@@ -16,11 +16,15 @@ pub use crate::filled_form::{FilledField, FilledForm};
 /// Choices that every surface can show: Discord's menus have no more.
 const SHOWN: usize = 25;
 
-/// What a person fills in to answer a question.
+const ANSWER: &str = "Your answer";
+
+/// What a person fills in to answer a question, or to let a task continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
     /// What opens it: `Answer…`, `Deny with a reason…`, `Send back…`.
     pub opens: &'static str,
+    /// Its title.
+    pub title: &'static str,
     /// At least one.
     pub fields: Vec<Field>,
 }
@@ -53,16 +57,28 @@ impl Form {
         match ask {
             Ask::Clarify { items } => Self {
                 opens: "Answer…",
+                title: ANSWER,
                 fields: (1..).zip(items).map(Field::of).collect(),
             },
             Ask::Permission { .. } => Self {
                 opens: "Deny with a reason…",
+                title: ANSWER,
                 fields: vec![Field::words("Why not?", "Reason")],
             },
             Ask::Plan { .. } => Self {
                 opens: "Send back…",
+                title: ANSWER,
                 fields: vec![Field::words("What should change?", "Changes")],
             },
+        }
+    }
+
+    /// The form on the card of a task that is over.
+    pub fn next_round() -> Self {
+        Self {
+            opens: "Continue…",
+            title: "What to do next",
+            fields: vec![Field::words("What should be done next?", "Next")],
         }
     }
 

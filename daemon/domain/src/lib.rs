@@ -25,12 +25,14 @@ pub mod markdown;
 pub mod model;
 pub mod note;
 pub mod ports;
+pub mod progress;
 pub mod question;
 pub mod queue;
 pub mod reading;
 pub mod reminder;
 pub mod repo;
 pub mod retention;
+pub mod round;
 pub mod schedule;
 #[cfg(feature = "schema")]
 mod schema;
@@ -52,13 +54,15 @@ pub use invalid::Invalid;
 pub use lease::Lease;
 pub use model::{Effort, ModelChoice};
 pub use note::{Note, NoteState};
+pub use progress::Progress;
 pub use question::{
     Answer, Ask, Decision, DeliveredOutcome, Question, QuestionOutcome, QuestionState,
 };
 pub use queue::Lane;
 pub use reminder::ReminderPolicy;
-pub use repo::Repo;
+pub use repo::{Followups, Repo};
 pub use retention::Retention;
+pub use round::Round;
 pub use session::{Session, SessionPolicy, SessionState};
-pub use task::{Task, TaskState};
+pub use task::{Task, TaskRound, TaskState};
 pub use worker::{Worker, WorkerState};

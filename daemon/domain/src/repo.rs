@@ -9,6 +9,7 @@ use crate::{
     input::{Branch, Slug},
     invalid::Invalid,
     model::ModelChoice,
+    words::words,
 };
 
 /// A repository and how its tasks start.
@@ -36,7 +37,29 @@ pub struct Repo {
     /// The model of its agents, unless a task chooses another.
     #[serde(default)]
     pub model: ModelChoice,
+    /// Which words in the thread of a task that is over let it continue.
+    #[serde(default)]
+    pub followups: Followups,
 }
+
+/// Which words in the thread of a task that is over let it continue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Followups {
+    /// Those addressed to us: a mention, or a reply to a message of ours.
+    #[default]
+    Mention,
+    /// All that ask for something.
+    Words,
+}
+
+words!(
+    Followups,
+    "follow-up rule",
+    Mention = "mention",
+    Words = "words"
+);
 
 /// Which work of tasks workers push without asking.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

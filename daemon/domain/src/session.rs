@@ -37,6 +37,16 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether its files are not needed any more: its task cannot continue in it.
+    pub fn is_over(&self, policy: &SessionPolicy, now: Timestamp) -> bool {
+        match &self.state {
+            SessionState::Active | SessionState::Warm => false,
+            SessionState::Ended { at, reason } => {
+                !CONTINUABLE.contains(&reason.as_str()) || now.since(*at) >= policy.rest
+            }
+        }
+    }
+
     /// When the policy ends it unless it is used before; `None` while its task is open, if someone
     /// asked to keep it, and once it has ended.
     pub fn ends(&self, policy: &SessionPolicy) -> Option<Timestamp> {
@@ -62,6 +72,8 @@ pub struct SessionPolicy {
     pub max_context: u8,
     /// How long an answered task is reserved for the worker that holds its session.
     pub affinity: Duration,
+    /// How long the session of a task that is over is kept, in case the task continues.
+    pub rest: Duration,
 }
 
 impl Default for SessionPolicy {
@@ -73,6 +85,7 @@ impl Default for SessionPolicy {
             max_idle: minutes(30),
             max_context: 60,
             affinity: minutes(10),
+            rest: minutes(14 * 24 * 60),
         }
     }
 }
@@ -104,6 +117,9 @@ impl SessionState {
         }
     }
 }
+
+/// Endings after which the session's own task can continue in it.
+pub const CONTINUABLE: [&str; 5] = ["completed", "failed", "cancelled", "idle", "age"];
 
 /// Why sessions end: their task is over (three words), a person ended them, their worker is gone,
 /// they were unused, too old, or too full.

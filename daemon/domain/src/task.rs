@@ -1,6 +1,7 @@
 //! Tasks: what a person asked for, and its current state.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     attempt::{Attempt, Usage},
@@ -46,10 +47,39 @@ pub struct Task {
     /// Workers that were lost or became unhealthy while running it, latest last, since it was
     /// created or last retried by a person.
     pub losses: Vec<Loss>,
+    /// Which round it is in.
+    pub round: TaskRound,
+    /// The task that must be done before it is queued; it starts from that task's branch.
+    pub waits_for: Option<TaskId>,
     /// Its state.
     pub state: TaskState,
     /// Counts changes; the store refuses a change that is based on an older count.
     pub version: u64,
+}
+
+/// The round that a task is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRound {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The key of the request that began it; the first has none.
+    pub key: Option<Uuid>,
+}
+
+impl Default for TaskRound {
+    fn default() -> Self {
+        Self {
+            number: 1,
+            key: None,
+        }
+    }
+}
+
+impl TaskRound {
+    /// Whether this is a later round.
+    pub fn is_later(self) -> bool {
+        self.number > 1
+    }
 }
 
 /// The state of a task. Each state holds exactly the data that applies to it.
@@ -154,6 +184,17 @@ pub struct Report {
 }
 
 impl TaskState {
+    /// What a round ended with, in words; empty while it has not ended.
+    pub(crate) fn ended_with(&self) -> String {
+        match self {
+            Self::Done { report } if report.summary.is_empty() => "It was done.".into(),
+            Self::Done { report } => report.summary.clone(),
+            Self::Failed { failure, .. } => format!("It failed: {}", failure.what),
+            Self::Cancelled { by } => format!("It was cancelled by {by}."),
+            Self::Queued { .. } | Self::Running { .. } | Self::Waiting { .. } => String::new(),
+        }
+    }
+
     /// The word for this state in the store, in listings and on the page.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -205,6 +246,16 @@ impl Task {
     pub fn lease(&self) -> Option<&Lease> {
         match &self.state {
             TaskState::Running { lease } | TaskState::Waiting { lease: Some(lease) } => Some(lease),
+            _ => None,
+        }
+    }
+
+    /// The branch at the source that holds what it did, or the one that it started from if it changed
+    /// nothing; `None` if it is not done, or its work is not pushed.
+    pub fn left_on(&self) -> Option<Branch> {
+        match &self.state {
+            TaskState::Done { report } if report.commit.is_some() => report.branch.clone(),
+            TaskState::Done { .. } => Some(self.base.clone()),
             _ => None,
         }
     }

@@ -137,7 +137,8 @@ fn add_body(command: &mut Command, body: &str) -> Result<(), CommandError> {
             *prompt = Some(body.to_owned());
             Ok(())
         }
-        Command::Question(crate::QuestionVerb::Answer { text, .. }) => {
+        Command::Task(TaskVerb::Continue { words: text })
+        | Command::Question(crate::QuestionVerb::Answer { text, .. }) => {
             text.push(format!("\n{body}"));
             Ok(())
         }
@@ -160,13 +161,16 @@ fn imply_repo(command: &mut Command, context: &CommandContext) {
 
 fn imply_task(command: &mut Command, context: &CommandContext) -> Result<(), CommandError> {
     use TaskVerb as T;
+    if let Command::Task(T::Continue { words }) = command {
+        return imply_continued(words, context);
+    }
     let Command::Task(
         T::Show { task }
-        | T::Cancel { task }
+        | T::Cancel { task, .. }
         | T::Retry { task }
         | T::Priority { task, .. }
         | T::Log { task, .. }
-        | T::Diff { task }
+        | T::Diff { task, .. }
         | T::Push { task, .. }
         | T::Explain { task },
     ) = command
@@ -180,6 +184,24 @@ fn imply_task(command: &mut Command, context: &CommandContext) -> Result<(), Com
         Err(CommandError(
             "which task? Name it, like T-7; `task list` shows them.".into(),
         ))
+    }
+}
+
+/// The first of these words is the task's id.
+fn imply_continued(words: &mut Vec<String>, context: &CommandContext) -> Result<(), CommandError> {
+    let named = words
+        .first()
+        .is_some_and(|word| word.parse::<TaskId>().is_ok());
+    match context.task {
+        _ if named && words.len() > 1 => Ok(()),
+        Some(task) if !named => {
+            words.insert(0, task.to_string());
+            Ok(())
+        }
+        _ => Err(CommandError(
+            "what should be done next, in which task? Write it like `task continue T-7 Make it blue`."
+                .into(),
+        )),
     }
 }
 
@@ -336,13 +358,15 @@ mod tests {
         assert_eq!(
             parse("@vine task cancel", here),
             Ok(Command::Task(TaskVerb::Cancel {
-                task: Some(TaskId(7))
+                task: Some(TaskId(7)),
+                round: None
             }))
         );
         assert_eq!(
             parse("@vine task cancel T-8", here),
             Ok(Command::Task(TaskVerb::Cancel {
-                task: Some(TaskId(8))
+                task: Some(TaskId(8)),
+                round: None
             }))
         );
         assert!(

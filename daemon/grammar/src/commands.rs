@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use vine_domain::{
-    Branch, Effort, Invalid, Lane, ModelName, QuestionId, SessionId, Slug, TaskId, Title, Wall,
+    Branch, Effort, Followups, Invalid, Lane, ModelName, QuestionId, SessionId, Slug, TaskId,
+    Title, Wall,
     guard::{Egress, Host, Preset},
     repo::Push,
 };
@@ -96,6 +97,9 @@ pub enum TaskVerb {
         /// The branch to start from (default: the repository's base branch)
         #[arg(long)]
         base: Option<Branch>,
+        /// Start from the branch of this task once it is done, like T-7
+        #[arg(long, value_name = "TASK", conflicts_with = "base")]
+        after: Option<TaskId>,
         /// The branch to commit to (default: `vine/T-<number>-<title>`)
         #[arg(long)]
         branch: Option<Branch>,
@@ -133,11 +137,25 @@ pub enum TaskVerb {
     Cancel {
         /// The task, like T-142
         task: Option<TaskId>,
+        /// Only if it is in this round, like 2; one that has not begun is taken back
+        #[arg(long, value_name = "NUMBER")]
+        round: Option<u32>,
     },
     /// Run a failed or cancelled task again, or a queued one now
     Retry {
         /// The task, like T-142
         task: Option<TaskId>,
+    },
+    /// Continue a task that is over, on its branch and in its session
+    Continue {
+        /// The task, like T-142 (optional inside its thread), and what to do next
+        #[arg(
+            required = true,
+            value_name = "TEXT",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        words: Vec<String>,
     },
     /// Move a task to another lane
     Priority {
@@ -158,6 +176,9 @@ pub enum TaskVerb {
     Diff {
         /// The task, like T-142
         task: Option<TaskId>,
+        /// Only this round, like 2 (default: the latest)
+        #[arg(long, value_name = "NUMBER")]
+        round: Option<u32>,
     },
     /// Push work that a worker has kept unpushed
     Push {
@@ -365,6 +386,9 @@ pub enum RepoVerb {
         /// The room's platform (default: the one this is sent on, or the only one)
         #[arg(long)]
         platform: Option<String>,
+        /// Whether its cards show what agents are at
+        #[arg(long, value_name = "ON", value_parser = ["on", "off"], conflicts_with = "room")]
+        progress: Option<String>,
     },
     /// Set what agents may do and reach, which wall they need, and which model they use
     Set {
@@ -391,6 +415,10 @@ pub enum RepoVerb {
         /// How much agents think: low, medium, high, xhigh, max or default
         #[arg(long, value_name = "EFFORT")]
         effort: Option<OrDefault<Effort>>,
+        /// What continues a task that is over: mention (words to the bot), or words (any request in
+        /// its thread)
+        #[arg(long, value_name = "RULE")]
+        followups: Option<Followups>,
     },
     /// Remove a repository that has no open tasks; its history stays
     Remove {

@@ -85,6 +85,7 @@ fn is_meant(command: &Command, words: &str) -> bool {
         Command::Task(TaskVerb::New { .. }) | Command::Question(QuestionVerb::Answer { .. }) => {
             words.starts_with(char::is_lowercase)
         }
+        Command::Task(TaskVerb::Continue { .. }) => names_a_task(words),
         _ => true,
     }
 }
@@ -113,6 +114,12 @@ fn names_an_id(word: &str) -> bool {
     number.is_some_and(|number| number.parse::<u64>().is_ok())
 }
 
+/// Whether one of the first three words names a task: `task continue T-7 …`.
+fn names_a_task(words: &str) -> bool {
+    let mut first = words.split_whitespace().take(3);
+    first.any(|word| names_an_id(&word.to_lowercase()) && word.to_lowercase().starts_with("t-"))
+}
+
 /// A word of the grammar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Known {
@@ -121,6 +128,10 @@ enum Known {
     /// It follows a noun: the one that people mean most often.
     Verb { noun: &'static str, verb: String },
 }
+
+/// Words that begin sentences: `continue` with no task named, and what is not a typing error of the word
+/// that it resembles.
+const PLAIN: [&str; 2] = ["continue", "now"];
 
 /// Nouns in the order in which people mean them when they leave them out.
 const NOUNS: [&str; 6] = ["task", "question", "queue", "session", "worker", "repo"];
@@ -169,7 +180,7 @@ impl Known {
             };
             guessed && strsim::osa_distance(word, known.word()) <= 1
         };
-        if word.chars().count() > LONGEST {
+        if word.chars().count() > LONGEST || PLAIN.contains(&word) {
             return None;
         }
         let same = all.iter().find(|known| known.word() == word);

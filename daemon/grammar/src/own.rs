@@ -5,8 +5,8 @@
 use crate::shell_words::split;
 
 /// Options of `task new`; each takes a value.
-const OPTIONS: [&str; 8] = [
-    "base", "branch", "effort", "key", "model", "priority", "prompt", "repo",
+const OPTIONS: [&str; 9] = [
+    "after", "base", "branch", "effort", "key", "model", "priority", "prompt", "repo",
 ];
 /// The option whose value is free text, up to the next option.
 const PROMPT: &str = "prompt";
@@ -18,6 +18,9 @@ pub fn words(line: &str) -> Option<Vec<String>> {
     let is = |word: &str, name: &str| word.eq_ignore_ascii_case(name);
     if is(noun, "task") && is(verb, "new") {
         return Some(task(rest));
+    }
+    if is(noun, "task") && is(verb, "continue") {
+        return continued(rest);
     }
     if is(noun, "question") && is(verb, "answer") {
         return answer(rest);
@@ -79,6 +82,20 @@ fn task(line: &str) -> Vec<String> {
         words.extend(["--".to_owned(), title]);
     }
     words
+}
+
+fn continued(line: &str) -> Option<Vec<String>> {
+    let text = line.trim();
+    let is_help = matches!(text, "--help" | "-h") || text.is_empty();
+    let (first, rest) = word(text).filter(|_| !is_help)?;
+    let mut words = vec!["task".into(), "continue".into()];
+    match first.parse::<vine_domain::TaskId>().is_ok() {
+        true => words.push(first.to_owned()),
+        false => return Some(words.into_iter().chain([unquoted(text)]).collect()),
+    }
+    let text = unquoted(rest.trim());
+    words.extend(Some(text).filter(|text| !text.is_empty()));
+    Some(words)
 }
 
 fn answer(line: &str) -> Option<Vec<String>> {

@@ -1,9 +1,10 @@
 //! Short forms of commands, for chats.
 
 /// Short forms of common commands.
-pub const SHORT: [(&str, &str); 7] = [
+pub const SHORT: [(&str, &str); 8] = [
     ("answer", "question answer"),
     ("cancel", "task cancel"),
+    ("continue", "task continue"),
     ("help", "help"),
     ("list", "task list"),
     ("new", "task new"),

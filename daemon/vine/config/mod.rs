@@ -160,6 +160,8 @@ pub struct QuestionsConfig {
     pub digest_from: usize,
 }
 
+const DAY: u64 = 86_400;
+
 /// When sessions are kept and reused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -169,6 +171,7 @@ pub struct SessionsConfig {
     pub max_idle_seconds: u64,
     pub max_context_percent: u8,
     pub affinity_seconds: u64,
+    pub rest_days: u64,
 }
 
 impl Default for SessionsConfig {
@@ -180,6 +183,7 @@ impl Default for SessionsConfig {
             max_idle_seconds: policy.max_idle.as_secs(),
             max_context_percent: policy.max_context,
             affinity_seconds: policy.affinity.as_secs(),
+            rest_days: policy.rest.as_secs() / DAY,
         }
     }
 }
@@ -194,6 +198,7 @@ impl SessionsConfig {
             max_idle: seconds(self.max_idle_seconds),
             max_context: self.max_context_percent,
             affinity: seconds(self.affinity_seconds),
+            rest: seconds(self.rest_days.saturating_mul(DAY)),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use vine_app::{App, Caller, tasks::TaskRequest};
-use vine_domain::{Lane, ports::TaskFilter};
+use vine_domain::ports::TaskFilter;
 use vine_worker::{DoorCall, through_door};
 
 use crate::{git::ask_git, paths::private_folder};
@@ -74,14 +74,8 @@ pub async fn tasks(app: &App, caller: &Caller) -> Result<()> {
     }
     for (title, prompt) in TASKS {
         let wish = TaskRequest {
-            title: title.parse()?,
             prompt: Some(prompt.parse()?),
-            repo: None,
-            base: None,
-            branch: None,
-            lane: Lane::Default,
-            model: vine_domain::ModelChoice::default(),
-            key: None,
+            ..TaskRequest::titled(title.parse()?)
         };
         app.tasks.create(caller, wish).await?;
     }

@@ -81,6 +81,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         push: Push::All,
         guard: vine_domain::Guard::default(),
         model: vine_domain::ModelChoice::default(),
+        followups: vine_domain::Followups::Mention,
     };
     // What people have set since is kept.
     let known = daemon.app.tasks.all_repos().await?;

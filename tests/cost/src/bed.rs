@@ -11,8 +11,7 @@ use vine_app::{
     tasks::TaskRequest,
 };
 use vine_domain::{
-    Ask, Clock, Guard, Lane, Question, QuestionId, Repo, Role, Timestamp, User, UserId, Worker,
-    WorkerId,
+    Ask, Clock, Guard, Question, QuestionId, Repo, Role, Timestamp, User, UserId, Worker, WorkerId,
     assignment::WorkerMessage,
     attempt::Attempt,
     clock::{Ids, System},
@@ -72,16 +71,7 @@ impl Bed {
 
     /// A person creates a task.
     pub async fn create(&self) -> Result<()> {
-        let wish = TaskRequest {
-            title: "Fix the login page".parse()?,
-            prompt: None,
-            repo: None,
-            base: None,
-            branch: None,
-            lane: Lane::Default,
-            model: vine_domain::ModelChoice::default(),
-            key: None,
-        };
+        let wish = TaskRequest::titled("Fix the login page".parse()?);
         self.app.tasks.create(&self.person, wish).await?;
         Ok(())
     }
@@ -160,6 +150,7 @@ fn repo() -> Result<Repo> {
         push: Push::All,
         guard: Guard::default(),
         model: vine_domain::ModelChoice::default(),
+        followups: vine_domain::Followups::Mention,
     })
 }
 

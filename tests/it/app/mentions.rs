@@ -232,10 +232,10 @@ async fn newest(team: &Team) -> Option<Task> {
     team.bed.store.tasks(&filter).await.expect("read").pop()
 }
 
-const PLATFORMS: [&str; 3] = ["slack", "discord", "matrix"];
+pub const PLATFORMS: [&str; 3] = ["slack", "discord", "matrix"];
 
 /// A team with a room for `site` on each platform, and a task in whose threads people write.
-async fn in_rooms() -> (Team, vine_domain::TaskId) {
+pub async fn in_rooms() -> (Team, vine_domain::TaskId) {
     let mut settings = Settings::at("http://vine");
     let user = User {
         id: UserId(System.uuid()),
@@ -273,13 +273,13 @@ async fn in_rooms() -> (Team, vine_domain::TaskId) {
 
 impl Team {
     /// What Ann writes, and what she is told.
-    async fn hears(&self, event: Inbound) -> Option<Result<CommandOutput, AppError>> {
+    pub async fn hears(&self, event: Inbound) -> Option<Result<CommandOutput, AppError>> {
         self.inbox.hear(event).await.expect("stored")
     }
 }
 
 /// A message of Ann.
-fn says(platform: &str, event: &str, thread: Option<&str>, text: String) -> Inbound {
+pub fn says(platform: &str, event: &str, thread: Option<&str>, text: String) -> Inbound {
     Inbound {
         event: event.into(),
         platform: platform.into(),

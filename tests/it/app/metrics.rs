@@ -200,14 +200,9 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
     let before = numbers(&team).await;
     assert_eq!(before.of("vine_oldest_queued_seconds"), 0.0);
     let wish = |title: &str| vine_app::tasks::TaskRequest {
-        title: title.parse().expect("a title"),
-        prompt: None,
         repo: Some(Slug::from_text("site")),
-        base: None,
-        branch: None,
         lane: vine_domain::Lane::High,
-        model: vine_domain::ModelChoice::default(),
-        key: None,
+        ..vine_app::tasks::TaskRequest::titled(title.parse().expect("a title"))
     };
     for title in ["One", "Two", "Three", "Four"] {
         team.app
@@ -531,7 +526,7 @@ async fn secrets_are_taken_out_of_all_that_agents_say_and_counted() {
                 .await
                 .expect("read")
         ),
-        format!("{:?}", store.patch_of(task).await.expect("read")),
+        format!("{:?}", store.patch_of(task, None).await.expect("read")),
     ];
     for kept in &all {
         assert!(!kept.contains(&secret), "{kept}");

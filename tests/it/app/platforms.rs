@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ use vine_domain::{
         OutboundKind, OutboxItem, Posted,
     },
     clock::{Ids, System},
-    ports::{Chat, ChatError, EventSink},
+    ports::{Chat, ChatError, EventSink, ProgressPace},
     question::{Choice, Item},
 };
 
@@ -66,6 +66,10 @@ pub struct Fake {
     pub down: AtomicBool,
     /// Questions are acknowledged later than they are shown.
     pub slow: AtomicBool,
+    /// When each message was delivered.
+    pub stood: Mutex<Vec<(MessageId, Instant)>>,
+    /// How often cards show progress, if not as usual.
+    pub pace: Mutex<Option<ProgressPace>>,
     /// How long each call takes.
     pub takes: Mutex<Duration>,
     /// Rooms in which something is being posted now.
@@ -82,6 +86,14 @@ impl Chat for Fake {
 
     fn encrypts(&self) -> bool {
         true
+    }
+
+    fn progress_pace(&self) -> ProgressPace {
+        let pace = *self.pace.lock().expect("whole");
+        pace.unwrap_or(ProgressPace {
+            card: Duration::from_secs(15),
+            all: Duration::from_secs(4),
+        })
     }
 
     fn rooms_at_once(&self) -> usize {
@@ -136,6 +148,8 @@ impl Chat for Fake {
             dispatch: dispatch.clone(),
             reference: reference.clone(),
         });
+        let stood = (dispatch.message.id, Instant::now());
+        self.stood.lock().expect("whole").push(stood);
         while self.slow.load(Ordering::SeqCst)
             && matches!(dispatch.message.kind, OutboundKind::Question { .. })
         {
@@ -724,7 +738,7 @@ async fn a_limit_costs_nothing_and_holds_everything_back_until_it_ends() {
         after: Duration::from_millis(300),
     };
     *talk.chat.trouble.lock().expect("whole") = vec![limited.clone(), limited];
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let (_, _, shown) = talk.asked().await;
     assert!(began.elapsed() >= Duration::from_millis(600));
     assert_eq!(shown.dispatch.attempts, 0, "no attempt was used up");
@@ -789,7 +803,7 @@ async fn twenty_rooms_are_served_at_the_same_time_and_each_in_its_order() {
             )
         }));
     }
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     store.say(&messages).await.expect("stored");
     talk.team.app.wakeups().outbox();
     let shown = until(Duration::from_secs(20), "all have both", || {
@@ -831,7 +845,7 @@ async fn what_is_tried_again_is_tried_when_its_time_has_come_and_not_at_the_next
     );
     talk.team.bed.store.say(&[message]).await.expect("stored");
     app.wakeups().outbox();
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     until(Duration::from_secs(10), "it failed once", || {
         talk.chat
             .trouble

@@ -36,9 +36,11 @@ async fn frozen_answers_of_the_api() {
     repo: site
     requester: root
     resumes: false
+    round: 1
     state: queued
     title: Plant a hedge
     updated_at: 2027-01-15T08:00:00.000Z
+    waits_for: null
     ");
     let wishes = json!({ "tasks": [{ "title": "Water it", "repo": "site" }, { "title": "Cut it", "repo": "site" }] });
     assert_snapshot!(admin("POST /tasks/bulk", wishes).await, @"
@@ -59,9 +61,11 @@ async fn frozen_answers_of_the_api() {
     repo: site
     requester: root
     resumes: false
+    round: 1
     state: queued
     title: Cut it
     updated_at: 2027-01-15T08:00:00.000Z
+    waits_for: null
     ");
     assert_snapshot!(admin("GET /queue/status", NONE).await, @"
     200
@@ -102,12 +106,14 @@ async fn frozen_answers_of_the_api() {
         base: main
         branch: vine/T-1-plant-a-hedge
         created_at: 2027-01-15T08:00:00.000Z
+        fork: false
         lease_secs: 60
         model: {  }
         prompt: Of yew
         repo:
           base: main
           encrypted: false
+          followups: mention
           guard: { egress: list }
           model: {  }
           name: site
@@ -117,6 +123,7 @@ async fn frozen_answers_of_the_api() {
           trusted: false
         requester: root
         resume: null
+        rounds: []
         title: Plant a hedge
         unfinished_work: null
         unheard: false
@@ -289,6 +296,7 @@ async fn frozen_answers_of_the_api() {
           - { dangerous: false, kind: absent, label: Retry, says: /vine task retry T-1 }
           - { dangerous: false, kind: absent, label: Log, says: /vine task log T-1 --limit 20 }
           - { dangerous: false, kind: absent, label: Diff, says: /vine task diff T-1 }
+          - { dangerous: false, kind: absent, label: Continue…, says: "" }
         id: uuid-5
         kind: card
         note: null
@@ -337,6 +345,7 @@ async fn frozen_answers_of_the_api() {
           - { dangerous: false, kind: absent, label: Retry, says: /vine task retry T-1 }
           - { dangerous: false, kind: command, label: Log, says: /vine task log T-1 --limit 20 }
           - { dangerous: false, kind: absent, label: Diff, says: /vine task diff T-1 }
+          - { dangerous: false, kind: absent, label: Continue…, says: "" }
         id: uuid-8
         kind: card
         note: null
@@ -375,6 +384,7 @@ async fn frozen_answers_of_the_api() {
           - { dangerous: false, kind: absent, label: Retry, says: /vine task retry T-1 }
           - { dangerous: false, kind: command, label: Log, says: /vine task log T-1 --limit 20 }
           - { dangerous: false, kind: absent, label: Diff, says: /vine task diff T-1 }
+          - { dangerous: false, kind: absent, label: Continue…, says: "" }
         id: uuid-10
         kind: card
         note: null
@@ -436,6 +446,7 @@ async fn frozen_answers_of_the_api() {
           - { dangerous: false, kind: absent, label: Retry, says: /vine task retry T-1 }
           - { dangerous: false, kind: command, label: Log, says: /vine task log T-1 --limit 20 }
           - { dangerous: false, kind: absent, label: Diff, says: /vine task diff T-1 }
+          - { dangerous: false, kind: absent, label: Continue…, says: "" }
         id: uuid-14
         kind: card
         note: null
@@ -495,12 +506,14 @@ async fn frozen_answers_of_the_api() {
         base: main
         branch: vine/T-2-water-it
         created_at: 2027-01-15T08:00:00.000Z
+        fork: true
         lease_secs: 60
         model: {  }
         prompt: Water it
         repo:
           base: main
           encrypted: false
+          followups: mention
           guard: { egress: list }
           model: {  }
           name: site
@@ -510,6 +523,7 @@ async fn frozen_answers_of_the_api() {
           trusted: false
         requester: root
         resume: uuid-2
+        rounds: []
         title: Water it
         unfinished_work: null
         unheard: true
@@ -524,12 +538,14 @@ async fn frozen_answers_of_the_api() {
         base: main
         branch: vine/T-3-cut-it
         created_at: 2027-01-15T08:00:00.000Z
+        fork: false
         lease_secs: 60
         model: {  }
         prompt: Cut it
         repo:
           base: main
           encrypted: false
+          followups: mention
           guard: { egress: list }
           model: {  }
           name: site
@@ -538,10 +554,11 @@ async fn frozen_answers_of_the_api() {
           source: /srv/site
           trusted: false
         requester: root
-        resume: uuid-2
+        resume: null
+        rounds: []
         title: Cut it
         unfinished_work: null
-        unheard: true
+        unheard: false
     refused: [null, null]
     ");
     let third = json!({ "task": "T-3", "epoch": 1 });
@@ -564,9 +581,11 @@ async fn frozen_answers_of_the_api() {
     repo: site
     requester: root
     resumes: false
+    round: 1
     state: queued
     title: Cut it
     updated_at: 2027-01-15T08:00:00.000Z
+    waits_for: null
     ");
     assert_snapshot!(admin("PATCH /tasks/T-3", json!({ "state": "cancelled" })).await, @"
     200
@@ -581,9 +600,11 @@ async fn frozen_answers_of_the_api() {
     prompt: Cut it
     repo: site
     requester: root
+    round: 1
     state: cancelled
     title: Cut it
     updated_at: 2027-01-15T08:00:00.000Z
+    waits_for: null
     ");
     let left = json!({ "tasks": [["T-1", "2026-11-28T00:00:00Z"]] });
     assert_snapshot!(worker(&format!("POST /workers/{id}/orphans"), left).await, @"
@@ -604,8 +625,7 @@ async fn frozen_answers_of_the_api() {
         json!({ "tasks": [], "sessions": [SESSION, "00000000-0000-7000-8000-000000000009"] });
     assert_snapshot!(worker(&format!("POST /workers/{id}/orphans"), homes).await, @"
     200
-    sessions: [uuid-2, uuid-18]
-    tasks: []
+    { sessions: [uuid-18], tasks: [] }
     ");
     let gone = json!({ "task": "T-99", "epoch": 1 });
     assert_snapshot!(worker(&format!("POST /workers/{id}/guard"), gone.clone()).await, @"
@@ -678,9 +698,11 @@ async fn frozen_answers_of_the_api() {
         priority: low
         repo: site
         requester: root
+        round: 1
         state: cancelled
         title: Cut it
         updated_at: 2027-01-15T08:00:00.000Z
+        waits_for: null
       - base: main
         branch: vine/T-2-water-it
         created_at: 2027-01-15T08:00:00.000Z
@@ -696,9 +718,11 @@ async fn frozen_answers_of_the_api() {
           summary: Planted.
           usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
         requester: root
+        round: 1
         state: done
         title: Water it
         updated_at: 2027-01-15T08:00:00.000Z
+        waits_for: null
       - base: main
         branch: vine/T-1-plant-a-hedge
         created_at: 2027-01-15T08:00:00.000Z
@@ -714,9 +738,11 @@ async fn frozen_answers_of_the_api() {
           summary: Planted.
           usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
         requester: root
+        round: 1
         state: done
         title: Plant a hedge
         updated_at: 2027-01-15T08:00:00.000Z
+        waits_for: null
     next: null
     "#);
     assert_snapshot!(admin("GET /tasks/T-1", NONE).await, @r#"
@@ -725,6 +751,7 @@ async fn frozen_answers_of_the_api() {
       - ended_at: 2027-01-15T08:00:00.000Z
         epoch: 1
         outcome: done
+        round: 1
         session: uuid-2
         started_at: 2027-01-15T08:00:00.000Z
         usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
@@ -804,10 +831,13 @@ async fn frozen_answers_of_the_api() {
       summary: Planted.
       usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
     requester: root
+    round: 1
+    rounds: []
     session: uuid-2
     state: done
     title: Plant a hedge
     updated_at: 2027-01-15T08:00:00.000Z
+    waits_for: null
     "#);
     assert_snapshot!(admin("GET /tasks/T-1/log", NONE).await, @"
     200
@@ -843,11 +873,11 @@ async fn frozen_answers_of_the_api() {
     idle_seconds: 0
     last_active_at: 2027-01-15T08:00:00.000Z
     pinned: false
-    reason: failed
-    reused: 2
+    reason: completed
+    reused: 1
     started_at: 2027-01-15T08:00:00.000Z
     state: ended
-    task: T-3
+    task: T-1
     worker: uuid-20
     worktree: /srv/w/T-1
     ");
@@ -861,11 +891,11 @@ async fn frozen_answers_of_the_api() {
     idle_seconds: 0
     last_active_at: 2027-01-15T08:00:00.000Z
     pinned: false
-    reason: failed
-    reused: 2
+    reason: completed
+    reused: 1
     started_at: 2027-01-15T08:00:00.000Z
     state: ended
-    task: T-3
+    task: T-1
     worker: uuid-20
     worktree: /srv/w/T-1
     ");
@@ -993,6 +1023,28 @@ async fn frozen_answers_of_the_api() {
     204
     ""
     "#);
+
+    let next = json!({ "text": "Water it daily" });
+    assert_snapshot!(admin("POST /tasks/T-1/rounds", next).await, @"
+    201
+    base: main
+    branch: vine/T-1-plant-a-hedge
+    created_at: 2027-01-15T08:00:00.000Z
+    due_at: 2027-01-15T08:00:00.000Z
+    epoch: 1
+    failures: 0
+    id: T-1
+    priority: default
+    prompt: Of yew
+    repo: site
+    requester: root
+    resumes: true
+    round: 2
+    state: queued
+    title: Plant a hedge
+    updated_at: 2027-01-15T08:00:00.000Z
+    waits_for: null
+    ");
 
     let (_, document) = served.answer(None, "GET /openapi.json", NONE).await;
     let called = served.called.lock().expect("whole").clone();
@@ -1176,7 +1228,7 @@ async fn frozen_errors_of_the_api() {
     code: invalid
     hint: send a JSON object as documented, with `Content-Type: application/json`
     message: |
-      Failed to deserialize the JSON body into the target type: colour: unknown field `colour`, expected one of `title`, `prompt`, `repo`, `base`, `branch`, `priority`, `model`, `effort` at line 1 column 9
+      Failed to deserialize the JSON body into the target type: colour: unknown field `colour`, expected one of `title`, `prompt`, `repo`, `base`, `after`, `branch`, `priority`, `model`, `effort` at line 1 column 9
 
     POST /tasks/bulk {"tasks":[]} => 422
     { code: invalid, hint: send 1 to 1000 at once, message: invalid list of tasks: it has 0 }

@@ -158,6 +158,7 @@ async fn frozen_discord_threads() {
         - components:
             - { custom_id: v1:pick:2, id: 2, label: Log, style: 2, type: 2 }
             - { custom_id: v1:pick:3, id: 3, label: Diff, style: 2, type: 2 }
+            - { custom_id: v1:write, id: 4, label: Continue…, style: 2, type: 2 }
           id: 1
           type: 1
       content: |
@@ -191,6 +192,7 @@ async fn frozen_discord_threads() {
         - components:
             - { custom_id: v1:pick:2, id: 2, label: Log, style: 2, type: 2 }
             - { custom_id: v1:pick:3, id: 3, label: Diff, style: 2, type: 2 }
+            - { custom_id: v1:write, id: 4, label: Continue…, style: 2, type: 2 }
           id: 1
           type: 1
       content: |
@@ -323,6 +325,7 @@ async fn frozen_discord_threads() {
         - components:
             - { custom_id: v1:pick:1, id: 2, label: Retry, style: 2, type: 2 }
             - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+            - { custom_id: v1:write, id: 4, label: Continue…, style: 2, type: 2 }
           id: 1
           type: 1
       content: |
@@ -363,6 +366,7 @@ async fn frozen_discord_threads() {
         - components:
             - { custom_id: v1:pick:1, id: 2, label: Retry, style: 2, type: 2 }
             - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+            - { custom_id: v1:write, id: 4, label: Continue…, style: 2, type: 2 }
           id: 1
           type: 1
       content: |
@@ -398,6 +402,7 @@ async fn frozen_discord_threads() {
         - components:
             - { custom_id: v1:pick:1, id: 2, label: Retry, style: 2, type: 2 }
             - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+            - { custom_id: v1:write, id: 4, label: Continue…, style: 2, type: 2 }
           id: 1
           type: 1
       content: |
@@ -431,6 +436,7 @@ async fn frozen_discord_threads() {
         - components:
             - { custom_id: v1:pick:1, id: 2, label: Retry, style: 2, type: 2 }
             - { custom_id: v1:pick:2, id: 3, label: Log, style: 2, type: 2 }
+            - { custom_id: v1:write, id: 4, label: Continue…, style: 2, type: 2 }
           id: 1
           type: 1
       content: |
@@ -460,6 +466,7 @@ async fn frozen_discord_threads() {
         - components:
             - { custom_id: v1:pick:2, id: 2, label: Log, style: 2, type: 2 }
             - { custom_id: v1:pick:3, id: 3, label: Diff, style: 2, type: 2 }
+            - { custom_id: v1:write, id: 4, label: Continue…, style: 2, type: 2 }
           id: 1
           type: 1
       content: |
@@ -522,6 +529,7 @@ async fn frozen_discord_talk() {
         - components:
             - { custom_id: v1:pick:2, id: 2, label: Log, style: 2, type: 2 }
             - { custom_id: v1:pick:3, id: 3, label: Diff, style: 2, type: 2 }
+            - { custom_id: v1:write, id: 4, label: Continue…, style: 2, type: 2 }
           id: 1
           type: 1
       content: |
@@ -631,9 +639,14 @@ async fn frozen_discord_talk() {
     - { author: vine, content: T-1 is done: no agent has read the note from Ann., flags: 4 }
     - { author: ann, content: One more thing }
     - author: vine
+      components:
+        - components: [{ custom_id: v1:pick:0, id: 2, label: Continue with this, style: 1, type: 2 }]
+          id: 1
+          type: 1
       content: |
-        T-1 is done, so no agent will read this
-        create a follow-up task with `task new`
+        T-1 is over (Done), so nobody works on “One more thing” yet.
+        1. Continue with this
+        Or mention me with what to do next.
       flags: 4
     ");
     let told = |one: &Value| {
@@ -901,6 +914,10 @@ async fn frozen_discord_questions_that_are_open() {
                   name: base
                   required: false
                   type: 3
+                - description: Start from the branch of this task once it is done, like T-7
+                  name: after
+                  required: false
+                  type: 3
                 - description: The branch to commit to (default: `vine/T-<number>-<title>`)
                   name: branch
                   required: false
@@ -961,6 +978,10 @@ async fn frozen_discord_questions_that_are_open() {
                   name: task
                   required: false
                   type: 3
+                - description: Only if it is in this round, like 2; one that has not begun is taken back
+                  name: round
+                  required: false
+                  type: 3
               type: 1
             - description: Run a failed or cancelled task again, or a queued one now
               name: retry
@@ -969,6 +990,14 @@ async fn frozen_discord_questions_that_are_open() {
                   description: The task, like T-142
                   name: task
                   required: false
+                  type: 3
+              type: 1
+            - description: Continue a task that is over, on its branch and in its session
+              name: continue
+              options:
+                - description: The task, like T-142 (optional inside its thread), and what to do next
+                  name: words
+                  required: true
                   type: 3
               type: 1
             - description: Move a task to another lane
@@ -1000,6 +1029,10 @@ async fn frozen_discord_questions_that_are_open() {
                 - autocomplete: true
                   description: The task, like T-142
                   name: task
+                  required: false
+                  type: 3
+                - description: Only this round, like 2 (default: the latest)
+                  name: round
                   required: false
                   type: 3
               type: 1
@@ -1290,6 +1323,11 @@ async fn frozen_discord_questions_that_are_open() {
                   name: platform
                   required: false
                   type: 3
+                - choices: [{ name: on, value: on }, { name: off, value: off }]
+                  description: Whether its cards show what agents are at
+                  name: progress
+                  required: false
+                  type: 3
               type: 1
             - description: Set what agents may do and reach, which wall they need, and which model they use
               name: set
@@ -1325,6 +1363,11 @@ async fn frozen_discord_questions_that_are_open() {
                   type: 3
                 - description: How much agents think: low, medium, high, xhigh, max or default
                   name: effort
+                  required: false
+                  type: 3
+                - description: |
+                    What continues a task that is over: mention (words to the bot), or words (any request in its thread)
+                  name: followups
                   required: false
                   type: 3
               type: 1

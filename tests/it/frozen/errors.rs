@@ -138,7 +138,7 @@ fn frozen_refusals() {
     `question list` lists open questions
 
     nobody_reads: T-7 is done, so no agent will read this
-    create a follow-up task with `task new`
+    `task continue T-7 …` continues it
 
     not_now: T-7 is running and cannot be retried
     see `task explain T-7`

@@ -465,6 +465,7 @@ async fn frozen_help() {
       show      Show a task
       cancel    Cancel a task
       retry     Run a failed or cancelled task again, or a queued one now
+      continue  Continue a task that is over, on its branch and in its session
       priority  Move a task to another lane
       log       Show a task's log: what happened, and the agent's output
       diff      Show what a task changed
@@ -486,6 +487,7 @@ async fn frozen_help() {
           --prompt <PROMPT>  What the agent should do
           --repo <REPO>      The repository; optional if there is only one
           --base <BASE>      The branch to start from (default: the repository's base branch)
+          --after <TASK>     Start from the branch of this task once it is done, like T-7
           --branch <BRANCH>  The branch to commit to (default: `vine/T-<number>-<title>`)
           --priority <LANE>  The priority: high, default or low [default: default]
           --model <MODEL>    The model that the agent uses, like opus (default: the repository's, or the agent's own)
@@ -518,13 +520,14 @@ async fn frozen_help() {
     $ vine task cancel --help
     Cancel a task
 
-    Usage: vine task cancel [TASK]
+    Usage: vine task cancel [OPTIONS] [TASK]
 
     Arguments:
       [TASK]  The task, like T-142
 
     Options:
-      -h, --help  Print help
+          --round <NUMBER>  Only if it is in this round, like 2; one that has not begun is taken back
+      -h, --help            Print help
 
     $ vine task retry --help
     Run a failed or cancelled task again, or a queued one now
@@ -533,6 +536,17 @@ async fn frozen_help() {
 
     Arguments:
       [TASK]  The task, like T-142
+
+    Options:
+      -h, --help  Print help
+
+    $ vine task continue --help
+    Continue a task that is over, on its branch and in its session
+
+    Usage: vine task continue <TEXT>...
+
+    Arguments:
+      <TEXT>...  The task, like T-142 (optional inside its thread), and what to do next
 
     Options:
       -h, --help  Print help
@@ -564,13 +578,14 @@ async fn frozen_help() {
     $ vine task diff --help
     Show what a task changed
 
-    Usage: vine task diff [TASK]
+    Usage: vine task diff [OPTIONS] [TASK]
 
     Arguments:
       [TASK]  The task, like T-142
 
     Options:
-      -h, --help  Print help
+          --round <NUMBER>  Only this round, like 2 (default: the latest)
+      -h, --help            Print help
 
     $ vine task push --help
     Push work that a worker has kept unpushed
@@ -821,6 +836,7 @@ async fn frozen_help() {
     Options:
           --room <ROOM>          The room to use, as the platform names it
           --platform <PLATFORM>  The room's platform (default: the one this is sent on, or the only one)
+          --progress <ON>        Whether its cards show what agents are at [possible values: on, off]
       -h, --help                 Print help
 
     $ vine repo set --help
@@ -832,14 +848,15 @@ async fn frozen_help() {
       <NAME>  The repository's short name
 
     Options:
-          --preset <PRESET>  The preset: read, edit, test, open, auto (Anthropic's classifier decides) or default
-          --egress <RULE>    Hosts that agents may reach: off, list (registries and allowed hosts) or open
-          --allow <HOST>     A host to add to the list, like example.org; repeatable
-          --refuse <HOST>    A host to remove from the list; repeatable
-          --wall <WALL>      The minimum wall: bubblewrap, container, user, plain or default
-          --model <MODEL>    The model that agents use, like opus, or default
-          --effort <EFFORT>  How much agents think: low, medium, high, xhigh, max or default
-      -h, --help             Print help
+          --preset <PRESET>   The preset: read, edit, test, open, auto (Anthropic's classifier decides) or default
+          --egress <RULE>     Hosts that agents may reach: off, list (registries and allowed hosts) or open
+          --allow <HOST>      A host to add to the list, like example.org; repeatable
+          --refuse <HOST>     A host to remove from the list; repeatable
+          --wall <WALL>       The minimum wall: bubblewrap, container, user, plain or default
+          --model <MODEL>     The model that agents use, like opus, or default
+          --effort <EFFORT>   How much agents think: low, medium, high, xhigh, max or default
+          --followups <RULE>  What continues a task that is over: mention (words to the bot), or words (any request in its thread)
+      -h, --help              Print help
 
     $ vine repo remove --help
     Remove a repository that has no open tasks; its history stays

@@ -2701,11 +2701,13 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          T-1 is done, so no agent will read this
-          create a follow-up task with `task new`
+          T-1 is over (Done), so nobody works on “One more thing” yet.
+          1. Continue with this
+
+          Or mention me with what to do next.
         format: org.matrix.custom.html
         formatted_body: |
-          <p>T-1 is done, so no agent will read this<br>create a follow-up task with <code>task new</code></p>
+          <p>T-1 is over (Done), so nobody works on “One more thing” yet.</p><ol><li>Continue with this</li></ol><p>Or mention me with what to do next.</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2716,6 +2718,13 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         org.agentvine.message: { id: uuid-17, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
+    - content:
+        m.relates_to:
+          event_id: event-14
+          key: 1️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
     "#);
     let told = |one: &Value| {
         one["content"]["m.relates_to"]["m.in_reply_to"].is_object()

@@ -199,7 +199,8 @@ async fn frozen_screens() {
     hedge.md | 2 ++
     1 file changed, 2 insertions(+)
     3 turns, 12345 tokens in, 678 out, about $0.12
-    T-1 is over, so no agent reads messages here any more.
+    <textarea T-1 is over. Write what to do next.>
+    [Continue]
     Question timelines
     Question Step When After
     Q-1 asked 2027-01-15 08:00 UTC
@@ -225,6 +226,7 @@ async fn frozen_screens() {
     "title": "Plant a hedge",
     "prompt": "Plant a hedge",
     "repo": "site",
+    "waits_for": null,
     "base": "main",
     "branch": "vine/T-1-plant-a-hedge",
     "priority": "default",
@@ -232,6 +234,7 @@ async fn frozen_screens() {
     "created_at": "2027-01-15T08:00:00.000Z",
     "updated_at": "2027-01-15T08:00:00.000Z",
     "epoch": 1,
+    "round": 1,
     "failures": 0,
     "report": {
     "summary": "The hedge is planted.",
@@ -284,7 +287,8 @@ async fn frozen_screens() {
     Ann retried T-2.
     vine 2027-01-15 11:00 UTC
     T-2 was cancelled by Ann.
-    T-2 is over, so no agent reads messages here any more.
+    <textarea T-2 is over. Write what to do next.>
+    [Continue]
     Log
     The latest 12 lines. The whole log, to search and follow
     2027-01-15T08:00:00.000Z created by Ann
@@ -306,6 +310,7 @@ async fn frozen_screens() {
     "title": "Fail again and again",
     "prompt": "Fail again and again",
     "repo": "site",
+    "waits_for": null,
     "base": "main",
     "branch": "vine/T-2-fail-again-and-again",
     "priority": "default",
@@ -313,6 +318,7 @@ async fn frozen_screens() {
     "created_at": "2027-01-15T08:00:00.000Z",
     "updated_at": "2027-01-15T11:00:00.000Z",
     "epoch": 3,
+    "round": 1,
     "failures": 0,
     "cancelled_by": "Ann"
     }
@@ -362,6 +368,7 @@ async fn frozen_screens() {
     "title": "Choose one",
     "prompt": "Choose one",
     "repo": "site",
+    "waits_for": null,
     "base": "main",
     "branch": "vine/T-4-choose-one",
     "priority": "default",
@@ -369,6 +376,7 @@ async fn frozen_screens() {
     "created_at": "2027-01-15T11:00:00.000Z",
     "updated_at": "2027-01-15T11:00:00.000Z",
     "epoch": 1,
+    "round": 1,
     "failures": 0,
     "worker": "uuid-2",
     "claimed_at": "2027-01-15T11:00:00.000Z",
@@ -427,6 +435,7 @@ async fn frozen_screens() {
     "title": "Allow it",
     "prompt": "Allow it",
     "repo": "site",
+    "waits_for": null,
     "base": "main",
     "branch": "vine/T-6-allow-it",
     "priority": "default",
@@ -434,6 +443,7 @@ async fn frozen_screens() {
     "created_at": "2027-01-15T11:00:00.000Z",
     "updated_at": "2027-01-15T11:00:00.000Z",
     "epoch": 1,
+    "round": 1,
     "failures": 0,
     "worker": "uuid-2",
     "claimed_at": "2027-01-15T11:00:00.000Z",
@@ -498,6 +508,7 @@ async fn frozen_screens() {
     "title": "Approve it",
     "prompt": "Approve it",
     "repo": "site",
+    "waits_for": null,
     "base": "main",
     "branch": "vine/T-7-approve-it",
     "priority": "default",
@@ -505,6 +516,7 @@ async fn frozen_screens() {
     "created_at": "2027-01-15T11:00:00.000Z",
     "updated_at": "2027-01-15T11:00:00.000Z",
     "epoch": 1,
+    "round": 1,
     "failures": 0,
     "worker": "uuid-2",
     "claimed_at": "2027-01-15T11:00:00.000Z",

@@ -97,7 +97,7 @@ async fn frozen_tables_of_the_shell() {
          hedge.md | 2 ++
          1 file changed, 2 insertions(+)
 
-    You can: `vine task diff T-1`, `vine task log T-1 --limit 20`, `vine task explain T-1`
+    You can: `vine task continue T-1 …`, `vine task diff T-1`, `vine task log T-1 --limit 20`, `vine task explain T-1`
 
     $ vine task log T-1
     2027-01-15T08:00:00.000Z #0 created by Ann
@@ -262,9 +262,11 @@ async fn frozen_replies_to_orders() {
       "repo": "site",
       "requester": "root",
       "resumes": false,
+      "round": 1,
       "state": "queued",
       "title": "Another one",
-      "updated_at": "2027-01-15T11:00:00.000Z"
+      "updated_at": "2027-01-15T11:00:00.000Z",
+      "waits_for": null
     }
 
     $ vine task priority high T-7

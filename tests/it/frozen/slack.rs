@@ -156,6 +156,10 @@ async fn frozen_slack_threads() {
         - elements:
             - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
             - { action_id: vine_pick_3, text: { text: Diff, type: plain_text }, type: button, value: 3 }
+            - action_id: vine_write
+              text: { text: Continue…, type: plain_text }
+              type: button
+              value: 4
           type: actions
       text: |
         *T-1* Plant a hedge
@@ -230,6 +234,10 @@ async fn frozen_slack_threads() {
         - elements:
             - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
             - { action_id: vine_pick_3, text: { text: Diff, type: plain_text }, type: button, value: 3 }
+            - action_id: vine_write
+              text: { text: Continue…, type: plain_text }
+              type: button
+              value: 4
           type: actions
       text: |
         *T-2* Decide everything
@@ -597,6 +605,10 @@ async fn frozen_slack_threads() {
               type: button
               value: 1
             - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+            - action_id: vine_write
+              text: { text: Continue…, type: plain_text }
+              type: button
+              value: 4
           type: actions
       text: |
         *T-3* Wait for somebody
@@ -690,6 +702,10 @@ async fn frozen_slack_threads() {
               type: button
               value: 1
             - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+            - action_id: vine_write
+              text: { text: Continue…, type: plain_text }
+              type: button
+              value: 4
           type: actions
       text: |
         *T-4* Fail again and again
@@ -773,6 +789,10 @@ async fn frozen_slack_threads() {
               type: button
               value: 1
             - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+            - action_id: vine_write
+              text: { text: Continue…, type: plain_text }
+              type: button
+              value: 4
           type: actions
       text: |
         *T-5* Lose the worker
@@ -845,6 +865,10 @@ async fn frozen_slack_threads() {
               type: button
               value: 1
             - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
+            - action_id: vine_write
+              text: { text: Continue…, type: plain_text }
+              type: button
+              value: 4
           type: actions
       text: |
         *T-6* Hand it back
@@ -906,6 +930,10 @@ async fn frozen_slack_threads() {
         - elements:
             - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
             - { action_id: vine_pick_3, text: { text: Diff, type: plain_text }, type: button, value: 3 }
+            - action_id: vine_write
+              text: { text: Continue…, type: plain_text }
+              type: button
+              value: 4
           type: actions
       text: |
         *T-7* Say a lot
@@ -1174,6 +1202,10 @@ async fn frozen_slack_talk() {
         - elements:
             - { action_id: vine_pick_2, text: { text: Log, type: plain_text }, type: button, value: 2 }
             - { action_id: vine_pick_3, text: { text: Diff, type: plain_text }, type: button, value: 3 }
+            - action_id: vine_write
+              text: { text: Continue…, type: plain_text }
+              type: button
+              value: 4
           type: actions
       text: |
         *T-1* Talk
@@ -1375,10 +1407,30 @@ async fn frozen_slack_talk() {
       user: U0BEN
     - channel: C00000004
       content:
+        blocks:
+          - text:
+              text: |
+                T-1 is over (Done), so nobody works on “One more thing” yet.
+
+                1. Continue with this
+
+                Or mention me with what to do next.
+              type: mrkdwn
+              verbatim: true
+            type: section
+          - elements:
+              - action_id: vine_pick_0
+                text: { text: Continue with this, type: plain_text }
+                type: button
+                value: 0
+            type: actions
         channel: C00000004
         text: |
-          T-1 is done, so no agent will read this
-          create a follow-up task with `task new`
+          T-1 is over (Done), so nobody works on “One more thing” yet.
+
+          1. Continue with this
+
+          Or mention me with what to do next.
         thread_ts: ts-1
         user: U0ANN
       ts: ts-8

@@ -27,6 +27,18 @@ impl Channel {
         Self::of(Workspace::open().await, agent, "").await
     }
 
+    /// With more lines in `[questions]`.
+    pub async fn with_questions(agent: Agent<'_>, questions: &str) -> Self {
+        let slack = Workspace::open().await;
+        let sections = Sections {
+            questions,
+            more: &by_sockets(&slack),
+            ..Sections::default()
+        };
+        let place = Place::with_sections(agent, sections).await;
+        Self::begin(slack, place).await
+    }
+
     /// In a workspace that is there already, with more lines in `[chat.slack]`.
     pub async fn of(slack: Workspace, agent: Agent<'_>, more: &str) -> Self {
         let sections = sections(&slack, &format!("app_token = \"{APP_TOKEN}\"\n{more}"));

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod browser;
+mod day;
 mod discord_kept;
 mod ends;
 mod escape;
@@ -16,6 +17,7 @@ mod models;
 mod openapi;
 mod output;
 mod place;
+mod progress;
 mod protocol;
 mod rivals;
 mod sentences;

@@ -102,6 +102,7 @@ impl Bed {
                 push: vine_domain::repo::Push::All,
                 guard: vine_domain::Guard::default(),
                 model: vine_domain::ModelChoice::default(),
+                followups: vine_domain::Followups::Mention,
             };
             store.save_repo(&repo).await.expect("stored");
             store
@@ -149,6 +150,7 @@ impl Bed {
             prompt: "Do it".parse().expect("a prompt"),
             repo: Slug::from_text(repo),
             base: "main".parse().expect("a branch"),
+            waits_for: None,
             branch: format!("vine/{id}").parse().expect("a branch"),
             lane,
             model: vine_domain::ModelChoice::default(),
@@ -505,7 +507,11 @@ async fn text_with_a_zero_in_it_is_kept_with_a_sign_in_its_place() {
             .any(|line| line.text == "a\u{2400}b")
     );
     assert_eq!(
-        bed.store.patch_of(task).await.expect("read").as_deref(),
+        bed.store
+            .patch_of(task, None)
+            .await
+            .expect("read")
+            .as_deref(),
         Some("-\u{2400}\n+1")
     );
 }

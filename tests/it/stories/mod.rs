@@ -22,6 +22,7 @@ mod metrics;
 mod migrations;
 mod notes;
 mod patience;
+mod rounds;
 mod script;
 mod sessions;
 mod sight;

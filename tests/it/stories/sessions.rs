@@ -49,9 +49,10 @@ async fn claude_the_next_task_of_a_repository_is_begun_in_the_warm_session_in_a_
     let _worker = place.worker("w-1", 1).await;
     let (question, asked) = place.question(&second).await;
     let done = place.show(&first).await;
-    assert_eq!(
+    let done_first = done.clone();
+    assert_ne!(
         asked["session"], done["session"],
-        "the second task is in the session of the first"
+        "the second task is in a copy of the first one's session"
     );
     place.answer(&second, &question, "yes").await;
     let done = place.wait(&second, "done").await;
@@ -83,11 +84,19 @@ async fn claude_the_next_task_of_a_repository_is_begun_in_the_warm_session_in_a_
         .find(|one| one["id"] == asked["session"])
         .expect("it is listed")
         .clone();
-    assert_eq!(
-        (&session["state"], &session["reason"], &session["reused"]),
-        (&"ended".into(), &"completed".into(), &1.into()),
-        "{session:#}"
-    );
+    let first_session = &listed
+        .as_array()
+        .expect("sessions")
+        .iter()
+        .find(|one| one["id"] == done_first["session"]);
+    let first_session = first_session.expect("it is listed, too");
+    for (session, reused) in [(&session, 0), (first_session, 1)] {
+        assert_eq!(
+            (&session["state"], &session["reason"], &session["reused"]),
+            (&"ended".into(), &"completed".into(), &reused.into()),
+            "{session:#}"
+        );
+    }
     assert!(
         session["context_percent"]
             .as_u64()
@@ -98,7 +107,7 @@ async fn claude_the_next_task_of_a_repository_is_begun_in_the_warm_session_in_a_
     for line in [
         "vine_sessions_reused_total 1",
         "vine_sessions{state=\"active\"} 0",
-        "vine_sessions_ended_total{reason=\"completed\"} 1",
+        "vine_sessions_ended_total{reason=\"completed\"} 2",
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
@@ -426,9 +435,11 @@ async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lane
     );
     assert_eq!(
         team.app.fleet.session(warm.id).await.expect("read").task,
-        similar,
-        "the session is bound to one task at a time"
+        warm.task,
+        "the session stays with its own task"
     );
+    let copies = claimed.iter().map(|one| one.assignment.fork);
+    assert_eq!(copies.filter(|copy| *copy).count(), 1);
 
     let team = Team::new().await;
     let warm = done_with(&team, 1, 10).await;
@@ -499,7 +510,8 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
 async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() {
     let team = Team::new().await;
     let warm = done_with(&team, 1, 10).await;
-    for _ in 0..2 {
+    let mut own = None;
+    for copies in [true, false] {
         let claimed = team
             .app
             .fleet
@@ -510,10 +522,19 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
             .await
             .expect("claimed");
         assert_eq!(
-            (claimed[0].resume, claimed[0].unheard),
-            (Some(warm.id), true)
+            (claimed[0].resume, claimed[0].unheard, claimed[0].fork),
+            (own.or(Some(warm.id)), true, copies)
         );
         let attempt = claimed[0].attempt;
+        let copy = *own.get_or_insert_with(|| session_of(attempt.task, &team).id);
+        let mapped = team.app.fleet.map_session(
+            team.worker,
+            attempt,
+            copy,
+            "/w".into(),
+            "claude test".into(),
+        );
+        mapped.await.expect("mapped");
         let released = vine_domain::lifecycle::Event::Released {
             by: team.worker,
             attempt,
@@ -536,7 +557,7 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
         .attempt;
     team.app
         .fleet
-        .session_beat(team.worker, attempt, warm.id, None)
+        .session_beat(team.worker, attempt, own.expect("a copy"), None)
         .await
         .expect("it speaks");
     team.app
@@ -559,10 +580,7 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
         )
         .await
         .expect("claimed");
-    assert_eq!(
-        (claimed[0].resume, claimed[0].unheard),
-        (Some(warm.id), false)
-    );
+    assert_eq!((claimed[0].resume, claimed[0].unheard), (own, false));
 }
 
 #[tokio::test]

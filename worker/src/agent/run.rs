@@ -24,6 +24,8 @@ pub struct AgentRun<'a> {
     pub folder: PathBuf,
     /// The branch that it works on.
     pub branch: String,
+    /// What others committed to the branch since the last round, one line each.
+    pub changed: Option<String>,
     /// A folder for this worker's temporary files, used without a wall.
     pub temp: PathBuf,
     /// Carried by all its processes.
@@ -32,6 +34,8 @@ pub struct AgentRun<'a> {
     pub session: SessionId,
     /// Whether to resume the session instead of creating it.
     pub resume: bool,
+    /// The session that this one is a copy of, as it is created.
+    pub copy_of: Option<SessionId>,
 }
 
 /// What a finished agent left besides its changes.

@@ -50,7 +50,11 @@ async fn start(job: &AgentRun<'_>, host: &AgentHost) -> Result<RunOutcome> {
     let mut stdin = child.stdin.take().context("no standard input")?;
     let stdout = child.stdout.take().context("no standard output")?;
     let stderr = child.stderr.take().context("no standard error")?;
-    let prompt = job.task.prompt.as_str().to_owned();
+    // In a later round, what was asked for then.
+    let prompt = match job.task.rounds.last() {
+        Some(round) => round.text.clone(),
+        None => job.task.prompt.as_str().to_owned(),
+    };
     let line = tokio::spawn(async move {
         let _it_need_not_read = stdin.write_all(prompt.as_bytes()).await;
         process::end_input(stdin).await
@@ -105,10 +109,12 @@ async fn start(job: &AgentRun<'_>, host: &AgentHost) -> Result<RunOutcome> {
 
 fn variables(job: &AgentRun<'_>) -> Vec<(String, String)> {
     let task = job.task;
+    let round = task.rounds.last().map_or(1, |round| round.number);
     let mut all = job.sandbox.door_variables();
     let own = [
         ("VINE_TASK", task.attempt.task.to_string()),
         ("VINE_ATTEMPT", task.attempt.epoch.0.to_string()),
+        ("VINE_ROUND", round.to_string()),
         ("VINE_TITLE", task.title.to_string()),
         ("VINE_REPO", task.repo.name.to_string()),
         ("VINE_BRANCH", job.branch.clone()),

@@ -1,6 +1,7 @@
 //! What an agent may ask of its worker: ask people questions, write to the log. The daemon may be
 //! away for any time; what must reach it is repeated until it does or the lease is gone.
 
+mod progress;
 mod questions;
 
 use std::{
@@ -17,11 +18,9 @@ use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, oneshot},
     time::Instant,
 };
-use vine_api::{
-    AppendLog, Client, ClientError, MapSession, RefusedHosts, ReportUsage, SessionHeartbeat,
-};
+use vine_api::{AppendLog, Client, ClientError, MapSession, RefusedHosts, SessionHeartbeat};
 use vine_domain::{
-    Guard, SessionId,
+    Guard, Progress, SessionId,
     attempt::{Attempt, Usage},
     secrets::{self, KnownSecrets},
 };
@@ -46,12 +45,21 @@ pub struct AgentHost {
     left_out: Arc<AtomicU64>,
     /// The agent's usage so far.
     spent: Arc<Mutex<Usage>>,
+    /// What the agent is at, and what the daemon knows of that.
+    at: Arc<Mutex<KnownProgress>>,
     /// Keeps usage reports in order.
     telling: Arc<AsyncMutex<()>>,
     /// Hosts that the agent was refused.
     refused: Arc<Mutex<RefusedNames>>,
     /// The repository's current guard, and when it was fetched.
     guard: Arc<AsyncMutex<Option<(Guard, Instant)>>>,
+}
+
+/// What the agent is at.
+#[derive(Default)]
+struct KnownProgress {
+    now: Option<Progress>,
+    told: Option<Progress>,
 }
 
 /// Refused hosts that people do not know of yet, and those that they do.
@@ -120,6 +128,7 @@ impl AgentHost {
             known: Arc::new(known),
             left_out: Arc::default(),
             spent: Arc::default(),
+            at: Arc::default(),
             telling: Arc::default(),
             refused: Arc::default(),
             guard: Arc::default(),
@@ -135,40 +144,6 @@ impl AgentHost {
     /// The attempt.
     pub fn attempt(&self) -> Attempt {
         self.held.attempt
-    }
-
-    /// Records the agent's usage so far; the cost is only known now and then.
-    pub fn spends(&self, usage: Usage) {
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        let cost_microdollars = spent.cost_microdollars.max(usage.cost_microdollars);
-        *spent = Usage {
-            cost_microdollars,
-            ..usage
-        };
-    }
-
-    /// The agent's usage so far.
-    pub fn spent(&self) -> Usage {
-        *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reports the agent's usage so far, if there is any. Usage counts however the attempt ends, so
-    /// this does not require the lease.
-    pub async fn tell_spent(&self) {
-        let _in_order = self.telling.lock().await;
-        let usage = self.spent();
-        if usage == Usage::default() {
-            return;
-        }
-        let attempt = self.attempt();
-        let (spent, path) = (
-            ReportUsage { attempt, usage },
-            format!("/workers/{}/spent", self.worker),
-        );
-        let told = insist(std::future::pending(), || {
-            self.client.post::<_, ()>(&path, &spent)
-        });
-        let _the_next_time_tells_all = tokio::time::timeout(TELLING, told).await;
     }
 
     /// Waits until the agent must stop.

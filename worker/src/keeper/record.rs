@@ -51,6 +51,15 @@ pub struct FolderRecord {
     /// The tip that its branch at the source has.
     #[serde(default)]
     pub published: Option<String>,
+    /// The round of the task that it was last prepared for.
+    #[serde(default)]
+    pub round: u32,
+    /// What others committed to the branch before that round, one line each.
+    #[serde(default)]
+    pub changed: Option<String>,
+    /// The commit from which the changes of that round are shown, if it is a later one.
+    #[serde(default)]
+    pub round_start: Option<String>,
     /// Findings that look like secrets.
     #[serde(default)]
     pub named: Option<NamedFinding>,

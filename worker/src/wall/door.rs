@@ -190,7 +190,9 @@ impl SandboxDoor {
             }
             DoorCall::Note { text } => self.note(&text).await,
             DoorCall::Progress { text } => {
-                self.host.log(format!("progress: {}", short(&text)));
+                let text = short(&text);
+                self.host.log(format!("progress: {text}"));
+                self.host.is_doing(text);
                 Ok(())
             }
             DoorCall::Show { file } => self.show(&file).await,

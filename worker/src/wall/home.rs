@@ -60,6 +60,9 @@ const CACHES: [&str; 5] = [
 /// A repository's shared cache is deleted above this many bytes.
 const CACHE: u64 = 2 << 30;
 
+/// Where the agent's own records are while its home is not there.
+const KEPT: &str = "claude.kept";
+
 /// The folders of one session.
 #[derive(Debug, Clone)]
 pub struct SessionHome(PathBuf);
@@ -122,6 +125,37 @@ impl SessionHome {
         }
     }
 
+    /// Takes a copy of the agent's own records in another session's home, before this one is made.
+    /// Fails if that session does not rest: it may be writing.
+    pub fn copy_records(&self, other: &Self) -> io::Result<()> {
+        if self.home().is_dir() {
+            return Ok(());
+        }
+        let from = AgentFolder::ours(&other.0)?.below(Path::new(KEPT))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)?;
+        let to = self.0.join(KEPT);
+        let _left_by_a_crash = remove_all(&to);
+        copy(&from, &to, &mut u64::MAX.clone())
+    }
+
+    /// Keeps only the agent's own records: the task is done, and may continue.
+    pub fn rest(&self) {
+        let resting = self.0.join(KEPT);
+        if !is_folder(&self.claude()) {
+            return;
+        }
+        let _left_by_a_crash = remove_all(&resting);
+        let kept = fs::rename(self.claude(), &resting);
+        if kept.is_ok()
+            && let Err(error) = remove_all(&self.home()).and_then(|()| remove_all(&self.temp()))
+        {
+            tracing::warn!("could not empty the home {}: {error}", self.0.display());
+        }
+    }
+
     /// Creates what is missing and deletes temporary files of an earlier attempt. An earlier agent
     /// may have left anything: what must be a folder becomes one.
     pub fn make(&self, from: &HomeSource<'_>) -> io::Result<()> {
@@ -132,6 +166,10 @@ impl SessionHome {
         let ours = AgentFolder::ours(&self.0)?;
         let _left_by_an_attempt = remove_all(&self.temp());
         ours.make(OsStr::new("tmp"))?;
+        if is_folder(&self.0.join(KEPT)) {
+            // It was coming to rest when its worker ended.
+            remove_all(&self.home())?;
+        }
         if !self.home().is_dir() {
             self.furnish(from)?;
         }
@@ -149,6 +187,12 @@ impl SessionHome {
     /// Creates a new home atomically.
     fn furnish(&self, from: &HomeSource<'_>) -> io::Result<()> {
         let draft = self.0.join("home.new");
+        let resting = self.0.join(KEPT);
+        let drafted = draft.join(".claude");
+        // A crash may have left the records in the draft.
+        if is_folder(&drafted) && !is_folder(&resting) {
+            fs::rename(&drafted, &resting)?;
+        }
         let _left_by_a_crash = remove_all(&draft);
         fs::DirBuilder::new().mode(0o700).create(&draft)?;
         for name in SETTINGS {
@@ -173,6 +217,9 @@ impl SessionHome {
         if shared.is_dir() {
             copy_caches(&AgentFolder::ours(&shared)?, &draft, u64::MAX)?;
         }
+        if is_folder(&resting) {
+            fs::rename(&resting, drafted)?;
+        }
         fs::rename(draft, self.home())
     }
 
@@ -188,6 +235,11 @@ impl SessionHome {
             tracing::warn!("could not keep downloads for {repo}: {error}");
         }
     }
+}
+
+/// Whether this is a folder, and no link to one.
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_dir())
 }
 
 /// What a new home is made from.

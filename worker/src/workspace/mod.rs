@@ -7,6 +7,7 @@
 mod branch;
 pub mod changes;
 mod publish;
+mod rounds;
 mod summary;
 
 use std::path::{Path, PathBuf};
@@ -80,6 +81,14 @@ impl Workspace {
             notes: Vec::new(),
         };
         workspace.catch_up(task).await?;
+        if let Some(round) = task
+            .rounds
+            .last()
+            .filter(|round| round.number > workspace.record.round)
+        {
+            let first = task.attempt.epoch.0 == round.epoch.0 + 1;
+            workspace.begin_round(round, round.clean && first).await?;
+        }
         workspace.record.epoch = task.attempt.epoch;
         workspace.record.repo = task.repo.clone();
         if !workspace.record.made || !workspace.record.folder.is_dir() {
@@ -341,8 +350,13 @@ async fn begin(
 ) -> Result<FolderRecord, Failure> {
     let (name, base) = keeper.base(task.base.as_str()).await?;
     let former = former_folder(state, task);
+    let retired = FolderRecord::retired(state, task.attempt.task, task.created_at);
     let (branch, continues) = match &former {
         Some(_) => (task.branch.to_string(), true),
+        None if let Some(retired) = retired.filter(|_| !task.rounds.is_empty()) => {
+            (retired.branch, retired.continues)
+        }
+        None if task.changed_before() => (task.branch.to_string(), true),
         None => choose_branch(keeper, task, &name, &base).await?,
     };
     let mut record = FolderRecord {
@@ -360,6 +374,9 @@ async fn begin(
         message: message(task, commit),
         finished: None,
         published: None,
+        round: 1,
+        changed: None,
+        round_start: None,
         named: None,
         told: None,
         retired: None,

@@ -168,6 +168,10 @@ impl Workspace {
                 ));
             }
         }
+        let start = match &self.record.round_start {
+            Some(round) if self.keeper.is_in(round, &tip).await? => round.clone(),
+            _ => start,
+        };
         let diff = ["diff", "--no-ext-diff", "--no-textconv", "--no-color"];
         let stat = git
             .run(&[&diff[..], &["--stat", &start, &tip]].concat())

@@ -75,6 +75,7 @@ impl Bench {
             push: Push::All,
             guard: vine_domain::Guard::default(),
             model: vine_domain::ModelChoice::default(),
+            followups: vine_domain::Followups::Mention,
         };
         let task = Assignment {
             attempt: Attempt {
@@ -92,7 +93,9 @@ impl Bench {
             created_at: Timestamp(7),
             resume: None,
             unheard: false,
+            fork: false,
             unfinished_work: None,
+            rounds: Vec::new(),
             answered: vec![],
         };
         Self { folder, task }

@@ -91,9 +91,16 @@ impl EventSink for AdapterEvents {
 
     async fn form(&self, reference: &str) -> StoreResult<Option<Form>> {
         let store = &self.app.core.store;
-        let posted = store.find_posted(self.platform, reference).await?;
-        let Some(id) = posted.and_then(|posted| posted.question) else {
+        let Some(posted) = store.find_posted(self.platform, reference).await? else {
             return Ok(None);
+        };
+        let Some(id) = posted.question else {
+            let task = match posted.task {
+                Some(task) => store.task(task).await?,
+                None => None,
+            };
+            let is_over = task.is_some_and(|task| task.is_over());
+            return Ok(is_over.then(Form::next_round));
         };
         let question = store.question(id).await?.filter(Question::takes_answers);
         Ok(question.map(|question| Form::of(&question.ask.masked())))

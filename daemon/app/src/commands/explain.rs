@@ -83,6 +83,28 @@ async fn repeat(app: &App, task: &Task) -> AppResult<String> {
     ))
 }
 
+/// Why a task waits for another.
+async fn waits(app: &App, task: &Task, first: TaskId) -> AppResult<String> {
+    let id = task.id;
+    let first = app.tasks.get(first).await?;
+    let next = match &first.state {
+        TaskState::Done { .. } if first.left_on().is_none() => format!(
+            "Its work is not on a branch at the source, though, so create a task with `--base` once it is, and cancel {id}"
+        ),
+        TaskState::Done { .. } => "It is queued in a moment".to_owned(),
+        TaskState::Failed { .. } | TaskState::Cancelled { .. } => format!(
+            "`task retry {0}` and `task continue {0} …` run {0} again, `task cancel {id}` gives {id} up",
+            first.id
+        ),
+        _ => format!("`task explain {}` says what it waits for", first.id),
+    };
+    Ok(format!(
+        "{id} starts from the branch of {0} once {0} is done; {0} is {1} now. {next}.",
+        first.id,
+        first.state.as_str()
+    ))
+}
+
 pub async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
     let task = app.tasks.look_at(caller, id).await?;
     let mut open = app.questions.of_task(id).await?;
@@ -106,6 +128,9 @@ pub async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<Comman
             .map_or("a worker", |row| row.0.name.as_str())
     };
     let why = match &task.state {
+        TaskState::Queued { .. } if let Some(first) = task.waits_for => {
+            waits(app, &task, first).await?
+        }
         TaskState::Queued { .. } if is_paused && paused => format!(
             "{id} is queued, and both {0} and the whole queue are paused. `queue resume` and \
              `queue resume --repo {0}` start its tasks again.",

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 use vine_api::RepoView;
 use vine_domain::{
-    Repo, Slug, Verb,
+    Followups, Repo, Slug, Verb,
     repo::{Push, Source},
 };
 use vine_grammar::{OrDefault as Choice, RepoVerb};
 
 use crate::{
-    App, AppError, AppResult, Caller, Missing, commands::output::CommandOutput, fleet::GuardPatch,
+    App, AppError, AppResult, Caller, Missing, commands::output::CommandOutput, fleet::RepoPatch,
 };
 
 pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<CommandOutput> {
@@ -29,8 +29,8 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             let known = app.tasks.find_repo(&name).await?;
             let known_push = known.as_ref().map(|known| known.push);
             let push = push.or(known_push).unwrap_or_default();
-            let (guard, model) = known
-                .map(|known| (known.guard, known.model))
+            let (guard, model, followups) = known
+                .map(|known| (known.guard, known.model, known.followups))
                 .unwrap_or_default();
             let repo = Repo {
                 name,
@@ -42,6 +42,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
                 push,
                 guard,
                 model,
+                followups,
             };
             app.tasks.add_repo(&repo).await?;
             Ok(CommandOutput::new(line(&repo), RepoView::of(&repo)))
@@ -55,8 +56,9 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             wall,
             model,
             effort,
+            followups,
         } => {
-            let wish = GuardPatch {
+            let wish = RepoPatch {
                 preset: preset.map(Choice::named),
                 egress,
                 allow,
@@ -64,6 +66,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
                 wall: wall.map(Choice::named),
                 model: model.map(Choice::named),
                 effort: effort.map(Choice::named),
+                followups,
             };
             let repo = app.fleet.guard(caller, &name, &wish).await?;
             let none = app
@@ -102,6 +105,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             name,
             platform,
             room: Some(room),
+            ..
         } => {
             let platform = platform_of(app, caller, platform)?;
             let room = app
@@ -111,6 +115,23 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             Ok(CommandOutput::new(
                 format!("{name} now uses {room} on {platform}."),
                 json!({ "id": name, "state": "ok", "platform": platform, "room": room }),
+            ))
+        }
+        RepoVerb::Room {
+            name,
+            platform,
+            progress: Some(shown),
+            room: None,
+        } => {
+            let platform = platform_of(app, caller, platform)?;
+            let shown = shown == "on";
+            app.rooms
+                .show_progress(caller, &name, &platform, shown)
+                .await?;
+            let state = if shown { "show" } else { "do not show" };
+            Ok(CommandOutput::new(
+                format!("The cards of {name} on {platform} {state} what agents are at."),
+                json!({ "id": name, "state": "ok", "platform": platform, "progress": shown }),
             ))
         }
         RepoVerb::Room {
@@ -156,7 +177,8 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> AppResult<CommandOutp
         let room = bound
             .iter()
             .find(|room| room.repo == *name && room.platform == platform)
-            .map(|room| room.room.clone());
+            .map(|room| (room.room.clone(), room.progress));
+        let (room, progress) = room.unzip();
         let unposted = || app.rooms.platforms.unposted(&platform, room.as_deref()?);
         let trouble = app
             .rooms
@@ -169,6 +191,7 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> AppResult<CommandOutp
         ShownRoom {
             platform,
             room,
+            quiet: progress == Some(false),
             trouble,
             refusal,
         }
@@ -186,6 +209,8 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> AppResult<CommandOutp
 struct ShownRoom {
     platform: String,
     room: Option<String>,
+    /// Its cards do not show what agents are at.
+    quiet: bool,
     trouble: Option<String>,
     /// The last post that was refused for its content.
     refusal: Option<String>,
@@ -200,8 +225,13 @@ impl ShownRoom {
             .chain(&self.refusal)
             .map(|why| format!(" · {why}"))
             .collect::<String>();
+        let quiet = if self.quiet {
+            " · without progress"
+        } else {
+            ""
+        };
         format!(
-            "{:<10} {}{trouble}",
+            "{:<10} {}{quiet}{trouble}",
             self.platform,
             self.room.as_deref().unwrap_or("no room yet")
         )
@@ -213,7 +243,7 @@ impl ShownRoom {
             (None, Some(_)) => "ok",
             (None, None) => "missing",
         };
-        json!({ "id": self.platform, "state": state, "room": self.room, "trouble": self.trouble, "refused": self.refusal })
+        json!({ "id": self.platform, "state": state, "room": self.room, "trouble": self.trouble, "refused": self.refusal, "progress": !self.quiet })
     }
 }
 
@@ -225,6 +255,10 @@ fn line(repo: &Repo) -> String {
         (repo.push == Push::Branches, ", unfinished work on branches"),
         (repo.push == Push::Done, ", only finished work is pushed"),
         (repo.push == Push::Never, ", pushed only on request"),
+        (
+            repo.followups == Followups::Words,
+            ", any request in a thread continues its task",
+        ),
     ]
     .iter()
     .filter(|(yes, _)| *yes)

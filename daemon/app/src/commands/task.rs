@@ -8,6 +8,7 @@ use vine_domain::{
     lifecycle::TaskAction,
     markdown::{fenced, literal, quoted},
     ports::TaskFilter,
+    uuid_of,
 };
 use vine_grammar::TaskVerb;
 
@@ -30,6 +31,7 @@ pub async fn run(
             prompt,
             repo,
             base,
+            after,
             branch,
             priority,
             model,
@@ -43,6 +45,7 @@ pub async fn run(
                 prompt,
                 repo,
                 base,
+                after,
                 branch,
                 lane: priority,
                 model: ModelChoice { model, effort },
@@ -52,7 +55,7 @@ pub async fn run(
             // The same message may have made it before.
             let state = match task.is_over() {
                 true => format!("{} already", task.state.as_str()),
-                false => "queued".to_owned(),
+                false => texts::queued(&task),
             };
             Ok(CommandOutput::new(
                 format!(
@@ -87,13 +90,23 @@ pub async fn run(
             ))
         }
         TaskVerb::Show { task } => show(app, caller, named(task)?).await,
-        TaskVerb::Cancel { task } => ordered(app, caller, named(task)?, TaskAction::Cancel).await,
+        TaskVerb::Cancel { task, round: None } => {
+            ordered(app, caller, named(task)?, TaskAction::Cancel).await
+        }
+        TaskVerb::Cancel {
+            task,
+            round: Some(round),
+        } => {
+            let task = app.tasks.take_back(caller, named(task)?, round).await?;
+            Ok(CommandOutput::new(line(app, &task), TaskView::of(&task)).fixed())
+        }
         TaskVerb::Retry { task } => ordered(app, caller, named(task)?, TaskAction::Retry).await,
+        TaskVerb::Continue { words } => go_on(app, caller, &words, key).await,
         TaskVerb::Priority { lane, task } => {
             ordered(app, caller, named(task)?, TaskAction::Prioritise(lane)).await
         }
         TaskVerb::Log { task, range } => log(app, caller, named(task)?, range.limit).await,
-        TaskVerb::Diff { task } => diff(app, caller, named(task)?).await,
+        TaskVerb::Diff { task, round } => diff(app, caller, named(task)?, round).await,
         TaskVerb::Push { task, leave: true } => {
             let id = named(task)?;
             let text = app.fleet.leave(caller, id).await?;
@@ -112,6 +125,34 @@ pub async fn run(
         }
         TaskVerb::Explain { task } => explain::explain(app, caller, named(task)?).await,
     }
+}
+
+/// A task that is over continues; the first of the words names it.
+async fn go_on(
+    app: &App,
+    caller: &Caller,
+    words: &[String],
+    key: Option<String>,
+) -> AppResult<CommandOutput> {
+    let (id, text) = words
+        .split_first()
+        .ok_or_else(|| AppError::Unreadable("which task?".into()))?;
+    let id = id.parse()?;
+    let key = match &key {
+        // In chat, a message has one key, whichever way its words are used.
+        Some(event) => uuid_of(event),
+        None => app.new_id(),
+    };
+    let text = text.join(" ");
+    let task = app.tasks.go_on(caller, id, &text, key).await?;
+    let text = format!(
+        "{} continues: round {}.\n{}/tasks/{}",
+        task.id,
+        task.round.number,
+        app.settings().link,
+        task.id
+    );
+    Ok(CommandOutput::new(text, TaskView::of(&task)))
 }
 
 /// Cancels, retries, moves or discards, and returns the task's new state.
@@ -206,8 +247,12 @@ fn question_line(question: &Question) -> String {
 /// The commands that do something with a task in its state.
 fn can_be_done(task: &Task) -> String {
     let offered = texts::TaskButton::offered(&task.state).iter();
+    let command = |button: &texts::TaskButton| {
+        let command = button.command(task.id);
+        command.unwrap_or_else(|| format!("task continue {} …", task.id))
+    };
     let commands: Vec<String> = offered
-        .map(|button| format!("`{}`", button.command(task.id)))
+        .map(|button| format!("`{}`", command(button)))
         .chain([format!("`task explain {}`", task.id)])
         .collect();
     format!("You can: {}", commands.join(", "))
@@ -241,12 +286,19 @@ async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> AppResult<Co
     .latest_last())
 }
 
-async fn diff(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
+async fn diff(
+    app: &App,
+    caller: &Caller,
+    id: TaskId,
+    round: Option<u32>,
+) -> AppResult<CommandOutput> {
     let task = app.tasks.look_at(caller, id).await?;
-    let patch = app.tasks.patch(id).await?;
-    let text = patch
-        .clone()
-        .unwrap_or_else(|| format!("No changes have been reported for {id} yet."));
+    let patch = app.tasks.patch(id, round).await?;
+    let none = || match round {
+        Some(round) => format!("No changes have been reported for round {round} of {id}."),
+        None => format!("No changes have been reported for {id} yet."),
+    };
+    let text = patch.clone().unwrap_or_else(none);
     Ok(CommandOutput::new(
         text,
         json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch }),

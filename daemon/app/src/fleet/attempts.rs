@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vine_domain::{
-    TaskState, WorkerId,
+    Progress, TaskState, WorkerId,
     assignment::Assignment,
     attempt::{Attempt, Usage},
     lifecycle::{Event, Refusal},
@@ -154,14 +154,20 @@ impl Fleet {
         }
     }
 
-    /// Records what an attempt has cost so far.
+    /// Records what an attempt has cost so far, and what its agent is at.
     pub async fn record_usage(
         &self,
         by: WorkerId,
         attempt: Attempt,
         usage: &Usage,
+        progress: Option<Progress>,
     ) -> AppResult<()> {
-        self.fenced(attempt, self.store.record_usage(by, attempt, usage).await)
+        let clean = |text| self.metrics.without_secrets(text);
+        let progress = progress.map(|progress| progress.cleaned(clean));
+        let recorded = self
+            .store
+            .record_usage(by, attempt, usage, progress.as_ref());
+        self.fenced(attempt, recorded.await)
     }
 
     /// Posts something that people should know about an attempt to the thread and the log; quoted

@@ -2,7 +2,8 @@
 //! thread shows when an agent was refused.
 
 use vine_domain::{
-    Effort, Guard, MessageId, ModelChoice, ModelName, Repo, Slug, Verb, Wall, Worker, WorkerId,
+    Effort, Followups, Guard, MessageId, ModelChoice, ModelName, Repo, Slug, Verb, Wall, Worker,
+    WorkerId,
     attempt::Attempt,
     chat::Button,
     guard::{Egress, Host, Preset},
@@ -12,9 +13,9 @@ use vine_domain::{
 
 use crate::{AppError, AppResult, Caller, fleet::Fleet, texts};
 
-/// Changes to a guard, and to the model.
+/// Changes to a repository's guard, its model, and what continues its tasks.
 #[derive(Debug, Clone, Default)]
-pub struct GuardPatch {
+pub struct RepoPatch {
     /// Another preset; `Some(None)` for the default of the wall.
     pub preset: Option<Option<Preset>>,
     /// Another egress rule.
@@ -29,9 +30,11 @@ pub struct GuardPatch {
     pub model: Option<Option<ModelName>>,
     /// Another effort; `Some(None)` for the agent's own.
     pub effort: Option<Option<Effort>>,
+    /// Another rule for what continues a task that is over.
+    pub followups: Option<Followups>,
 }
 
-impl GuardPatch {
+impl RepoPatch {
     /// Operators may allow one more host; everything else is for administrators.
     fn verb(&self) -> Verb {
         let wider = self.allow.iter().any(|host| host.as_str().starts_with('*'));
@@ -39,7 +42,8 @@ impl GuardPatch {
             || self.egress.is_some()
             || self.wall.is_some()
             || self.model.is_some()
-            || self.effort.is_some();
+            || self.effort.is_some()
+            || self.followups.is_some();
         match other || wider || !self.refuse.is_empty() {
             true => Verb::Administer,
             false => Verb::Operate,
@@ -62,6 +66,7 @@ impl GuardPatch {
         let effort = self
             .effort
             .map(|one| format!(" effort {}", one.map_or("default", Effort::as_str)));
+        let followups = self.followups.map(|rule| format!(" followups {rule}"));
         let allow = self.allow.iter().map(|host| format!(" allow {host}"));
         let refuse = self.refuse.iter().map(|host| format!(" refuse {host}"));
         let parts = preset
@@ -70,6 +75,7 @@ impl GuardPatch {
             .chain(wall)
             .chain(model)
             .chain(effort)
+            .chain(followups)
             .chain(allow)
             .chain(refuse);
         parts.collect::<Vec<_>>().join(",")
@@ -133,7 +139,7 @@ fn not_reached(repo: &Slug, guard: &Guard, hosts: &[&String]) -> String {
 
 impl Fleet {
     /// Changes the guard of a repository; running agents can reach a new host immediately.
-    pub async fn guard(&self, caller: &Caller, name: &Slug, wish: &GuardPatch) -> AppResult<Repo> {
+    pub async fn guard(&self, caller: &Caller, name: &Slug, wish: &RepoPatch) -> AppResult<Repo> {
         self.people
             .allow(
                 caller,
@@ -156,6 +162,7 @@ impl Fleet {
         let repo = Repo {
             guard,
             model,
+            followups: wish.followups.unwrap_or(repo.followups),
             ..repo
         };
         self.tasks.add_repo(&repo).await?;
@@ -224,13 +231,13 @@ mod tests {
 
     #[test]
     fn one_more_host_is_for_operators_and_all_else_for_administrators() {
-        let allow = |host: &str| GuardPatch {
+        let allow = |host: &str| RepoPatch {
             allow: vec![host.parse().expect("a host")],
-            ..GuardPatch::default()
+            ..RepoPatch::default()
         };
         assert_eq!(allow("example.org").verb(), Verb::Operate);
         assert_eq!(allow("*.example.org").verb(), Verb::Administer);
-        let wall = GuardPatch {
+        let wall = RepoPatch {
             wall: Some(None),
             ..allow("example.org")
         };

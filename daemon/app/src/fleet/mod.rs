@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub use crate::fleet::{
-    attempts::CompletedAttempt, dispatcher::Dispatcher, enrolment::NewWorker, guards::GuardPatch,
+    attempts::CompletedAttempt, dispatcher::Dispatcher, enrolment::NewWorker, guards::RepoPatch,
     heartbeat::WorkerHeartbeat, kept_work::KeptWorkReport, presence::GONE, workers::RunningTask,
 };
 

@@ -84,9 +84,9 @@ impl Fleet {
     /// Whether a session cannot be resumed: it has ended, was removed, or is another worker's.
     pub async fn is_session_over(&self, by: WorkerId, id: SessionId) -> AppResult<bool> {
         let known = self.store.session(id).await?;
-        Ok(known.is_none_or(|session| {
-            session.worker != by || matches!(session.state, SessionState::Ended { .. })
-        }))
+        let policy = self.settings.get().sessions;
+        let now = self.clock.now();
+        Ok(known.is_none_or(|session| session.worker != by || session.is_over(&policy, now)))
     }
 
     /// One session.

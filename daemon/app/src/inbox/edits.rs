@@ -173,10 +173,12 @@ impl Inbox {
             )));
         }
         let notes = self.store.notes_of(task).await?;
-        Ok(notes
-            .iter()
-            .any(|note| note.key == key)
-            .then(|| "a note to the agent".to_owned()))
+        if notes.iter().any(|note| note.key == key) {
+            return Ok(Some("a note to the agent".to_owned()));
+        }
+        let rounds = self.store.rounds(task).await?;
+        let round = rounds.iter().find(|round| round.key == key);
+        Ok(round.map(|round| format!("the request of round {}", round.number)))
     }
 }
 

@@ -106,7 +106,16 @@ impl Inbox {
             Ok(false) => {}
             Err(error) => return Some(Err(error.into())),
         }
-        let reply = self.read(event, &mut InboxTurn { stored, changes }).await;
+        let reply = self
+            .read(
+                event,
+                &mut InboxTurn {
+                    stored,
+                    changes,
+                    to_us: false,
+                },
+            )
+            .await;
         if let Err(error) = self.reply_privately(event, &reply).await {
             return Some(Err(error));
         }

@@ -23,6 +23,8 @@ pub(crate) struct ResolvedLocation {
     pub repo: Option<Slug>,
     /// It refers to a message that is not known here, or not yet.
     pub strange: bool,
+    /// It replies to a message of ours.
+    pub replies: bool,
 }
 
 impl Inbox {
@@ -63,6 +65,7 @@ impl Inbox {
             (None, None) => task.is_none() && thread.is_some(),
             (Some(_), _) => false,
         };
+        let replies = replied.is_some();
         let (question, buttons, aside) = replied
             .map(|placed| (placed.question, placed.buttons, placed.aside))
             .unwrap_or_default();
@@ -73,6 +76,7 @@ impl Inbox {
             aside,
             repo,
             strange,
+            replies,
         })
     }
 

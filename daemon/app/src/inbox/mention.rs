@@ -70,6 +70,7 @@ impl Inbox {
                 words
             }
         };
+        turn.to_us = true;
         let plain = Inbound {
             text: words,
             ..event.clone()
@@ -92,7 +93,7 @@ impl Inbox {
             Some(task) => {
                 let known = self.app.tasks.look_at_whole(caller, task).await?;
                 let open = known.questions.iter().filter(|one| one.takes_answers());
-                clarify::command_or_words(words, command, task, &open.collect::<Vec<_>>())
+                clarify::command_or_words(words, command, &known.task, &open.collect::<Vec<_>>())
             }
             None => {
                 let new = self.ways_to_make(caller, event, found, words).await?;
@@ -208,7 +209,11 @@ pub(super) fn with_undo(reply: CommandOutput) -> CommandOutput {
     let Some(task) = reply.data["id"].as_str().filter(|_| is_open) else {
         return reply;
     };
-    let undo = Button::saying("Undo", format!("/vine task cancel {task}"));
+    let only = match reply.data["round"].as_u64() {
+        Some(round) if round > 1 => format!(" --round {round}"),
+        _ => String::new(),
+    };
+    let undo = Button::saying("Undo", format!("/vine task cancel {task}{only}"));
     CommandOutput {
         text: format!("{}\n1. Undo: cancel it", reply.text),
         buttons: vec![undo],

@@ -11,6 +11,7 @@ mod press;
 mod private_replies;
 mod read;
 mod recent_replies;
+mod rounds;
 mod turn;
 mod visibility;
 

@@ -54,7 +54,8 @@ impl Inbox {
         }
     }
 
-    /// A form that was filled in: the answer to the question of its message.
+    /// A form that was filled in: the answer to the question of its message, or what a task that is
+    /// over does next.
     pub(super) async fn filled(
         &self,
         caller: &Caller,
@@ -62,7 +63,11 @@ impl Inbox {
         found: &ResolvedLocation,
         form: &FilledForm,
     ) -> AppResult<Option<CommandOutput>> {
-        let question = found.question.ok_or_else(gone)?;
+        let Some(question) = found.question else {
+            let task = found.task.ok_or_else(gone)?;
+            let next = form.fields.first().map_or("", |field| &field.words);
+            return self.next_round(caller, task, next, event.key()).await;
+        };
         let given = GivenAnswer::Form(form);
         let answered = self
             .app
@@ -169,6 +174,10 @@ impl Inbox {
     }
 
     async fn mean_as(&self, caller: &Caller, says: &str, key: Uuid) -> AppResult<TaskId> {
+        if let Some((task, text)) = clarify::next_round_of(says) {
+            let went = self.app.questions.go_on(caller, task, text, key).await;
+            return went.map(|_| task);
+        }
         let (meant, text) = clarify::meant(says).ok_or_else(|| {
             AppError::Unreadable("this names neither a question nor a task".into())
         })?;

@@ -12,7 +12,7 @@
 
 use serde_json::json;
 use vine_domain::{
-    Question, QuestionId, TaskId,
+    Question, QuestionId, Task,
     access::OURSELVES,
     chat::{
         Inbound, InboundKind, Location, ReplyTarget, ShownQuestion,
@@ -29,6 +29,7 @@ use crate::{
     commands::CommandOutput,
     inbox::{
         locate::ResolvedLocation,
+        rounds::SaidAfterEnd,
         turn::{InboxTurn, SpokenText},
     },
 };
@@ -163,6 +164,7 @@ impl Inbox {
                 None => Ok(None),
             };
         };
+        turn.to_us |= found.replies;
         let known = self.app.tasks.look_at_whole(caller, task).await?;
         match named {
             Some((id, text)) => {
@@ -209,16 +211,25 @@ impl Inbox {
         turn: &mut InboxTurn<'_>,
         words: SpokenText<'_>,
     ) -> AppResult<Option<CommandOutput>> {
-        let task = known.task.id;
         let shown = self.shown_before(&known, caller, event, turn).await?;
         let by = caller.user.as_ref().map(|user| user.id);
         let at = event.said.unwrap_or_else(|| self.clock.now());
         // What its author could see when first writing it is not known.
         let undated = matches!(event.act, InboundKind::Edited(_)) && event.said.is_none();
+        if known.task.is_over() && matches!(event.spot, Location::Theirs { .. }) {
+            let to_us = turn.to_us;
+            let said = SaidAfterEnd {
+                event,
+                words,
+                to_us,
+                shown: &shown,
+            };
+            return self.after_the_end(caller, known, said).await;
+        }
         match target_of(words.text, by, at, &shown) {
             ReplyTarget::Question(id) if !undated => self.answer_in(caller, known, id, words).await,
-            ReplyTarget::Question(id) => Err(which(words, task, &shown, &[id])),
-            ReplyTarget::Unclear(open) => Err(which(words, task, &shown, &open)),
+            ReplyTarget::Question(id) => Err(which(words, &known.task, &shown, &[id])),
+            ReplyTarget::Unclear(open) => Err(which(words, &known.task, &shown, &open)),
             ReplyTarget::Note => {
                 let SpokenText { text, key } = words;
                 let noted = self.app.questions.note_in(caller, known, text, text, key);
@@ -237,7 +248,7 @@ impl Inbox {
         answered.await.map(|_| None)
     }
 
-    async fn answer_in(
+    pub(super) async fn answer_in(
         &self,
         caller: &Caller,
         known: TaskSnapshot,
@@ -262,7 +273,7 @@ impl Inbox {
 /// Asks which of the shown questions words are for.
 fn which(
     words: SpokenText<'_>,
-    task: TaskId,
+    task: &Task,
     shown: &[ShownQuestion],
     open: &[QuestionId],
 ) -> AppError {
@@ -273,6 +284,8 @@ fn which(
 
 #[cfg(test)]
 mod tests {
+    use vine_domain::TaskId;
+
     use super::*;
 
     #[test]

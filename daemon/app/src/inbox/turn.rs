@@ -15,6 +15,8 @@ pub(crate) struct InboxTurn<'a> {
     pub(crate) stored: Timestamp,
     /// Edits and deletions that wait to be processed with it.
     pub(super) changes: &'a PendingEdits,
+    /// Whether its words are addressed to us: a mention, or a reply to a message of ours.
+    pub(super) to_us: bool,
 }
 
 /// Where an event happened: what happens there is processed in order.

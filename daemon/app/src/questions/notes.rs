@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 use vine_domain::{
-    MessageId, Note, NoteState, TaskId, Verb, WorkerId,
+    MessageId, Note, NoteState, Task, TaskId, Verb, WorkerId,
     attempt::Attempt,
-    lifecycle::{About, Event, TaskSnapshot},
+    lifecycle::{About, Event, Refusal, TaskSnapshot},
     ports::{Reply, Say},
 };
 
@@ -36,6 +36,23 @@ impl Questions {
     ) -> AppResult<()> {
         let known = self.tasks.snapshot(task, About::Said(key)).await?;
         self.note_in(caller, known, said, read, key).await
+    }
+
+    /// Lets a task that is over continue with these words. If it has continued already, they are a note to
+    /// its agent; then there is no task to return.
+    pub async fn go_on(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        text: &str,
+        key: Uuid,
+    ) -> AppResult<Option<Task>> {
+        match self.tasks.go_on(caller, task, text, key).await {
+            Err(AppError::Refused(Refusal::NotNow { .. })) => {
+                self.note(caller, task, text, key).await.map(|()| None)
+            }
+            gone => gone.map(Some),
+        }
     }
 
     /// The same for a task that was just loaded.

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::HashMap};
 
 use vine_api::TaskView;
 use vine_domain::{
-    Ask, Note, Question, QuestionId, Slug, Task, TaskId, Verb,
+    Ask, Note, Question, QuestionId, Round, Slug, Task, TaskId, Verb,
     access::ListScope,
     attempt::Execution,
     lifecycle::About,
@@ -22,6 +22,8 @@ pub struct TaskWithParts {
     pub questions: Vec<Question>,
     /// What people told its agents.
     pub notes: Vec<Note>,
+    /// Its later rounds, oldest first.
+    pub rounds: Vec<Round>,
     /// Its attempts, oldest first.
     pub executions: Vec<Execution>,
 }
@@ -29,7 +31,9 @@ pub struct TaskWithParts {
 impl TaskWithParts {
     /// As programs see it.
     pub fn view(&self) -> TaskView {
-        TaskView::whole(&self.task, &self.questions, &self.notes, &self.executions)
+        let rounds = Some(self.rounds.clone());
+        let view = TaskView::whole(&self.task, &self.questions, &self.notes, &self.executions);
+        TaskView { rounds, ..view }
     }
 }
 
@@ -151,7 +155,13 @@ impl Questions {
         let task = self.tasks.look_at(caller, id).await?;
         let questions = self.store.questions_of(id).await?;
         self.mark_seen(caller, &task.repo, &questions).await?;
+        // Most tasks have one round.
+        let rounds = match task.round.is_later() {
+            true => self.store.rounds(id).await?,
+            false => Vec::new(),
+        };
         Ok(TaskWithParts {
+            rounds,
             questions,
             executions: self.store.executions(id).await?,
             notes: self.store.notes_of(id).await?,

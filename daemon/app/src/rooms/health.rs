@@ -385,6 +385,7 @@ mod tests {
             repo: Slug::from_text("garden"),
             platform: "slack".into(),
             room: "C1".into(),
+            progress: true,
         };
         platforms.closed(
             "slack",

@@ -9,6 +9,7 @@ mod links;
 mod mentions;
 pub(crate) mod outbox;
 mod posting;
+mod progress;
 mod serve;
 pub(crate) mod sync;
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vine_domain::{
     MessageId, Timestamp,
-    chat::{OutboxItem, Posted},
+    chat::{OutboundKind, OutboxItem, Posted},
     ports::{Chat, ChatError, StoreError, StoreResult},
 };
 
@@ -19,6 +19,7 @@ use crate::rooms::{
     Rooms,
     in_flight::TryOutcome,
     posting::{dated, deliver, plainer, postpone, tried},
+    progress::{self, ShownProgress},
 };
 
 /// Checks for messages at least this often, in case a wake-up was lost.
@@ -45,6 +46,7 @@ pub(crate) async fn run(
         chat,
         since,
         unsettled: Mutex::default(),
+        progress: ShownProgress::new(chat.progress_pace()),
     };
     let mut turns = FuturesUnordered::new();
     let mut ended: Vec<(String, Duration)> = Vec::new();
@@ -64,11 +66,21 @@ pub(crate) async fn run(
                 tracing::error!(platform = chat.platform(), %error, "could not read the outbox: {error}");
                 (Vec::new(), TICK)
             });
+            let is_quiet = due.is_empty();
             for (room, due) in due {
                 busy.insert(room.clone());
-                turns.push(poster.post_in(room, due));
+                turns.push(poster.turn(room, RoomTurn::Post(due)));
             }
             pause = next;
+            // Messages come first.
+            if is_quiet && room_for > 0 {
+                let card = beside(&mut turns, &mut ended, poster.progress(&busy)).await;
+                if let Some(card) = card {
+                    busy.insert(card.room.clone());
+                    turns.push(poster.turn(card.room.clone(), RoomTurn::Show(Box::new(card))));
+                }
+                pause = pause.min(poster.progress.pause());
+            }
         }
         tokio::select! {
             () = stop.cancelled() => break,
@@ -98,6 +110,14 @@ async fn beside<T, F: Future>(
     }
 }
 
+/// What is done in one room at a time.
+enum RoomTurn {
+    /// Messages are posted, one after the other.
+    Post(Vec<OutboxItem>),
+    /// A card shows what an agent is at.
+    Show(Box<OutboxItem>),
+}
+
 /// Posts in the rooms of one platform.
 struct Poster<'a> {
     rooms: &'a Rooms,
@@ -105,6 +125,7 @@ struct Poster<'a> {
     since: Timestamp,
     /// What was posted and not yet recorded.
     unsettled: Mutex<HashSet<MessageId>>,
+    progress: ShownProgress,
 }
 
 impl Poster<'_> {
@@ -154,6 +175,47 @@ impl Poster<'_> {
         Ok((by_room, next))
     }
 
+    /// The card that shows progress next, if one may do so now.
+    async fn progress(&self, busy: &HashSet<String>) -> Option<OutboxItem> {
+        if !self.progress.pause().is_zero() {
+            return None;
+        }
+        let platform = self.chat.platform();
+        let next = self.progress.next(self.rooms, platform, busy).await;
+        next.unwrap_or_else(|error| {
+            tracing::error!(platform, %error, "could not read what agents are at: {error}");
+            None
+        })
+    }
+
+    async fn turn(&self, room: String, turn: RoomTurn) -> (String, Duration) {
+        match turn {
+            RoomTurn::Post(due) => self.post_in(room, due).await,
+            RoomTurn::Show(card) => {
+                let rest = self.show(&room, &card).await;
+                (room, rest)
+            }
+        }
+    }
+
+    /// Shows progress. Returns how long the platform takes nothing.
+    async fn show(&self, room: &str, card: &OutboxItem) -> Duration {
+        let platform = self.chat.platform();
+        match progress::show(self.chat, card).await {
+            Ok(()) => Duration::ZERO,
+            Err(ChatError::NotNow { after, .. }) => after,
+            Err(ChatError::RoomBusy { after, .. }) => {
+                let deferred = self.rooms.store.defer_room(platform, room, after).await;
+                self.progress.leave_alone(room, after);
+                deferred.map_or(TICK, |()| Duration::ZERO)
+            }
+            Err(error) => {
+                tracing::debug!(platform, room, "progress was not shown: {error}");
+                Duration::ZERO
+            }
+        }
+    }
+
     /// Posts what is due in one room, for one round. Returns the room, and how long to post nothing
     /// anywhere.
     ///
@@ -191,6 +253,11 @@ impl Poster<'_> {
                 Ok(place) => {
                     rooms.platforms.posting(chat.platform(), room, None);
                     self.unsettled().insert(dispatch.message.id);
+                    if let (OutboundKind::Card, Some(task)) =
+                        (dispatch.message.kind, dispatch.message.place.task())
+                    {
+                        self.progress.forget(task);
+                    }
                     posted.push((dispatch, dated(rooms, chat, dispatch, place).await));
                 }
                 Err(ChatError::NotNow { after, .. }) => return Ok(Some(after)),

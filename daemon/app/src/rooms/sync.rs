@@ -217,6 +217,22 @@ impl Rooms {
         }
     }
 
+    /// Sets whether the cards in a repository's room show what agents are at.
+    pub async fn show_progress(
+        &self,
+        caller: &Caller,
+        repo: &Slug,
+        platform: &str,
+        shown: bool,
+    ) -> AppResult<()> {
+        let what = format!("room of {repo} on {platform}");
+        self.people
+            .allow(caller, Verb::Operate, Some(repo), &what)
+            .await?;
+        self.tasks.repo(repo).await?;
+        Ok(self.store.set_progress(platform, repo, shown).await?)
+    }
+
     /// Binds a repository to the room that a person names.
     pub async fn adopt_room(
         &self,

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use vine_domain::{AuditEntry, MessageId, Repo, Slug, Task, TaskId, Verb};
+use vine_domain::{
+    AuditEntry, Invalid, MessageId, Repo, Slug, Task, TaskId, Verb, lifecycle::Event,
+};
 
 use crate::{
     AppError, AppResult, Caller,
@@ -40,7 +42,7 @@ impl Tasks {
                 }
             };
             repos.insert(wish.repo.clone(), repo.clone());
-            drafts.push(self.permitted_task(caller, wish, repo, audit));
+            drafts.push(self.permitted_task(caller, wish, repo, audit).await?);
         }
         self.writes.create_together(drafts).await
     }
@@ -49,31 +51,69 @@ impl Tasks {
         let (repo, audit) = self
             .permitted(caller, wish.repo.as_ref(), "a new task")
             .await?;
-        Ok(self.permitted_task(caller, wish, repo, Some(audit)))
+        self.permitted_task(caller, wish, repo, Some(audit)).await
     }
 
-    fn permitted_task(
+    async fn permitted_task(
         &self,
         caller: &Caller,
         request: TaskRequest,
         repo: Repo,
         audit: Option<AuditEntry>,
-    ) -> PermittedTask {
+    ) -> AppResult<PermittedTask> {
+        let (waits_for, request) = self.behind(request, &repo).await?;
         // Each caller has their own keys, so that no key returns another person's task.
         let key = request.key.map(|key| format!("{}:{key}", caller.id()));
         self.isolation.known.holds(&repo);
-        PermittedTask {
+        Ok(PermittedTask {
             isolation: self
                 .isolation
                 .known
                 .on_card(&repo.name, &request.model, None),
             request: TaskRequest { key, ..request },
             repo,
+            waits_for,
             requester: caller.name().to_owned(),
             audit,
             card: MessageId(self.ids.uuid()),
             link: self.settings.get().link.clone(),
+        })
+    }
+
+    /// The task that a new one waits for, and its request, which starts from that task's branch.
+    async fn behind(
+        &self,
+        request: TaskRequest,
+        repo: &Repo,
+    ) -> AppResult<(Option<TaskId>, TaskRequest)> {
+        let Some(first) = request.after else {
+            return Ok((None, request));
+        };
+        let first = self.get(first).await?;
+        if first.repo != repo.name {
+            let why = format!("{} belongs to another repository", first.id);
+            let hint = "name a task of the same repository";
+            return Err(Invalid::new("task to start after", why, hint).into());
         }
+        let left_on = first.left_on();
+        let waits = left_on.is_none();
+        let base = Some(left_on.unwrap_or(first.branch));
+        Ok((waits.then_some(first.id), TaskRequest { base, ..request }))
+    }
+
+    /// Queues tasks whose predecessor is done and has its work on a branch.
+    pub(crate) async fn unblock(&self) -> AppResult<()> {
+        for (task, first) in self.store.unblocked().await? {
+            let base = match self.store.task(first).await? {
+                None => None,
+                Some(first) => match first.left_on() {
+                    Some(branch) => Some(branch),
+                    None => continue,
+                },
+            };
+            self.transition(task, Event::Unblocked { base }).await?;
+        }
+        Ok(())
     }
 
     /// The repository in which the caller may create tasks, and the decision.

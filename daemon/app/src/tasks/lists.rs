@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use vine_domain::{
-    Repo, Slug, Task, TaskId, Timestamp, Verb,
+    MessageId, Progress, Repo, Round, Slug, Task, TaskId, Timestamp, Verb,
     access::ListScope,
     attempt::{Execution, LogLine, LogRange},
     lifecycle::{About, TaskSnapshot},
@@ -128,9 +128,32 @@ impl Tasks {
         Ok(self.store.log_of(id, range).await?)
     }
 
-    /// The latest patch of a task.
-    pub async fn patch(&self, id: TaskId) -> AppResult<Option<String>> {
-        Ok(self.store.patch_of(id).await?)
+    /// The latest patch of a task, or that of one round.
+    pub async fn patch(&self, id: TaskId, round: Option<u32>) -> AppResult<Option<String>> {
+        Ok(self.store.patch_of(id, round).await?)
+    }
+
+    /// What the agent of a task is at, if it said so.
+    pub async fn progress(&self, task: &Task) -> AppResult<Option<Progress>> {
+        Ok(self.store.progress_of(task.attempt()).await?)
+    }
+
+    /// The model, preset and wall of the agent that has the task now.
+    pub(crate) fn isolation_now(&self, task: &Task) -> Option<String> {
+        let worker = task.lease().map(|lease| lease.worker);
+        self.isolation
+            .known
+            .on_card(&task.repo, &task.model, worker)
+    }
+
+    /// An id for a message that is not stored.
+    pub(crate) fn message_id(&self) -> MessageId {
+        MessageId(self.ids.uuid())
+    }
+
+    /// A task's later rounds, oldest first.
+    pub async fn rounds(&self, id: TaskId) -> AppResult<Vec<Round>> {
+        Ok(self.store.rounds(id).await?)
     }
 
     /// The attempts of a task, oldest first.

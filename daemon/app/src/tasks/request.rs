@@ -18,6 +18,8 @@ pub struct TaskRequest {
     pub repo: Option<Slug>,
     /// The branch to start from (default: the repository's).
     pub base: Option<Branch>,
+    /// The task from whose branch it starts, once that is done.
+    pub after: Option<TaskId>,
     /// The branch to commit to (default: named after the task).
     pub branch: Option<Branch>,
     /// How urgent.
@@ -28,6 +30,23 @@ pub struct TaskRequest {
     pub key: Option<String>,
 }
 
+impl TaskRequest {
+    /// A request with nothing but a title.
+    pub fn titled(title: Title) -> Self {
+        Self {
+            title,
+            prompt: None,
+            repo: None,
+            base: None,
+            after: None,
+            branch: None,
+            lane: Lane::Default,
+            model: ModelChoice::default(),
+            key: None,
+        }
+    }
+}
+
 /// A permitted request, before it has a number.
 #[derive(Debug, Clone)]
 pub(crate) struct PermittedTask {
@@ -35,6 +54,8 @@ pub(crate) struct PermittedTask {
     pub request: TaskRequest,
     /// Where.
     pub repo: Repo,
+    /// The task that must be done before.
+    pub waits_for: Option<TaskId>,
     /// Who asked.
     pub requester: String,
     /// The decision that allowed it.
@@ -59,6 +80,7 @@ impl PermittedTask {
             model,
             key,
             repo: _,
+            after: _,
         } = self.request;
         let branch = match branch {
             Some(branch) if branch.as_str() == Branch::DEFAULT => {
@@ -72,6 +94,7 @@ impl PermittedTask {
             id,
             prompt: prompt.map_or_else(|| title.as_str().parse(), Ok)?,
             base: base.unwrap_or(self.repo.base),
+            waits_for: self.waits_for,
             repo: self.repo.name,
             title,
             branch,

@@ -3,6 +3,7 @@
 use vine_domain::{
     Branch, MessageId, Slug, Task, TaskId, TaskState, Timestamp, Title,
     chat::{Button, ButtonKind, MessagePlace, Outbound, OutboundKind},
+    form::Form,
     markdown::literal,
     ports::NewTask,
 };
@@ -29,7 +30,7 @@ pub(crate) fn new_card(
     };
     let state = CardState {
         sign: QUEUED,
-        words: "Queued".into(),
+        words: queued_words(task.waits_for),
         actions: &[TaskButton::Cancel],
     };
     head.with(id, &state, isolation, page)
@@ -47,10 +48,34 @@ pub(crate) fn card(context: &TextContext<'_>, id: MessageId, task: &Task) -> Out
     };
     let state = CardState {
         sign: sign(&task.state),
-        words: state(&task.state, context.now),
+        words: progress(task, context.now),
         actions: TaskButton::offered(&task.state),
     };
     head.with(id, &state, context.isolation, &context.settings.link)
+}
+
+/// The state, with the round if it is not the first, and with what it waits for.
+pub fn progress(task: &Task, now: Timestamp) -> String {
+    let state = match (&task.state, task.waits_for) {
+        (TaskState::Queued { .. }, Some(_)) => queued_words(task.waits_for),
+        (other, _) => state(other, now),
+    };
+    match task.round.is_later() {
+        true => format!("{state} · round {}", task.round.number),
+        false => state,
+    }
+}
+
+fn queued_words(after: Option<TaskId>) -> String {
+    after.map_or_else(|| "Queued".into(), |first| format!("Queued after {first}"))
+}
+
+/// What a new task is, in a sentence: queued, and after which.
+pub(crate) fn queued(task: &Task) -> String {
+    let after = task
+        .waits_for
+        .map(|first| format!("queued until {first} is done"));
+    after.unwrap_or_else(|| "queued".into())
 }
 
 /// What stays the same on a card.
@@ -122,19 +147,29 @@ pub enum TaskButton {
     Log,
     /// Shows what it changed.
     Diff,
+    /// Asks what to do next.
+    Continue,
 }
 
 impl TaskButton {
     /// All of them, in the order on a card. A press names a place in it.
-    pub const ALL: [Self; 4] = [Self::Cancel, Self::Retry, Self::Log, Self::Diff];
+    pub const ALL: [Self; 5] = [
+        Self::Cancel,
+        Self::Retry,
+        Self::Log,
+        Self::Diff,
+        Self::Continue,
+    ];
 
     /// Those that do something in this state.
     pub fn offered(state: &TaskState) -> &'static [Self] {
         match state {
             TaskState::Queued { .. } => &[Self::Cancel],
             TaskState::Running { .. } | TaskState::Waiting { .. } => &[Self::Cancel, Self::Log],
-            TaskState::Done { .. } => &[Self::Diff, Self::Log],
-            TaskState::Failed { .. } | TaskState::Cancelled { .. } => &[Self::Retry, Self::Log],
+            TaskState::Done { .. } => &[Self::Continue, Self::Diff, Self::Log],
+            TaskState::Failed { .. } | TaskState::Cancelled { .. } => {
+                &[Self::Retry, Self::Continue, Self::Log]
+            }
         }
     }
 
@@ -145,25 +180,30 @@ impl TaskButton {
             Self::Retry => "Retry",
             Self::Log => "Log",
             Self::Diff => "Diff",
+            Self::Continue => "Continue…",
         }
     }
 
-    /// The command that it runs, without the head word.
-    pub fn command(self, task: TaskId) -> String {
+    /// The command that it runs, without the head word. One opens a form instead.
+    pub fn command(self, task: TaskId) -> Option<String> {
         match self {
-            Self::Cancel => format!("task cancel {task}"),
-            Self::Retry => format!("task retry {task}"),
-            Self::Log => format!("task log {task} --limit 20"),
-            Self::Diff => format!("task diff {task}"),
+            Self::Cancel => Some(format!("task cancel {task}")),
+            Self::Retry => Some(format!("task retry {task}")),
+            Self::Log => Some(format!("task log {task} --limit 20")),
+            Self::Diff => Some(format!("task diff {task}")),
+            Self::Continue => None,
         }
     }
 
     fn button(self, task: TaskId, title: &Title) -> Button {
-        let says = format!("/vine {}", self.command(task));
+        let Some(command) = self.command(task) else {
+            return Button::saying(Form::next_round().opens, "").of(ButtonKind::Form);
+        };
+        let says = format!("/vine {command}");
         let button = Button::saying(self.label(), says).of(ButtonKind::Command);
         match self {
             Self::Cancel => button.dangerous(format!("Cancel {task}, {title}?")),
-            Self::Retry | Self::Log | Self::Diff => button,
+            _ => button,
         }
     }
 }
@@ -227,7 +267,8 @@ mod tests {
                 "/vine task cancel T-7",
                 "/vine task retry T-7",
                 "/vine task log T-7 --limit 20",
-                "/vine task diff T-7"
+                "/vine task diff T-7",
+                ""
             ]
         );
         let shown: Vec<&str> = Button::shown(&card.buttons)

@@ -5,6 +5,7 @@ use vine_domain::{
     chat::{MessagePlace, Outbound, OutboundKind},
     failure::Failure,
     lifecycle::{Announcement, Change, TaskSnapshot},
+    markdown::quoted,
 };
 
 use crate::texts::{
@@ -80,6 +81,24 @@ impl ChangeMessage<'_> {
             Announcement::HandedBack(failure) => self.handed_back(failure),
             Announcement::Cancelled { by } => {
                 let text = format!("**{} was cancelled** by {by}.", task.id);
+                self.notice(text)
+            }
+            Announcement::Continued(round) => {
+                let text = format!(
+                    "**{} continues** (round {}) for {}:\n\n{}",
+                    task.id,
+                    round.number,
+                    round.author,
+                    quoted(&round.text)
+                );
+                self.notice(text)
+            }
+            Announcement::TakenBack { by, round } => {
+                let state = task.state.as_str();
+                let text = format!(
+                    "{by} took back round {round}. {} is {state}, as before.",
+                    task.id
+                );
                 self.notice(text)
             }
             Announcement::Retried { by } => {

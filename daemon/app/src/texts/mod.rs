@@ -7,19 +7,22 @@ mod card;
 mod change;
 mod context;
 mod outcome;
+mod progress;
 mod question;
 mod words;
 
 pub use crate::texts::{
     ask::{body, quick},
-    card::{TaskButton, state},
+    card::{TaskButton, progress, state},
     outcome::{deleted, missed},
+    progress::at_work,
     words::{counted, span, spent, timeline, total, when},
 };
 pub(crate) use crate::texts::{
-    card::new_card,
+    card::{new_card, queued},
     change::messages,
     context::{QUESTIONS, TextContext, link},
     outcome::{kept, notice, of_agent},
+    progress::working_card,
     question::{digest, moved_digest},
 };

@@ -55,6 +55,9 @@ pub(crate) fn done(task: &Task, report: &Report) -> String {
         false => format!("\n{}", spent(&report.usage)),
     };
     let outcome = match &report.commit {
+        Some(_) if report.diffstat.is_empty() => {
+            format!("No changes in round {}.", task.round.number)
+        }
         Some(commit) => {
             let place = match &report.branch {
                 Some(branch) => format!("on `{branch}`"),
@@ -74,7 +77,7 @@ pub(crate) fn done(task: &Task, report: &Report) -> String {
         .map(|what| what.chars().take(DENIED).collect::<String>())
         .map(|what| format!("\n- not allowed: {}", literal(&what)))
         .collect();
-    let head = if report.commit.is_some() {
+    let head = if report.commit.is_some() && !report.diffstat.is_empty() {
         "is done"
     } else {
         "ended without changes"

@@ -11,10 +11,10 @@ use crate::{
     errors::unavailable,
     sql::{
         StatementBatch,
-        assign::{BEGIN_ATTEMPTS, DROP_ORDERS, LOG_CLAIMS, REBIND},
+        assign::{BEGIN_ATTEMPTS, COPY, DROP_ORDERS, LOG_CLAIMS},
         commit::{
-            END_ATTEMPTS, END_SESSIONS, LOG, PUT_ORDERS, REVIVE_SESSIONS, SAVE_ANSWERS, SAVE_NOTES,
-            SAVE_QUESTIONS,
+            BEGIN_ROUNDS, CONTINUE_SESSIONS, END_ATTEMPTS, END_SESSIONS, LOG, PUT_ORDERS,
+            REVIVE_SESSIONS, SAVE_ANSWERS, SAVE_NOTES, SAVE_QUESTIONS, WITHDRAW_ROUNDS,
         },
         create::QUEUE_NEW,
         messages::{ADD, PUT_OUT, SUPERSEDE_CARDS},
@@ -24,11 +24,14 @@ use crate::{
 };
 
 /// All statements that batches are made of. Their positions are their numbers.
-const PARTS: [&Statement; 17] = [
+const PARTS: [&Statement; 20] = [
     &BEGIN_ATTEMPTS,
     &DROP_ORDERS,
     &LOG_CLAIMS,
-    &REBIND,
+    &COPY,
+    &BEGIN_ROUNDS,
+    &WITHDRAW_ROUNDS,
+    &CONTINUE_SESSIONS,
     &END_ATTEMPTS,
     &END_SESSIONS,
     &LOG,

@@ -21,7 +21,10 @@ pub use self::{
     inbound::{Inbound, InboundBatch, InboundKind, Location, OurPost},
     outbound::{Button, ButtonKind, Message, MessagePlace, Outbound, OutboundKind, PrivateReply},
     outbox::{Disposition, MarkupLevel, Mention, OutboxItem, Posted, SourceMessage},
-    reply_target::{RIVAL_CLARIFY, RIVAL_DECISION, ReplyTarget, SECOND, ShownQuestion, target_of},
+    reply_target::{
+        LateTarget, RIVAL_CLARIFY, RIVAL_DECISION, ReplyTarget, SECOND, ShownQuestion, late_target,
+        target_of,
+    },
     room::{DesiredRoom, RoomBinding, RoomMember},
     visibility::{PostStatus, Visibility, visibility},
 };

@@ -130,6 +130,34 @@ pub fn target_of(
     }
 }
 
+/// What a message is for in the thread of a task that is over, where questions may have expired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LateTarget {
+    /// None of them can be meant.
+    None,
+    /// This one: its choices are named.
+    Chosen(QuestionId),
+    /// Each of these takes such words.
+    Possible(Vec<QuestionId>),
+}
+
+/// Which questions that nobody answered in time `text` may answer late.
+pub fn late_target(text: &str, stood: &[ShownQuestion]) -> LateTarget {
+    let late = || stood.iter().filter(|one| one.is_late());
+    let chosen: Vec<&ShownQuestion> = late()
+        .filter(|one| has_choices(&one.question.ask) && one.fits(text) == Fit::Exact)
+        .collect();
+    if let [only] = chosen.as_slice() {
+        return LateTarget::Chosen(only.question.id);
+    }
+    let fitting = late().filter(|one| one.fits(text) != Fit::No);
+    let fitting: Vec<QuestionId> = fitting.map(|one| one.question.id).collect();
+    match fitting.is_empty() {
+        true => LateTarget::None,
+        false => LateTarget::Possible(fitting),
+    }
+}
+
 /// The expired question that the text fits this well, if there is exactly one.
 fn only_late(text: &str, wanted: &[Fit], stood: &[ShownQuestion]) -> Option<QuestionId> {
     only(stood.iter().filter(|one| one.is_late()), text, wanted)

@@ -35,4 +35,6 @@ pub struct RoomBinding {
     pub platform: String,
     /// The room, as the platform names it.
     pub room: String,
+    /// Whether its cards show what agents are at.
+    pub progress: bool,
 }

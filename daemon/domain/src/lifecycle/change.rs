@@ -9,6 +9,7 @@ use crate::{
     ids::QuestionId,
     note::Note,
     question::Question,
+    round::Round,
     task::{Report, Task},
 };
 
@@ -21,6 +22,10 @@ pub struct Change {
     pub questions: Vec<Question>,
     /// New and changed notes.
     pub notes: Vec<Note>,
+    /// The round that begins.
+    pub round: Option<Round>,
+    /// The round that is taken back.
+    pub withdrawn: Option<u32>,
     /// How the current attempt ended, if it did.
     pub ended: Option<AttemptEnd>,
     /// What to announce in the thread, in order.
@@ -83,6 +88,15 @@ pub enum Announcement {
         /// By whom.
         by: String,
     },
+    /// It continues after its end.
+    Continued(Round),
+    /// It does not continue after all.
+    TakenBack {
+        /// By whom.
+        by: String,
+        /// Which round.
+        round: u32,
+    },
     /// It will run again.
     Retried {
         /// By whom.
@@ -98,6 +112,8 @@ impl Change {
             task,
             questions: Vec::new(),
             notes: Vec::new(),
+            round: None,
+            withdrawn: None,
             ended: None,
             says: Vec::new(),
             log: Vec::new(),
@@ -172,7 +188,7 @@ impl Refusal {
             Self::AnsweredBefore { .. } => "your message is kept in the thread as a note".into(),
             Self::Withdrawn { .. } => "`task show` shows the task's current state".into(),
             Self::NoQuestion(_) => "`question list` lists open questions".into(),
-            Self::NobodyReads { .. } => "create a follow-up task with `task new`".into(),
+            Self::NobodyReads { task, .. } => format!("`task continue {task} …` continues it"),
             Self::NotNow { task, .. } => format!("see `task explain {task}`"),
         }
     }

@@ -6,8 +6,8 @@
 //!    ▲ ▲                │ │                 │ │ parked, lost        (agent was held)
 //!    │ │ backoff, lost  │ │ finished        │ ▼
 //!    │ └────────────────┘ ▼                 │ waiting, parked ─────► queued, ahead of new work
-//!    │ retry             done, failed       │            answered
-//!    └──────────── failed, cancelled ◄──────┘ ordered
+//!    │ retry, continue   done, failed       │            answered
+//!    └─────── done, failed, cancelled ◄─────┘ ordered
 //! ```
 //!
 //! An expired question works like an answered one, except that the agent is told that nobody
@@ -32,7 +32,8 @@ use crate::{
     attempt::{Attempt, Usage},
     clock::Timestamp,
     failure::Failure,
-    ids::{QuestionId, WorkerId},
+    ids::{Epoch, QuestionId, WorkerId},
+    input::Branch,
     lease::Lease,
     note::Note,
     question::{Answer, DeliveredOutcome, Question, QuestionState},
@@ -91,6 +92,9 @@ impl Event {
             | Self::LeaseLost { .. }
             | Self::Released { .. }
             | Self::Parked { .. }
+            | Self::Continued { .. }
+            | Self::TakenBack { .. }
+            | Self::Unblocked { .. }
             | Self::Ordered { .. } => About::Unsettled,
         }
     }
@@ -192,6 +196,29 @@ pub enum Event {
         /// How we know, as a clause: `the worker was restarted`.
         why: String,
     },
+    /// A person wants a task that is over to continue.
+    Continued {
+        /// Identifies the request.
+        key: Uuid,
+        /// That person's name.
+        author: String,
+        /// What they ask for.
+        text: String,
+    },
+    /// A person takes a round back that no worker has begun.
+    TakenBack {
+        /// Their name.
+        by: String,
+        /// The number of the latest attempt when the round began.
+        began: Epoch,
+        /// The state before it.
+        former: TaskState,
+    },
+    /// The task that it waited for is done, or its record is gone.
+    Unblocked {
+        /// The branch to start from, if it is another one now.
+        base: Option<Branch>,
+    },
     /// A person requested an action.
     Ordered {
         /// What.
@@ -252,6 +279,9 @@ pub fn decide(current: &TaskSnapshot, event: Event, now: Timestamp) -> Result<Ch
         Event::Released { by, attempt } => step.released(by, attempt),
         Event::Parked { by, attempt } => step.parked(by, attempt),
         Event::LeaseLost { attempt, why } => step.lost(attempt, why),
+        Event::Continued { key, author, text } => step.continued(key, author, text),
+        Event::TakenBack { by, began, former } => step.taken_back(by, began, former),
+        Event::Unblocked { base } => step.unblocked(base),
         Event::Ordered { order, by } => step.ordered(order, &by),
     }
 }

@@ -21,6 +21,10 @@ impl ChangeBuilder<'_> {
             return Ok(self.change);
         }
         let task = &self.current.task;
+        // The same for a message that began the round.
+        if task.round.key == Some(note.key) {
+            return Ok(self.change);
+        }
         if task.is_over() {
             return Err(Refusal::NobodyReads {
                 task: task.id,

@@ -47,6 +47,8 @@ fn task(state: TaskState) -> Task {
         epoch: Epoch(1),
         failures: 0,
         losses: Vec::new(),
+        round: crate::task::TaskRound::default(),
+        waits_for: None,
         state,
         version: 1,
     }

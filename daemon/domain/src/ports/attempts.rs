@@ -6,7 +6,9 @@ use crate::{
     attempt::{Attempt, Execution, LogLine, LogRange, Usage},
     ids::{TaskId, WorkerId},
     ports::error::StoreResult,
+    progress::Progress,
     retention::LogCap,
+    round::Round,
 };
 
 /// The work that a worker keeps of an attempt that did not finish or was not pushed.
@@ -47,9 +49,19 @@ pub trait Attempts: Send + Sync {
     async fn leave(&self, task: TaskId) -> StoreResult<()>;
     /// Tasks whose work waits for a decision to push it, each with what looks like a secret in it.
     async fn held_pushes(&self) -> StoreResult<Vec<(TaskId, String)>>;
-    /// Records an attempt's usage so far, whether it is still running or not; a conflict if that
-    /// worker had no such attempt.
-    async fn record_usage(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()>;
-    /// The patch of the latest attempt that has one.
-    async fn patch_of(&self, task: TaskId) -> StoreResult<Option<String>>;
+    /// Records an attempt's usage so far, whether it is still running or not, and what its agent is at;
+    /// a conflict if that worker had no such attempt.
+    async fn record_usage(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        usage: &Usage,
+        progress: Option<&Progress>,
+    ) -> StoreResult<()>;
+    /// What the agent of an attempt is at, if it said so.
+    async fn progress_of(&self, attempt: Attempt) -> StoreResult<Option<Progress>>;
+    /// The patch of the latest attempt that has one, of any round or of this one.
+    async fn patch_of(&self, task: TaskId, round: Option<u32>) -> StoreResult<Option<String>>;
+    /// A task's later rounds, oldest first.
+    async fn rounds(&self, task: TaskId) -> StoreResult<Vec<Round>>;
 }

@@ -53,6 +53,16 @@ pub enum ChatError {
     Unfit(String),
 }
 
+/// How often cards may be edited to show progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProgressPace {
+    /// At least this long between two edits of one card.
+    pub card: Duration,
+    /// At least this long between two such edits anywhere on the platform: together they use at most a
+    /// quarter of what it grants.
+    pub all: Duration,
+}
+
 /// How long platforms show an activity indicator.
 pub const WORKING: Duration = Duration::from_secs(15);
 
@@ -66,6 +76,8 @@ pub trait Chat: Send + Sync {
     fn encrypts(&self) -> bool;
     /// In how many rooms to post at the same time, within the platform's limits.
     fn rooms_at_once(&self) -> usize;
+    /// How often cards may be edited to show progress.
+    fn progress_pace(&self) -> ProgressPace;
     /// Posts or edits one message; called for one message of a room at a time. Repeating a call with the same message id must not show it
     /// twice, if the platform makes that possible.
     async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError>;

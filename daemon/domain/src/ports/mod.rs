@@ -23,14 +23,14 @@ mod writes;
 
 pub use self::{
     attempts::{Attempts, KeptWork},
-    chat::{Chat, ChatError, EventSink, WORKING},
+    chat::{Chat, ChatError, EventSink, ProgressPace, WORKING},
     error::{StoreError, StoreResult},
     fleet::Fleet,
     inbox::{Inbox, UnprocessedEvent},
     leases::{LeaseOutcome, Leases},
     messages::Messages,
     orders::{DueOrders, Orders, WorkerDuties},
-    outbox::{Outbox, PostedMessage, PostedQuestion},
+    outbox::{Outbox, PostedMessage, PostedQuestion, WorkingCard},
     people::People,
     questions::{QuestionPage, Questions},
     repos::Repos,

@@ -5,10 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
+    attempt::Usage,
     chat::{Button, OutboxItem, PostStatus, Posted, PrivateReply},
     clock::Timestamp,
     ids::{MessageId, QuestionId, TaskId},
     ports::error::StoreResult,
+    progress::Progress,
+    task::Task,
 };
 
 /// A message of ours, found by the platform's id.
@@ -22,6 +25,27 @@ pub struct PostedMessage {
     pub buttons: Vec<Button>,
     /// Whom it was for, if it is a private reply.
     pub aside: Option<PrivateReply>,
+}
+
+/// A card in a room that shows progress, of a task whose agent said what it is at.
+#[derive(Debug, Clone)]
+pub struct WorkingCard {
+    /// The task, running or waiting.
+    pub task: Task,
+    /// What its agent is at.
+    pub progress: Progress,
+    /// Since when.
+    pub since: Timestamp,
+    /// What the attempt has cost so far.
+    pub usage: Usage,
+    /// The room, as the platform names it.
+    pub room: String,
+    /// The thread in it.
+    pub thread: String,
+    /// The card.
+    pub reference: String,
+    /// Whether the card may be shown only in an end-to-end encrypted room.
+    pub encrypted: bool,
 }
 
 /// Where a platform shows a question.
@@ -48,6 +72,9 @@ pub trait Outbox: Send + Sync {
         except: &[String],
         limit: u32,
     ) -> StoreResult<Vec<OutboxItem>>;
+    /// The cards on a platform whose tasks have progress to show, except those that wait to be edited
+    /// for another reason.
+    async fn working_cards(&self, platform: &str) -> StoreResult<Vec<WorkingCard>>;
     /// The questions of a task that a platform shows or may show. Another daemon may have posted
     /// what was stored before `begun`, when we began to post; if another one posts, whenever it was
     /// stored.

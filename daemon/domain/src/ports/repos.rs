@@ -20,6 +20,8 @@ pub trait Repos: Send + Sync {
     async fn bind_room(&self, platform: &str, room: &str, repo: &Slug) -> StoreResult<()>;
     /// All rooms, by repository.
     async fn rooms(&self) -> StoreResult<Vec<RoomBinding>>;
+    /// Whether the cards in a repository's room show what agents are at.
+    async fn set_progress(&self, platform: &str, repo: &Slug, shown: bool) -> StoreResult<()>;
     /// The rooms of a platform whose repositories have running agents.
     async fn busy_rooms(&self, platform: &str) -> StoreResult<Vec<String>>;
     /// The repository of a room.

@@ -19,6 +19,8 @@ pub trait Tasks: Send + Sync {
     async fn task(&self, id: TaskId) -> StoreResult<Option<Task>>;
     /// Those of these tasks that exist, with their questions and waiting notes.
     async fn snapshots(&self, tasks: &[(TaskId, About)]) -> StoreResult<Vec<TaskSnapshot>>;
+    /// Tasks that wait for another which is done, or whose record is gone; each with that one.
+    async fn unblocked(&self) -> StoreResult<Vec<(TaskId, TaskId)>>;
     /// A page of tasks, newest first.
     async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>>;
 }

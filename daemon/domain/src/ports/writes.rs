@@ -68,6 +68,8 @@ pub struct NewTask {
     pub repo: Slug,
     /// The branch to start from.
     pub base: Branch,
+    /// The task that must be done before it is queued.
+    pub waits_for: Option<TaskId>,
     /// The branch to commit to.
     pub branch: Branch,
     /// Its lane.

@@ -1,8 +1,11 @@
 //! Parses a person's words into a decision on a question. It never guesses: words that cannot be
 //! parsed are refused.
 
+mod followup;
+mod followup_words;
 mod phrases;
 
+pub use self::followup::{Followup, followup};
 pub use self::phrases::all as phrases;
 
 use self::phrases::{Meaning, is_pause, meaning};

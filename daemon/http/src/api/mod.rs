@@ -85,6 +85,7 @@ fn documented() -> OpenApiRouter<HttpState> {
         .routes(routes!(tasks::create, tasks::list))
         .routes(routes!(tasks::create_bulk))
         .routes(routes!(tasks::show, tasks::patch))
+        .routes(routes!(tasks::go_on))
         .routes(routes!(tasks::log))
         .routes(routes!(workers::enrol, workers::list))
         .routes(routes!(workers::show, workers::leave))

@@ -7,7 +7,9 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
-use vine_api::{CreateTask, CreateTasks, CreatedTasks, LogLines, PatchTask, TaskList, TaskView};
+use vine_api::{
+    ContinueTask, CreateTask, CreateTasks, CreatedTasks, LogLines, PatchTask, TaskList, TaskView,
+};
 use vine_app::{AppError, tasks::TaskRequest};
 use vine_domain::{
     Invalid, Lane, ModelChoice, Slug, TaskId, TaskState, attempt::LogRange, lifecycle::TaskAction,
@@ -49,6 +51,7 @@ fn wish(new: CreateTask, key: Option<String>) -> TaskRequest {
         prompt: new.prompt,
         repo: new.repo,
         base: new.base,
+        after: new.after,
         branch: new.branch,
         lane,
         model: ModelChoice {
@@ -110,6 +113,32 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, AppError> {
         )
     };
     Ok(Some(text.ok_or_else(refuse)?.to_owned()))
+}
+
+/// `POST /{id}/rounds` with an optional `Idempotency-Key`.
+#[utoipa::path(
+    post, path = "/tasks/{id}/rounds", tag = "tasks", operation_id = "tasks_continue",
+    summary = "Continues a task that is over, on its branch and in its session. Requires role `operator`.",
+    request_body = ContinueTask,
+    params(
+        ("id" = TaskId, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeating a request with the same key begins no other round."),
+    ),
+    responses((status = 201, body = TaskView, description = "Success."), Refused),
+    security(("person" = [])),
+)]
+pub async fn go_on(
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    PathId(id): PathId<TaskId>,
+    headers: HeaderMap,
+    JsonBody(next): JsonBody<ContinueTask>,
+) -> Result<(StatusCode, Json<TaskView>), ErrorResponse> {
+    let tasks = &shared.app.tasks;
+    let named = idempotency_key(&headers)?;
+    let key = tasks.round_key(&caller, id, named.as_deref());
+    let task = tasks.go_on(&caller, id, next.text.as_str(), key).await?;
+    Ok((StatusCode::CREATED, Json(TaskView::of(&task))))
 }
 
 /// The query of `GET /`.

@@ -248,7 +248,7 @@ pub async fn kept(
 /// `POST /{id}/spent`, by the worker itself.
 #[utoipa::path(
     post, path = "/workers/{id}/spent", tag = "workers", operation_id = "workers_spent",
-    summary = "Reports the usage of an attempt so far, however it ends.",
+    summary = "Reports the usage of an attempt so far, however it ends, and what its agent is at.",
     request_body = ReportUsage,
     params(("id" = WorkerId, Path)),
     responses((status = 204, description = "Success."), Refused),
@@ -264,7 +264,7 @@ pub async fn spent(
     shared
         .app
         .fleet
-        .record_usage(id, spent.attempt, &bounded(spent.usage))
+        .record_usage(id, spent.attempt, &bounded(spent.usage), spent.progress)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

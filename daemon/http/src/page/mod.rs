@@ -63,6 +63,7 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
         .route("/tasks", get(tasks::show).post(new_task::create))
         .route("/tasks/{id}", get(task::show))
         .route("/tasks/{id}/say", post(reply::say))
+        .route("/tasks/{id}/continue", post(reply::go_on))
         .route("/tasks/{id}/log", get(log::show))
         .route("/answers", post(groups::answer))
         .route("/meant", post(reply::meant))

@@ -60,17 +60,15 @@ pub struct NewTaskForm {
 impl NewTaskForm {
     fn wish(self) -> Result<TaskRequest, vine_domain::Invalid> {
         Ok(TaskRequest {
-            title: self.title.parse()?,
             prompt: Some(self.prompt.trim())
                 .filter(|text| !text.is_empty())
                 .map(str::parse)
                 .transpose()?,
             repo: self.repo.map(|name| name.parse()).transpose()?,
-            base: None,
-            branch: None,
             lane: self.priority.parse()?,
             model: ModelChoice::named(&self.model, &self.effort)?,
             key: self.key,
+            ..TaskRequest::titled(self.title.parse()?)
         })
     }
 }

@@ -69,6 +69,31 @@ pub async fn say(
     }
 }
 
+/// What somebody wants done in a task that is over.
+#[derive(Deserialize)]
+pub struct ContinueForm {
+    text: String,
+    /// Made by the page's script: the same again begins no other round.
+    key: Option<Uuid>,
+}
+
+/// `POST /tasks/{id}/continue`
+pub async fn go_on(
+    State(shared): PageState,
+    visitor: PageVisitor,
+    Path(id): Path<String>,
+    Form(ContinueForm { text, key }): Form<ContinueForm>,
+) -> Result<Redirect, Response> {
+    let begun = async {
+        let id = id.parse()?;
+        let named = key.map(|key| key.to_string());
+        let key = shared.app.tasks.round_key(&visitor.0, id, named.as_deref());
+        shared.app.questions.go_on(&visitor.0, id, &text, key).await
+    };
+    begun.await.map_err(|error| problem(&visitor, error))?;
+    Ok(Redirect::to(&format!("/tasks/{id}")))
+}
+
 async fn refused(
     shared: &HttpState,
     visitor: &PageVisitor,

@@ -85,7 +85,7 @@ pub async fn body(
         app.rooms.latest(id, THREAD),
         app.tasks.executions(id),
         app.tasks.log(id, &latest),
-        app.tasks.patch(id),
+        app.tasks.patch(id, None),
     )?;
     let why = match task.state {
         TaskState::Queued { .. } => Some(command::order(app, caller, &explain(id)).await?),
@@ -109,13 +109,23 @@ pub async fn body(
         stations = app.questions.all_milestones(&ids).await?;
     }
     let now = app.now();
+    let progress = match task.lease() {
+        Some(_) => app.tasks.progress(&task).await?,
+        None => None,
+    };
+    let may = access::decide(caller.user.as_ref(), Verb::Operate, Some(&task.repo)).is_ok();
+    let diff_of = match task.round.is_later() {
+        true => format!("Diff of round {}", task.round.number),
+        false => "Diff".to_owned(),
+    };
     Ok(html! {
         h1 { (id) " " (task.title) }
-        p { span.(format!("badge {}", task.state.as_str())) { (texts::state(&task.state, now)) }
+        p { span.(format!("badge {}", task.state.as_str())) { (texts::progress(&task, now)) }
             span.dim { " " (task.repo) " · " code { (task.branch) } " from " code { (task.base) } " · requested by " (task.requester) " · " (task.lane.as_str()) }
         }
-        @if access::decide(caller.user.as_ref(), Verb::Operate, Some(&task.repo)).is_ok() { (turns(&task)) }
+        @if may { (turns(&task)) }
         @if let Some(why) = why { div { (text::message(&why.text)) } }
+        @if let Some(progress) = &progress { div { (text::message(&texts::at_work(progress))) } }
         @if let Some(around) = around { div.dim { (text::message(&format!("Agent: {around}"))) } }
         details #prompt open { summary { "Prompt" } (text::message(&quoted(task.prompt.as_str()))) }
         @if !attempts.is_empty() { details #attempts { summary { (spending(&attempts)) } (history::attempts(&attempts)) @if let Some(session) = session { p.dim { "Session " code { (session) } } } } }
@@ -138,13 +148,19 @@ pub async fn body(
                 label { textarea name="text" rows="2" data-enter="sends" aria-label="Write in this thread" placeholder=(placeholder(&questions)) required {} }
                 button { "Send" }
             }
-        } @else { p.dim { (id) " is over, so no agent reads messages here any more." } }
+        }
+        @if task.is_over() && may {
+            form.line method="post" action={ "/tasks/" (id) "/continue" } autocomplete="off" {
+                label { textarea name="text" rows="2" data-enter="sends" aria-label={ "What to do next in " (id) } placeholder={ (id) " is over. Write what to do next." } required {} }
+                button { "Continue" }
+            }
+        } @else if task.is_over() { p.dim { (id) " is over, so no agent reads messages here any more." } }
         @if !questions.is_empty() { details #timelines { summary { "Question timelines" } (history::ways(&questions, &stations)) } }
         details #log { summary { "Log" }
             p.dim { "The latest " (log.len()) " lines. " a href={ "/tasks/" (id) "/log" } { "The whole log, to search and follow" } }
             (log::list(&log))
         }
-        @if let Some(patch) = patch { details #diff { summary { "Diff" } (diff::diff(&patch)) } }
+        @if let Some(patch) = patch { details #diff { summary { (diff_of) } (diff::diff(&patch)) } }
         details #raw { summary { "Raw data" } pre tabindex="0" { code { (serde_json::to_string_pretty(&TaskView::of(&task)).unwrap_or_default()) } } }
     })
 }
@@ -167,6 +183,10 @@ fn turns(task: &Task) -> Markup {
         }
         .show()
     };
+    let of = |one: TaskButton, confirm| {
+        let command = one.command(task.id).unwrap_or_default();
+        button(one.label(), &command, confirm)
+    };
     let offered = TaskButton::offered(&task.state);
     let confirm = format!("Cancel {id}, {}?", task.title);
     let lanes = [Lane::High, Lane::Default, Lane::Low];
@@ -174,10 +194,10 @@ fn turns(task: &Task) -> Markup {
         div.turns {
             @for one in offered {
                 @match one {
-                    TaskButton::Cancel => (button(one.label(), &one.command(task.id), Some(&confirm))),
-                    TaskButton::Retry => (button(one.label(), &one.command(task.id), None)),
+                    TaskButton::Cancel => (of(*one, Some(&confirm))),
+                    TaskButton::Retry => (of(*one, None)),
                     // They are on this page.
-                    TaskButton::Log | TaskButton::Diff => {},
+                    TaskButton::Log | TaskButton::Diff | TaskButton::Continue => {},
                 }
             }
             @if matches!(task.state, TaskState::Queued { .. }) {

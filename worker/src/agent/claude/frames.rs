@@ -8,7 +8,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use vine_domain::Timestamp;
 
-use super::{resets, tools::ToolCall};
+use super::{
+    resets,
+    steps::{StepCall, StepTool},
+    tools::ToolCall,
+};
 
 /// A frame from the process.
 #[derive(Debug, PartialEq)]
@@ -19,6 +23,8 @@ pub enum StreamFrame {
         texts: Vec<String>,
         /// Tools it uses, one line each.
         tools: Vec<String>,
+        /// Its calls about its own steps.
+        steps: Vec<StepCall>,
         /// The file that it writes or edits.
         wrote: Option<String>,
         /// The kind of an API error that replaces the text.
@@ -197,6 +203,7 @@ fn said(frame: &Value) -> StreamFrame {
         tools: of("tool_use")
             .map(|block| format!("[{}] {}", text(&block["name"]), telling(&block["input"])))
             .collect(),
+        steps: of("tool_use").filter_map(step).collect(),
         wrote: of("tool_use")
             .filter(writes)
             .filter_map(|block| block["input"]["file_path"].as_str())
@@ -204,6 +211,12 @@ fn said(frame: &Value) -> StreamFrame {
             .map(str::to_owned),
         error: frame["error"].as_str().map(str::to_owned),
     }
+}
+
+fn step(block: &Value) -> Option<StepCall> {
+    let tool = StepTool::named(block["name"].as_str()?)?;
+    let (call, input) = (text(&block["id"]), block["input"].clone());
+    Some(StepCall { call, tool, input })
 }
 
 /// The text of a result: a string, or text blocks.

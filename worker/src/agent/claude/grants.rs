@@ -3,13 +3,14 @@
 //! Grants are kept here and never given to Claude Code: its own rules outlive the task in a reused
 //! session, its `acceptEdits` also allows commands, and a rule for a whole tool has no bounds. So
 //! Claude Code keeps asking, and AgentVine answers calls that people have already allowed, for the
-//! duration of the task they allowed them for.
+//! duration of the task's round they allowed them for.
 
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 use vine_domain::{
     Answer, Ask, Decision, Question, QuestionId,
+    assignment::Assignment,
     grants::{FILES, WRITERS},
 };
 
@@ -50,12 +51,14 @@ fn shown(rule: &Value) -> Option<String> {
 pub struct SessionGrants(Vec<(QuestionId, Vec<String>)>);
 
 impl SessionGrants {
-    /// The grants given for this task in this session.
-    pub fn of(questions: &[Question], session: vine_domain::SessionId) -> Self {
+    /// The grants given in this round of the task, in this session.
+    pub fn of(task: &Assignment, session: vine_domain::SessionId) -> Self {
         let mut grants = Self::default();
-        questions
+        let began = task.rounds.last().map(|round| round.at);
+        task.answered
             .iter()
             .filter(|question| question.session == Some(session))
+            .filter(|question| began.is_none_or(|began| question.asked_at >= began))
             .for_each(|question| grants.add(question));
         grants
     }

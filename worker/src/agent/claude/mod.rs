@@ -21,6 +21,7 @@ mod parking;
 mod records;
 mod resets;
 mod rules;
+mod steps;
 mod talk;
 mod tools;
 mod words;
@@ -289,20 +290,25 @@ async fn start(job: &AgentRun<'_>) -> anyhow::Result<Child> {
         say(&["--effort", effort.as_str()]);
     }
     let session = job.session.to_string();
-    say(&[
-        if job.resume {
-            "--resume"
-        } else {
-            "--session-id"
-        },
-        &session,
-    ]);
+    match (job.copy_of, job.resume) {
+        (Some(other), _) => say(&[
+            "--resume",
+            &other.to_string(),
+            "--fork-session",
+            "--session-id",
+            &session,
+        ]),
+        (None, true) => say(&["--resume", &session]),
+        (None, false) => say(&["--session-id", &session]),
+    }
     let mut env = job.sandbox.door_variables();
     if !job.sandbox.is_walled() {
         env.push(("TMPDIR".into(), job.temp.display().to_string()));
     }
     env.push(("DISABLE_AUTOUPDATER".into(), "1".into()));
     env.push(("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS".into(), "1".into()));
+    // Its own list of steps, which cards show.
+    env.push(("CLAUDE_CODE_ENABLE_TODO_TOOLS".into(), "1".into()));
     let mut command = job.sandbox.command(job.worker, &words, env)?;
     command
         .stdin(Stdio::piped())

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use uuid::Uuid;
 use vine_domain::{
-    Answer, Ask, Decision, DeliveredOutcome, Note, Question, QuestionId, QuestionOutcome, uuid_of,
+    Answer, Ask, Decision, DeliveredOutcome, Note, Question, QuestionId, QuestionOutcome, Round,
+    uuid_of,
 };
 
 use super::tools::{NOBODY, ToolCall};
@@ -84,6 +85,11 @@ pub fn late(question: &Question) -> String {
 /// that may not know the task gets all of it, and where to work.
 fn composed(job: &AgentRun<'_>, known: &str) -> String {
     let prompt = job.task.prompt.as_str();
+    if let Some(round) = job.task.rounds.last()
+        && (!job.resume || job.task.unheard)
+    {
+        return in_round(job, round, known);
+    }
     if job.resume && job.task.unheard {
         let folder = job.folder.display();
         let branch = &job.branch;
@@ -115,6 +121,47 @@ fn composed(job: &AgentRun<'_>, known: &str) -> String {
             )
         }
     }
+}
+
+/// The first message of a round: to a session that remembers the task only what is new, to a new one
+/// everything that happened.
+fn in_round(job: &AgentRun<'_>, round: &Round, known: &str) -> String {
+    let changed = job.changed.as_ref().map_or_else(String::new, |changed| {
+        format!(
+            "\n\n---\nOthers have committed to the branch {} since you last saw it:\n\n{changed}",
+            job.branch
+        )
+    });
+    let known = match known.is_empty() {
+        true => String::new(),
+        false => format!("\n\n---\nQuestions and answers so far:\n\n{known}"),
+    };
+    if job.resume {
+        let author = &round.author;
+        return format!(
+            "{author} continues this task:\n\n{}{changed}{known}",
+            round.text
+        );
+    }
+    let so_far: String = job.task.rounds.iter().map(retold_round).collect();
+    let branch = &job.branch;
+    format!(
+        "{}\n\n---\nThis task has continued in an earlier session that is not available here. Its work is on the \
+         branch {branch}, which you are on.\n\n{so_far}Do what {} wrote last.{changed}{known}",
+        job.task.prompt.as_str(),
+        round.author
+    )
+}
+
+/// What a round ended with, and what was asked for then.
+fn retold_round(round: &Round) -> String {
+    format!(
+        "Round {} ended with:\n\n{}\n\nThen {} wrote:\n\n{}\n\n",
+        round.number.saturating_sub(1),
+        round.before,
+        round.author,
+        round.text
+    )
 }
 
 /// Whether the answer is in the session's record: its call has a result other than the placeholder

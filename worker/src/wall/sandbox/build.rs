@@ -72,6 +72,7 @@ impl Sandbox {
             config,
             task,
             session,
+            copy_of,
             folder,
             repository,
             mark,
@@ -103,6 +104,7 @@ impl Sandbox {
             Wall::Plain => None,
             _ => Some(SessionHome::of(&config.state, session)),
         };
+        let mut has_copy = true;
         if let Some(home) = &home {
             let from = home::HomeSource {
                 state: &config.state,
@@ -110,8 +112,16 @@ impl Sandbox {
                 repo: &task.repo.name,
                 commit: &config.git.commit,
             };
-            block_in_place(|| home.make(&from))
-                .with_context(|| format!("{} cannot be made", home.folder().display()))?;
+            block_in_place(|| {
+                if let Some(other) = copy_of
+                    && let Err(error) = home.copy_records(&SessionHome::of(&config.state, other))
+                {
+                    has_copy = false;
+                    host.log(format!("the session {other} cannot be copied: {error}"));
+                }
+                home.make(&from)
+            })
+            .with_context(|| format!("{} cannot be made", home.folder().display()))?;
         }
         let mut sandbox = Self {
             walls: Arc::clone(walls),
@@ -120,6 +130,7 @@ impl Sandbox {
             folder: folder.to_owned(),
             home,
             env: Vec::new(),
+            has_copy,
             seen: VisibleMounts::default(),
             etc: etc(&config.state),
             objects: Some(repository.join("objects")).filter(|objects| objects.is_dir()),

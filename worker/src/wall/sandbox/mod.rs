@@ -53,6 +53,8 @@ pub struct Sandbox {
     pub door: Arc<SandboxDoor>,
     /// The preset in force.
     pub preset: Option<Preset>,
+    /// Whether it has the records of the session that this one is a copy of, if it is one.
+    pub has_copy: bool,
     folder: PathBuf,
     home: Option<SessionHome>,
     run: RunFolder,
@@ -76,6 +78,7 @@ pub struct SandboxFor<'a> {
     pub config: &'a WorkerConfig,
     pub task: &'a Assignment,
     pub session: SessionId,
+    pub copy_of: Option<SessionId>,
     pub folder: &'a Path,
     pub repository: &'a Path,
     pub mark: &'a ProcessMark,
@@ -238,8 +241,8 @@ impl Sandbox {
         Failure { what, ..failure }
     }
 
-    /// Ends everything in it, whatever the agent did.
-    pub async fn end(self, config: &WorkerConfig) {
+    /// Ends everything in it, whatever the agent did. After a `finished` run the home only rests.
+    pub async fn end(self, config: &WorkerConfig, finished: bool) {
         self.mark.kill().await;
         if let WallMeans::Container { engine, .. } = &self.walls.means {
             container::end(engine, &self.name).await;
@@ -251,8 +254,10 @@ impl Sandbox {
             }
         }
         // A script starts from scratch each time; Claude Code resumes its session.
-        if let (Some(home), AgentKind::Script) = (&self.home, config.agent.kind) {
-            block_in_place(|| home.remove());
+        match (&self.home, config.agent.kind) {
+            (Some(home), AgentKind::Script) => block_in_place(|| home.remove()),
+            (Some(home), _) if finished => block_in_place(|| home.rest()),
+            _ => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use tokio::time::Instant;
-use vine_domain::{DeliveredOutcome, attempt::Usage};
+use vine_domain::{DeliveredOutcome, Progress, attempt::Usage};
 
 use crate::agent::claude::{
     ending,
@@ -27,6 +27,7 @@ impl Conversation<'_> {
             StreamFrame::Said {
                 texts,
                 tools,
+                steps,
                 wrote,
                 error,
             } => {
@@ -35,10 +36,17 @@ impl Conversation<'_> {
                 self.begun();
                 self.wrote = wrote.or(self.wrote.take());
                 self.said(texts, tools, error);
+                for call in &steps {
+                    self.steps.called(call);
+                }
+                self.tell_progress();
             }
             StreamFrame::Results(results) => {
                 let calls: Vec<String> = results.iter().map(|(call, _)| call.clone()).collect();
                 parking::arrived(self.job, &calls);
+                for (call, words) in &results {
+                    self.steps.returned(call, words);
+                }
                 let arrived = results
                     .iter()
                     .filter_map(|(call, words)| self.arrived(call, words))
@@ -141,6 +149,13 @@ impl Conversation<'_> {
         }
     }
 
+    /// What the agent is at now: as its own steps say, or else its last call.
+    fn tell_progress(&self) {
+        let (steps, doing) = self.steps.now();
+        let doing = doing.unwrap_or_else(|| self.last_call.clone());
+        self.host.is_at(Progress { steps, doing });
+    }
+
     pub(super) fn said(&mut self, texts: Vec<String>, tools: Vec<String>, error: Option<String>) {
         // A new turn has begun, so the previous result was not the last one.
         self.result = None;
@@ -154,6 +169,7 @@ impl Conversation<'_> {
         for tool in tools {
             // Redact before cutting.
             let line: String = self.host.clean(tool).chars().take(LOGGED).collect();
+            self.last_call.clone_from(&line);
             self.host.log(line);
         }
     }

@@ -28,6 +28,7 @@ use crate::{
             grants::SessionGrants,
             lines::OutputLines,
             parking, records,
+            steps::StepList,
             tools::ToolCall,
             words,
         },
@@ -92,6 +93,10 @@ pub struct Conversation<'a> {
     has_begun: bool,
     /// The agent's last text.
     last_text: String,
+    /// Its last call of a tool, in one line.
+    last_call: String,
+    /// Its own steps.
+    steps: StepList,
     /// The file that it wrote last; its plan, if it presents one.
     wrote: Option<String>,
     /// The kind of the last API error.
@@ -152,9 +157,11 @@ impl<'a> Conversation<'a> {
             asking: JoinSet::new(),
             waits: HashMap::new(),
             granted: Vec::new(),
-            grants: SessionGrants::of(&job.task.answered, job.session),
+            grants: SessionGrants::of(job.task, job.session),
             has_begun: false,
             last_text: String::new(),
+            last_call: String::new(),
+            steps: StepList::default(),
             wrote: None,
             last_error: None,
             limited: None,
