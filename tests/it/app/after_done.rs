@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use vine_app::{AppError, fleet::CompletedAttempt};
 use vine_domain::{
-    TaskId,
+    Role, TaskId,
     chat::{Inbound, Location, Posted},
+    clock::{Ids, System},
+    lifecycle::{Event, TaskAction},
     task::Report,
 };
 
 use crate::app::{
     mentions::{PLATFORMS, in_rooms, says},
-    races::Team,
+    races::{Team, person},
 };
 
 /// Thanks, praise, assent, their own plans, news for others, and what is said to another person.
@@ -449,4 +451,56 @@ async fn what_asks_for_something_begins_a_round_or_is_asked_about() {
     let first = thread.says("slack", Way::Plain, "Make it green").await;
     let second = thread.says("slack", Way::Plain, "Make it blue").await;
     assert_eq!((first, second), ((false, true), (false, false)));
+}
+
+#[tokio::test]
+async fn a_round_that_was_taken_back_reaches_no_agent_and_one_that_began_is_cancelled() {
+    let team = Team::new().await;
+    let ann = person("Ann", Some(Role::Operator));
+    let id = team.claimed("site").await.task;
+    let tasks = &team.app.tasks;
+    let claimed = || async {
+        let want = vine_domain::schedule::ClaimRequest::of(team.worker, 1);
+        let claim = team.app.fleet.claim(want, Duration::from_secs(5));
+        claim.await.expect("claimed").remove(0)
+    };
+    let continued = |text: &'static str| tasks.go_on(&ann, id, text, System.uuid());
+    tasks
+        .order(&ann, id, TaskAction::Cancel)
+        .await
+        .expect("cancelled");
+    continued("Drop the old table").await.expect("it continues");
+    let back = tasks.take_back(&ann, id, 2).await.expect("taken back");
+    assert_eq!(back.state.as_str(), "cancelled", "as it was");
+    tasks
+        .order(&ann, id, TaskAction::Retry)
+        .await
+        .expect("retried");
+    let again = claimed().await;
+    assert_eq!(again.rounds, [], "nobody hears of what was taken back");
+    let done = CompletedAttempt::new(again.attempt, Report::default());
+    team.app
+        .fleet
+        .complete(team.worker, done, 0)
+        .await
+        .expect("done");
+    continued("Paint the roof").await.expect("it continues");
+    let third = claimed().await;
+    let heard: Vec<&str> = third
+        .rounds
+        .iter()
+        .map(|round| round.text.as_str())
+        .collect();
+    assert_eq!(heard, ["Paint the roof"]);
+    let released = Event::Released {
+        by: team.worker,
+        attempt: third.attempt,
+    };
+    team.app
+        .fleet
+        .give_up(third.attempt, released)
+        .await
+        .expect("handed back");
+    let over = tasks.take_back(&ann, id, 3).await.expect("cancelled");
+    assert_eq!(over.state.as_str(), "cancelled", "an agent may have begun");
 }

@@ -73,23 +73,11 @@ impl Bed {
         told.await.expect("recorded");
     }
 
-    /// Asks one question after the other; returns how long each took to stand there, shortest first.
-    async fn asks(&self, with_progress: bool) -> Vec<Duration> {
-        let mut took = Vec::with_capacity(QUESTIONS);
-        for number in 0..QUESTIONS {
-            // Every agent says something new about five times a second.
-            for one in 0..10 {
-                if with_progress {
-                    self.reports(number * 10 + one).await;
-                }
-                tokio::time::sleep(Duration::from_millis(15)).await;
-            }
-            let asked = Instant::now();
-            let id = self.talk.team.asks(self.attempts[number], colour()).await;
-            took.push(self.stood(id).await.duration_since(asked));
-        }
-        took.sort();
-        took
+    /// Asks a question; returns how long it took to be posted.
+    async fn asks(&self, number: usize) -> Duration {
+        let asked = Instant::now();
+        let id = self.talk.team.asks(self.attempts[number], colour()).await;
+        self.stood(id).await.duration_since(asked)
     }
 
     async fn stood(&self, id: QuestionId) -> Instant {
@@ -108,9 +96,19 @@ impl Bed {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_working_tasks_delay_no_question_by_more_than_one_call() {
-    let without = Bed::new().await.asks(false).await;
-    let bed = Bed::new().await;
-    let with = bed.asks(true).await;
+    // Side by side, so that what else the machine does delays both.
+    let (quiet, bed) = (Bed::new().await, Bed::new().await);
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for number in 0..QUESTIONS {
+        for one in 0..10 {
+            bed.reports(number * 10 + one).await;
+            tokio::time::sleep(Duration::from_millis(15)).await;
+        }
+        without.push(quiet.asks(number).await);
+        with.push(bed.asks(number).await);
+    }
+    without.sort();
+    with.sort();
     let spent = bed.began.elapsed();
     let p95 = |all: &[Duration]| all[QUESTIONS * 95 / 100];
     let median = |all: &[Duration]| all[QUESTIONS / 2];
@@ -121,10 +119,12 @@ async fn fifty_working_tasks_delay_no_question_by_more_than_one_call() {
         median(&with),
         p95(&with)
     );
-    // The machine is shared, and others may have kept it busier the second time. A queue of pictures
-    // would delay questions by ten calls and more.
-    let bound = p95(&without) * 2 + CALL + Duration::from_millis(40);
-    assert!(p95(&with) <= bound, "{with:?} {without:?}");
+    // The machine is shared: some slack.
+    let slack = Duration::from_millis(40);
+    assert!(
+        p95(&with) <= p95(&without) + CALL + slack,
+        "{with:?} {without:?}"
+    );
 
     let shown = bed.talk.chat.shown.lock().expect("whole").clone();
     let edits: Vec<_> = shown.iter().filter(|shown| is_progress(shown)).collect();

@@ -294,6 +294,8 @@ async fn a_task_after_another_starts_from_its_branch_once_it_is_done() {
         "{why}"
     );
     place.say("task priority high T-2").await;
+    let why = refused(&place, "task retry T-2").await;
+    assert!(why.contains("T-2 is queued and cannot be retried"), "{why}");
     place.answer("T-1", &question, "forward").await;
     let second = place.wait("T-2", "done").await;
     assert_eq!(second["waits_for"], Value::Null);

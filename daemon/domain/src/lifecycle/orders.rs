@@ -27,7 +27,7 @@ impl ChangeBuilder<'_> {
             (
                 TaskAction::Retry,
                 TaskState::Failed { .. } | TaskState::Cancelled { .. } | TaskState::Queued { .. },
-            ) => self.retry(by),
+            ) if self.current.task.waits_for.is_none() => self.retry(by),
             (TaskAction::Prioritise(lane), _) if !self.current.task.is_over() => {
                 self.change.task.lane = lane;
                 self.change.says.push(Announcement::Card);

@@ -143,6 +143,18 @@ impl Clause {
             .any(|word| is_in(NEEDS, word) || word.ends_with("n't"));
         self.asked || self.turned || ordered || lacks
     }
+
+    /// `Can you …` asks, with or without a question mark.
+    fn ask_politely(&mut self) {
+        let polite = matches!(
+            self.words.first().map(String::as_str),
+            Some("can" | "could" | "would" | "will")
+        ) && matches!(
+            self.words.get(1).map(String::as_str),
+            Some("you" | "we" | "somebody" | "someone" | "it" | "this")
+        );
+        self.turned |= polite;
+    }
 }
 
 fn begins_with(list: &str, text: &str) -> bool {
@@ -207,20 +219,6 @@ fn clauses(text: &str) -> Vec<Clause> {
         clause.ask_politely();
     }
     all
-}
-
-impl Clause {
-    /// `Can you …` asks, with or without a question mark.
-    fn ask_politely(&mut self) {
-        let polite = matches!(
-            self.words.first().map(String::as_str),
-            Some("can" | "could" | "would" | "will")
-        ) && matches!(
-            self.words.get(1).map(String::as_str),
-            Some("you" | "we" | "somebody" | "someone" | "it" | "this")
-        );
-        self.turned |= polite;
-    }
 }
 
 fn is_separator(sign: char) -> bool {
