@@ -144,7 +144,8 @@ impl AppError {
             Self::Stopping => "stopping",
             Self::Store(StoreError::Taken(_)) => "taken",
             Self::Store(StoreError::Conflict) => "conflict",
-            Self::Store(StoreError::Unavailable(_) | StoreError::Corrupt(_)) => "unavailable",
+            Self::Store(StoreError::Unavailable(_)) => "unavailable",
+            Self::Store(StoreError::Corrupt(_)) => "corrupt",
         }
     }
 

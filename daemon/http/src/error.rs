@@ -41,6 +41,11 @@ impl ErrorResponse {
         self.1
     }
 
+    /// Whether the store could not serve it.
+    pub fn is_of_store(&self) -> bool {
+        self.1.code == "unavailable"
+    }
+
     pub fn status(&self) -> StatusCode {
         self.0
     }

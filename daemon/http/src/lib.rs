@@ -66,6 +66,7 @@ pub async fn serve(
         boot: boot.into(),
         overview: PerVersion::default(),
         waiting: PerVersion::default(),
+        refused: Arc::default(),
     };
     let router = router(shared.clone())
         .merge(front.doors)
@@ -104,6 +105,7 @@ fn router(shared: HttpState) -> Router {
     Router::new()
         .merge(api::routes(shared.clone()))
         .merge(page::routes(shared.clone()))
+        .layer(map_response_with_state(shared.clone(), metrics::note_refusal))
         .merge(metrics::routes(shared.clone()))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::wrong_method)

@@ -2,12 +2,17 @@
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{Arc, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use axum::{
-    Router, extract::State, http::header, middleware, response::IntoResponse, routing::get,
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::get,
 };
 use tokio::sync::Mutex;
 
@@ -15,6 +20,8 @@ use crate::{auth, error::ErrorResponse, state::HttpState};
 
 /// Metrics are rendered at most this often per second; further requests get the latest ones.
 const A_SECOND: usize = 5;
+/// For how long a request that the store could not serve makes us not ready.
+const REFUSED: Duration = Duration::from_secs(1);
 
 /// The latest metrics, and when the previous ones were rendered.
 #[derive(Default)]
@@ -34,13 +41,36 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
         .layer(middleware::from_fn_with_state(shared, auth::named))
 }
 
-/// Ready if the store accepts writes; not ready once the daemon is stopping, so that a load
-/// balancer uses another one.
+/// Notes that the store could not serve a request: what the check itself writes may succeed while the pages of a
+/// file that people need cannot be read.
+pub async fn note_refusal(State(shared): State<HttpState>, response: Response) -> Response {
+    let error = response.extensions().get::<ErrorResponse>();
+    if error.is_some_and(ErrorResponse::is_of_store) {
+        *last_refusal(&shared) = Some(Instant::now());
+    }
+    response
+}
+
+fn last_refusal(shared: &HttpState) -> MutexGuard<'_, Option<Instant>> {
+    let lock = shared.refused.lock();
+    lock.unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ready if the store accepts writes and served the requests of the last second; not ready once the daemon is
+/// stopping, so that a load balancer uses another one.
 async fn ready(State(shared): State<HttpState>) -> Result<&'static str, ErrorResponse> {
     if shared.app.stop().is_cancelled() {
         return Err(vine_app::AppError::Stopping.into());
     }
     shared.app.reporting.can_write().await?;
+    if last_refusal(&shared).is_some_and(|at| at.elapsed() < REFUSED) {
+        return Err(ErrorResponse::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "the store could not serve a request of the last second",
+            "see the daemon's log",
+        ));
+    }
     Ok("ready")
 }
 

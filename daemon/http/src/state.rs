@@ -1,6 +1,10 @@
 //! What the routers share.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use axum::Router;
 use vine_app::{App, Inbox};
@@ -24,6 +28,8 @@ pub struct HttpState {
     pub(crate) overview: PerVersion<Overview>,
     /// How many questions wait for them.
     pub(crate) waiting: PerVersion<WaitingCount>,
+    /// When the store last failed a request.
+    pub(crate) refused: Arc<Mutex<Option<Instant>>>,
 }
 
 /// What the server needs besides the use cases.
