@@ -78,9 +78,9 @@ pub enum ShellCommand {
     Note(TextArgs),
     /// Inside a task: report progress in its log
     Progress(TextArgs),
-    /// Inside a task: post a text file from its folder in the thread
+    /// Inside a task: show a file from its folder in the thread
     Show {
-        /// The file to post
+        /// The file to show
         file: PathBuf,
     },
     /// Inside a task: set the final message; the task ends when your program does

@@ -23,6 +23,7 @@ mod push;
 mod reaper;
 mod report;
 mod run;
+mod sent_files;
 mod slots;
 mod supervise;
 mod wall;

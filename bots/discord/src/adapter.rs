@@ -8,7 +8,7 @@ use serenity::all::{LightMethod, Route};
 use vine_chat::{Slot, keep_connected};
 use vine_domain::{
     Timestamp,
-    chat::{DesiredRoom, Inbound, OutboxItem, Posted},
+    chat::{DesiredRoom, Fetched, Inbound, OutboxItem, Posted},
     ports::{Chat, ChatError, EventSink, ProgressPace},
 };
 
@@ -20,12 +20,11 @@ use crate::{
     intake::Intake,
     rooms,
     session::{DiscordSession, DiscordSettings},
-    translate,
 };
 
 /// Servers, messages and their reactions; `CONTENT` adds the text of messages (reference, "Gateway
 /// Intents").
-const INTENTS: u64 = 1 | 1 << 9 | 1 << 10;
+const INTENTS: u64 = 1 | 1 << 9 | 1 << 10 | 1 << 12;
 const CONTENT: u64 = 1 << 15;
 
 /// The adapter.
@@ -122,7 +121,7 @@ impl Chat for Discord {
     }
 
     async fn posted_at(&self, _room: &str, reference: &str) -> Option<Timestamp> {
-        translate::moment(reference)
+        crate::ids::moment(reference)
     }
 
     async fn address(&self, _room: &str, thread: &str, reference: &str) -> Option<String> {
@@ -178,7 +177,7 @@ impl Chat for Discord {
             .map(|_| ())?)
     }
 
-    async fn fetch_content(&self, event: &Inbound) -> Option<Inbound> {
+    async fn fetch_content(&self, event: &Inbound) -> Option<Fetched> {
         fetch::fetched(&*self.session.get().ok()?, event).await
     }
 

@@ -106,7 +106,6 @@ fn add(content: &mut Content, message: &Value) {
         let text = |key: &str| file[key].as_str();
         content.announce(
             text("filename").unwrap_or("file"),
-            text("content_type").unwrap_or_default(),
             file["size"].as_u64().unwrap_or(0),
         );
     }
@@ -222,10 +221,10 @@ mod tests {
                 "{why}"
             );
         }
-        let beside = json!({ "content": "Blue", "attachments": [{ "filename": "a.png", "content_type": "image/png" }] });
+        let beside = json!({ "content": "Blue", "attachments": [{ "filename": "a.mp4", "content_type": "video/mp4", "size": 20_000_000 }] });
         let (words, act, left_out) = read(&beside);
         assert_eq!((words.as_str(), act), ("Blue", InboundKind::Said));
-        assert!(left_out.expect("told").contains("a.png"));
+        assert!(left_out.expect("told").contains("a.mp4"));
     }
 
     #[test]

@@ -11,20 +11,20 @@ use serenity::all::{LightMethod, Route};
 use vine_domain::{
     chat::{
         Delivery, MarkupLevel, MessagePlace, OutboxItem, Posted, ReactionTo,
-        pieces::{Piece, edited as shortened, in_form},
+        pieces::{Piece, edited as shortened, pieces},
     },
     ports::ChatError,
 };
 
 use crate::{
     card,
+    ids::moment,
     ids::{channel, message},
     markup::{marked, parts},
     nonce,
-    rest::DiscordCallError,
+    rest::{DiscordCallError, FILE},
     rooms,
     session::DiscordSession,
-    translate::moment,
 };
 
 /// Minutes: threads are archived after a day without messages; a message reopens them.
@@ -198,8 +198,7 @@ async fn all(
     careful: bool,
 ) -> Result<Vec<String>, ChatError> {
     let text = &dispatch.message.text;
-    let called = format!("{}-{}", dispatch.message.kind.as_str(), dispatch.message.id);
-    let pieces = in_form(dispatch.form, text, parts(text), &called);
+    let pieces = pieces(dispatch, parts(text));
     // This message can only come after our latest known post.
     let known = if careful {
         ours(session, place, dispatch.latest.as_deref())
@@ -232,17 +231,27 @@ async fn all(
                 };
                 posted.push(id.as_str().unwrap_or_default().to_owned());
             }
-            Piece::File { name, text } => {
-                let body = json!({ "nonce": nonce::write(dispatch.message.id, number), "enforce_nonce": true, "attachments": [{ "id": 0, "filename": name }] });
+            Piece::File(file) if has_file(&known, &file.name) => {}
+            Piece::File(file) => {
+                let body = json!({ "nonce": nonce::write(dispatch.message.id, number), "enforce_nonce": true, "attachments": [{ "id": 0, "filename": file.name }] });
                 session
                     .rest
-                    .upload("posting a file", route, &body, name, text)
+                    .upload(FILE, route, &body, file)
                     .await
                     .map_err(|error| unposted(error, dispatch, place))?;
             }
         }
     }
     Ok(posted)
+}
+
+/// Whether one of these messages has this file.
+fn has_file(messages: &[Value], name: &str) -> bool {
+    let mut files = messages
+        .iter()
+        .filter_map(|one| one["attachments"].as_array())
+        .flatten();
+    files.any(|file| file["filename"] == name)
 }
 
 /// Why a message is not posted. If a message with this nonce was posted and then deleted, it is not
@@ -422,6 +431,7 @@ mod tests {
             form: MarkupLevel::Whole,
             at: Timestamp(0),
             attempts: 0,
+            shows: None,
         };
         let shown = content(&item, "Network access denied.", true, true).to_string();
         assert!(

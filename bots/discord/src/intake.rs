@@ -17,16 +17,20 @@ use vine_domain::{
 use crate::{
     backfill, card,
     gateway::{EventHandler, GatewayEnd, ResumePoint},
+    ids::snowflake,
     install::invitation,
+    interaction::{FollowUp, Interaction},
     interactions::ReplyRoute,
     markup::marked,
     menu, modal,
     session::DiscordSession,
-    translate::{FollowUp, GatewayEvent, Interaction, snowflake, translate},
+    translate::{GatewayEvent, translate},
 };
 
 /// Visible to one person only.
 const EPHEMERAL: u64 = 64;
+/// The type of an interaction with a button (reference, "Interaction Type").
+const PRESS: u64 = 3;
 const AGAIN: &str = "This could not be opened right now. Try again in a moment.";
 const ELSEWHERE: &str = "This only works in the server that AgentVine is set up for.";
 /// How long the "thinking" reply stays if the outcome appears elsewhere.
@@ -51,9 +55,10 @@ impl EventHandler for Intake {
         if matches!(kind, "READY" | "RESUMED") {
             self.begin(place).await?;
         }
-        // Ignore other servers that the bot is in, and direct messages.
+        let direct = is_direct(kind, data);
+        // Ignore other servers that the bot is in.
         let of = data["guild_id"].as_str().or_else(|| data["id"].as_str());
-        if !matches!(kind, "READY" | "RESUMED") && of != Some(&*self.session.guild) {
+        if !direct && !matches!(kind, "READY" | "RESUMED") && of != Some(&*self.session.guild) {
             self.elsewhere(kind, data);
             return Ok(());
         }
@@ -66,8 +71,13 @@ impl EventHandler for Intake {
                 .max(place.seen);
         }
         match translate(kind, data, &self.session.us) {
-            GatewayEvent::Person(inbound) if !self.concerns(&inbound).await? => {}
+            GatewayEvent::Person(inbound) if !direct && !self.concerns(&inbound).await? => {}
             GatewayEvent::Person(inbound) => {
+                let inbound = Inbound {
+                    private: direct || inbound.private,
+                    direct,
+                    ..inbound
+                };
                 let hidden = inbound.act == InboundKind::Unreadable;
                 // One hint in a thread is enough.
                 if hidden && !self.session.us.reads && !self.session.hinted(&inbound) {
@@ -118,6 +128,12 @@ impl EventHandler for Intake {
         self.ear
             .health(health.map(|()| self.session.account.clone()));
     }
+}
+
+/// Whether somebody wrote to us alone, or pressed a button there.
+fn is_direct(kind: &str, data: &Value) -> bool {
+    let is_press = || kind == "INTERACTION_CREATE" && data["type"] == PRESS;
+    data["guild_id"].is_null() && (kind == "MESSAGE_CREATE" || is_press())
 }
 
 impl Intake {

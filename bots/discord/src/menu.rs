@@ -9,8 +9,9 @@ use crate::{
     session::DiscordSession,
 };
 
-/// The command in the context menu of messages.
+/// The commands in the context menu of messages.
 pub const USE_AS_ANSWER: &str = "Use as answer";
+pub const MAKE_TASK: &str = "Make this a task";
 /// Maximum characters of a description.
 const ABOUT: usize = 100;
 /// Options with suggestions while the person types.
@@ -39,6 +40,7 @@ pub fn commands() -> Vec<Value> {
         json!({ "type": 1, "name": "vine", "description": "Give tasks to agents and answer \
          their questions", "options": options }),
         json!({ "type": 3, "name": USE_AS_ANSWER }),
+        json!({ "type": 3, "name": MAKE_TASK }),
     ]
 }
 

@@ -13,7 +13,7 @@ use serenity::{
     http::Request,
 };
 use tokio::time::Instant;
-use vine_domain::ports::ChatError;
+use vine_domain::{chat::pieces::FilePiece, ports::ChatError};
 
 /// Longer than Discord ever takes: a request that completes after we gave up would be posted twice
 /// if it had no nonce.
@@ -91,6 +91,10 @@ impl From<DiscordCallError> for ChatError {
                 code: 50006 | 50035 | 40005 | 200_000 | 200_001 | 240_000,
                 ..
             } if POSTS.contains(&what.as_str()) => Self::Unfit(why),
+            // No permission to attach files, where words may be posted.
+            DiscordCallError::Refused {
+                what, code: 50013, ..
+            } if what == FILE => Self::Unfit(why),
             DiscordCallError::Refused {
                 what, status: 413, ..
             } if POSTS.contains(&what.as_str()) => Self::Unfit(why),
@@ -111,10 +115,12 @@ impl From<DiscordCallError> for ChatError {
     }
 }
 
+/// Posting a file.
+pub(crate) const FILE: &str = "posting a file";
 /// Actions whose content we wrote.
 const POSTS: [&str; 6] = [
     "posting",
-    "posting a file",
+    FILE,
     "creating a post",
     "editing",
     "replying",
@@ -198,10 +204,12 @@ impl RestClient {
         what: &str,
         route: Route<'_>,
         body: &Value,
-        name: &str,
-        text: &str,
+        piece: &FilePiece,
     ) -> Result<Value, DiscordCallError> {
-        let file = reqwest::multipart::Part::text(text.to_owned()).file_name(name.to_owned());
+        let file = reqwest::multipart::Part::bytes(piece.bytes.clone())
+            .file_name(piece.name.clone())
+            .mime_str(&piece.kind)
+            .map_err(|error| unclear(what, &error))?;
         let form = reqwest::multipart::Form::new()
             .text("payload_json", body.to_string())
             .part("files[0]", file);

@@ -2,24 +2,16 @@
 //! the crate's types reject a whole event for one field (measured).
 
 use serde_json::Value;
-use vine_domain::{
-    Timestamp,
-    chat::{Inbound, InboundKind, Location, OurPost, attachment::MediaKind},
-};
-use vine_grammar::{is_command, line, words};
+use vine_domain::chat::{Inbound, InboundKind, OurPost, attachment::MediaKind};
 
 use crate::{
-    card::{self, Press},
     content::{content, is_notice, plain, reply_to},
-    ids::PLATFORM,
-    menu::USE_AS_ANSWER,
-    modal::{self, ModalInput},
+    ids::moment,
+    inbound::{inbound, spot},
+    interaction::{FollowUp, Interaction, interaction},
     nonce,
     session::BotIdentity,
 };
-
-/// Snowflake 0 in milliseconds since 1970 (reference, "Snowflakes").
-const EPOCH: i64 = 1_420_070_400_000;
 
 /// The prefix of reaction event IDs.
 pub const REACTION: &str = "reaction-";
@@ -41,34 +33,6 @@ pub enum GatewayEvent {
     Nothing,
 }
 
-/// An interaction, which has to be acknowledged within three seconds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Interaction {
-    /// The interaction's ID.
-    pub id: String,
-    /// The token for replies.
-    pub token: String,
-    /// What to do.
-    pub then: FollowUp,
-}
-
-/// What to do for an interaction.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FollowUp {
-    /// A message or a command; the outcome is a private reply.
-    Say(Inbound),
-    /// A button; the outcome is visible on the message.
-    Press(Inbound),
-    /// Ask for confirmation: (message, index of the button, its label).
-    Confirm(String, usize, String),
-    /// Open the modal for an answer: (message, its text).
-    Write(String, String),
-    /// Offer suggestions: (user, option, what was typed so far).
-    Complete(String, String, String),
-    /// Refuse, for this reason.
-    Refuse(&'static str),
-}
-
 /// Translates an event.
 pub fn translate(kind: &str, data: &Value, us: &BotIdentity) -> GatewayEvent {
     let heard = match kind {
@@ -79,7 +43,7 @@ pub fn translate(kind: &str, data: &Value, us: &BotIdentity) -> GatewayEvent {
         "MESSAGE_UPDATE" => edited(data, us).map(GatewayEvent::Person),
         "MESSAGE_DELETE" => deleted(data).map(GatewayEvent::Person),
         "MESSAGE_REACTION_ADD" => reaction(data, us).map(GatewayEvent::Person),
-        "INTERACTION_CREATE" => interaction(data).map(GatewayEvent::Interaction),
+        "INTERACTION_CREATE" => interaction(data, us).map(GatewayEvent::Interaction),
         "CHANNEL_UPDATE" | "CHANNEL_DELETE" => {
             Some(GatewayEvent::Moved(data["id"].as_str().map(str::to_owned)))
         }
@@ -92,58 +56,9 @@ pub fn translate(kind: &str, data: &Value, us: &BotIdentity) -> GatewayEvent {
     heard.unwrap_or(GatewayEvent::Nothing)
 }
 
-/// A thread is a channel of its own, so the channel is given as both room and thread.
-fn spot(channel: &str, reply_to: Option<&str>) -> Location {
-    Location::Theirs {
-        room: channel.into(),
-        thread: Some(channel.into()),
-        reply_to: reply_to.map(Into::into),
-    }
-}
-
 /// AgentVine's ID of a person's message.
 pub fn event_id(channel: &str, message: &str) -> String {
     format!("{channel}:{message}")
-}
-
-/// The first snowflake of this moment.
-pub fn snowflake(at: Timestamp) -> u64 {
-    u64::try_from(at.0 - EPOCH).unwrap_or(0) << 22
-}
-
-/// The creation time of a snowflake.
-pub fn moment(id: &str) -> Option<Timestamp> {
-    let number: i64 = id.parse().ok()?;
-    Some(Timestamp((number >> 22) + EPOCH))
-}
-
-fn inbound(
-    event: String,
-    author: &str,
-    spot: Location,
-    text: String,
-    act: InboundKind,
-    said: Option<Timestamp>,
-) -> Inbound {
-    Inbound {
-        event,
-        platform: PLATFORM.into(),
-        author: author.into(),
-        spot,
-        text,
-        act,
-        said,
-        left_out: None,
-        private: false,
-    }
-}
-
-/// The same for events that allow a private reply.
-fn asked_for(id: &str, author: &str, spot: Location, text: String, act: InboundKind) -> Inbound {
-    Inbound {
-        private: true,
-        ..inbound(id.into(), author, spot, text, act, moment(id))
-    }
 }
 
 /// The person who wrote a message; `None` for bots and webhooks.
@@ -242,160 +157,6 @@ fn deleted(data: &Value) -> Option<Inbound> {
     ))
 }
 
-fn interaction(data: &Value) -> Option<Interaction> {
-    let text = |key: &str| data[key].as_str();
-    let id = text("id")?;
-    let token = text("token")?;
-    let channel = text("channel_id")?;
-    let user = data["member"]["user"]["id"]
-        .as_str()
-        .or_else(|| data["user"]["id"].as_str())?;
-    let then = match data["type"].as_u64()? {
-        2 => command(id, channel, user, &data["data"])?,
-        3 => pressed(id, channel, user, data)?,
-        4 => complete(&data["data"], user)?,
-        5 => submitted(id, channel, user, &data["data"])?,
-        _ => return None,
-    };
-    Some(Interaction {
-        id: id.into(),
-        token: token.into(),
-        then,
-    })
-}
-
-fn command(id: &str, channel: &str, user: &str, data: &Value) -> Option<FollowUp> {
-    if data["name"] == USE_AS_ANSWER {
-        let message = &data["resolved"]["messages"][data["target_id"].as_str()?];
-        let text = message["content"]
-            .as_str()
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
-        // Another person may have written it, so it must not run as a command of this user.
-        if is_command(&text) || text.starts_with("<@") {
-            return Some(FollowUp::Refuse(
-                "That message is a command, not an answer.",
-            ));
-        }
-        return Some(FollowUp::Say(asked_for(
-            id,
-            user,
-            spot(channel, None),
-            text,
-            InboundKind::Said,
-        )));
-    }
-    let (path, options) = picked(&data["options"]);
-    let words = words(&path, &options);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    Some(FollowUp::Say(asked_for(
-        id,
-        user,
-        spot(channel, None),
-        line(&words, ""),
-        InboundKind::Said,
-    )))
-}
-
-/// The path and the options of a command picked from the menu.
-fn picked(options: &Value) -> (Vec<String>, Vec<(String, String)>) {
-    let mut path = Vec::new();
-    let mut given = Vec::new();
-    let mut at = options;
-    while let Some(down) = at[0]["name"]
-        .as_str()
-        .filter(|_| matches!(at[0]["type"].as_u64(), Some(1 | 2)))
-    {
-        path.push(down.to_owned());
-        at = &at[0]["options"];
-    }
-    for option in at.as_array().into_iter().flatten() {
-        let value = match &option["value"] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        given.push((
-            option["name"].as_str().unwrap_or_default().to_owned(),
-            value,
-        ));
-    }
-    (path, given)
-}
-
-fn complete(data: &Value, user: &str) -> Option<FollowUp> {
-    let mut at = &data["options"];
-    while matches!(at[0]["type"].as_u64(), Some(1 | 2)) {
-        at = &at[0]["options"];
-    }
-    let focused = at
-        .as_array()?
-        .iter()
-        .find(|option| option["focused"] == true)?;
-    Some(FollowUp::Complete(
-        user.into(),
-        focused["name"].as_str()?.into(),
-        focused["value"].as_str().unwrap_or_default().into(),
-    ))
-}
-
-fn pressed(id: &str, channel: &str, user: &str, data: &Value) -> Option<FollowUp> {
-    let message = data["message"]["id"].as_str()?;
-    let act = |index, on: &str| {
-        FollowUp::Press(asked_for(
-            id,
-            user,
-            spot(channel, Some(on)),
-            String::new(),
-            InboundKind::Pressed(index),
-        ))
-    };
-    Some(match card::pressed(&data["data"])? {
-        Press::Pick(index) => act(index, message),
-        Press::Sure(index, on) => act(index, &on),
-        Press::Careful(index) => {
-            FollowUp::Confirm(message.into(), index, label(&data["message"], index))
-        }
-        Press::Write => FollowUp::Write(
-            message.into(),
-            data["message"]["content"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-        ),
-    })
-}
-
-fn label(message: &Value, index: usize) -> String {
-    let rows = message["components"].as_array().into_iter().flatten();
-    let mut all = rows.flat_map(|row| row["components"].as_array().into_iter().flatten());
-    let shown = all.find(|one| {
-        card::pressed(&serde_json::json!({ "custom_id": one["custom_id"] }))
-            == Some(Press::Careful(index))
-    });
-    shown
-        .and_then(|one| one["label"].as_str())
-        .unwrap_or_default()
-        .to_owned()
-}
-
-fn submitted(id: &str, channel: &str, user: &str, data: &Value) -> Option<FollowUp> {
-    let (to, text, act) = match modal::written(data)? {
-        ModalInput::Form(to, filled) => (to, String::new(), InboundKind::Filled(filled)),
-        ModalInput::Words(_, text) if text.is_empty() => {
-            return Some(FollowUp::Refuse("Please write something."));
-        }
-        ModalInput::Words(to, text) => (to, text, InboundKind::Said),
-    };
-    Some(FollowUp::Say(asked_for(
-        id,
-        user,
-        spot(channel, Some(&to)),
-        text,
-        act,
-    )))
-}
-
 /// What a person did, if this gateway event reports something relevant.
 pub fn heard(kind: &str, data: &Value, us: &BotIdentity) -> Option<Inbound> {
     match translate(kind, data, us) {
@@ -414,6 +175,10 @@ pub fn heard(kind: &str, data: &Value, us: &BotIdentity) -> Option<Inbound> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    use vine_domain::{Timestamp, chat::Location};
+
+    use crate::ids::EPOCH;
 
     use super::*;
 
@@ -494,7 +259,7 @@ mod tests {
         };
         assert_eq!(
             (file("text/plain"), file("image/png")),
-            (InboundKind::Awaited, InboundKind::Unreadable)
+            (InboundKind::Awaited, InboundKind::Awaited)
         );
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use vine_chat::{Slot, keep_connected};
 use vine_domain::{
     Ids, Timestamp,
-    chat::{DesiredRoom, Inbound, OutboxItem, Posted},
+    chat::{DesiredRoom, Fetched, Inbound, OutboxItem, Posted},
     ports::{Chat, ChatError, EventSink, ProgressPace},
 };
 
@@ -137,7 +137,7 @@ impl Chat for Matrix {
             .map_err(|error| error::chat("identifying the bot", &error.into()))
     }
 
-    async fn fetch_content(&self, event: &Inbound) -> Option<Inbound> {
+    async fn fetch_content(&self, event: &Inbound) -> Option<Fetched> {
         fetch::fetched(&self.client.get().ok()?, event).await
     }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use vine_domain::{
     chat::{
         Delivery, MarkupLevel, MessagePlace, OutboxItem, Posted, PrivateReply, ReactionTo,
-        pieces::{Piece, edited as edited_text, in_form},
+        pieces::{Piece, edited as edited_text, pieces},
     },
     ports::ChatError,
 };
@@ -66,14 +66,12 @@ async fn accepted(
 }
 
 async fn post(room: &Room, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
-    let called = format!("{}-{}", dispatch.message.kind.as_str(), dispatch.message.id);
-    let text = &dispatch.message.text;
-    let pieces = in_form(dispatch.form, text, parts(text), &called);
+    let pieces = pieces(dispatch, parts(&dispatch.message.text));
     let mut posted: Vec<String> = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
         let mut content = match piece {
             Piece::Words(text) => words(dispatch, text, number == 0),
-            Piece::File { name, text } => upload::file(room, name, text).await?,
+            Piece::File(file) => upload::file(room, file).await?,
         };
         content[KEY] = json!({ "id": dispatch.message.id.to_string(), "part": number, "last": number + 1 == pieces.len() });
         let root = dispatch

@@ -85,7 +85,16 @@ async fn listen(
         };
         // The SDK has advanced its position. After a failure we have to start again from our own
         // stored position.
-        let batch = batch(client, since.as_deref(), whole, &response, &mut stamps).await?;
+        let ours = ear.rooms().await?;
+        let batch = batch(
+            client,
+            since.as_deref(),
+            whole,
+            &response,
+            &mut stamps,
+            &ours,
+        )
+        .await?;
         whole = false;
         ear.ingest(batch).await?;
         since = Some(response.next_batch.clone());
@@ -139,6 +148,7 @@ async fn batch(
     whole: bool,
     response: &SyncResponse,
     stamps: &mut HashMap<OwnedRoomId, i64>,
+    ours: &[String],
 ) -> Result<InboundBatch, SessionProblem> {
     let mut batch = InboundBatch {
         cursor: Some(response.next_batch.clone()),
@@ -169,8 +179,15 @@ async fn batch(
             .filter_map(|event| event.raw().deserialize_as_unchecked().ok())
             .collect();
         order::date(&mut events, &us, stamps.entry(id.to_owned()).or_default());
+        // A room of no repository in which nobody else is: everything there is addressed to us.
+        let direct = room.joined_members_count() == 2 && !ours.iter().any(|one| one == id.as_str());
+        let first = batch.events.len();
         for event in &events[came(&events, &us)..] {
             take(&mut batch, translate(event, id.as_str(), &us));
+        }
+        for event in &mut batch.events[first..] {
+            event.direct = direct;
+            event.private |= direct;
         }
     }
     for (id, update) in &response.rooms.left {

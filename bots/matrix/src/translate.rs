@@ -10,6 +10,7 @@ use vine_domain::{
     chat::{
         Inbound, InboundKind, Location, OurPost,
         attachment::{Content, MediaKind},
+        chosen::NOT_READ,
     },
 };
 
@@ -76,6 +77,7 @@ pub fn translate(event: &Value, room: &str, us: &AccountIdentity) -> Option<Room
         said,
         left_out: parts.left_out,
         private: false,
+        direct: false,
     }))
 }
 
@@ -178,11 +180,27 @@ fn message(content: &Value, us: &AccountIdentity) -> Option<EventParts> {
         },
     };
     let (text, act, left_out) = read.read();
+    let replies = !relation["m.in_reply_to"].is_null();
+    if replies && kind == "m.text" && chooses(&text) {
+        let left_out = Some(NOT_READ.to_owned());
+        let asked = EventParts::new(&text, InboundKind::Awaited);
+        return Some(EventParts { left_out, ..asked }.placed(content));
+    }
     let parts = EventParts {
         left_out,
         ..EventParts::new(&text, act)
     };
     Some(parts.placed(content))
+}
+
+/// The command that makes a task of the message that it replies to; what follows are words of its author.
+const CHOOSE: &str = "!vine task";
+
+/// Whether a reply makes a task of the message that it replies to.
+pub fn chooses(text: &str) -> bool {
+    text.lines()
+        .next()
+        .is_some_and(|line| line.trim() == CHOOSE)
 }
 
 /// The index at which we joined the room, or 0. Earlier messages were not for us.
@@ -430,7 +448,7 @@ mod tests {
         };
         assert_eq!(
             (file("m.file"), file("m.image")),
-            (InboundKind::Awaited, InboundKind::Unreadable)
+            (InboundKind::Awaited, InboundKind::Awaited)
         );
     }
 

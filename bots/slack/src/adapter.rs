@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use vine_chat::{Slot, keep_connected};
 use vine_domain::{
     Timestamp,
-    chat::{DesiredRoom, Inbound, OutboxItem, Posted},
+    chat::{DesiredRoom, Fetched, Inbound, OutboxItem, Posted},
     ports::{Chat, ChatError, EventSink, ProgressPace},
 };
 
@@ -136,7 +136,7 @@ impl Chat for Slack {
             .map(|_| ())?)
     }
 
-    async fn fetch_content(&self, event: &Inbound) -> Option<Inbound> {
+    async fn fetch_content(&self, event: &Inbound) -> Option<Fetched> {
         fetch::fetched(&self.session.get().ok()?, event).await
     }
 

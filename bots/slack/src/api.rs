@@ -12,6 +12,7 @@ use slack_morphism::{
         SlackApiToken, SlackClient, SlackClientHyperConnector, SlackClientHyperHttpsConnector,
     },
 };
+use vine_domain::chat::pieces::FilePiece;
 
 /// Longer than Slack usually takes: a request that completes after we gave up is posted twice.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -124,14 +125,13 @@ impl WebApi {
         &self,
         channel: &str,
         thread: Option<&str>,
-        name: &str,
-        text: &str,
+        piece: &FilePiece,
     ) -> Result<(), SlackCallError> {
-        let length = text.len().to_string();
+        let length = piece.bytes.len().to_string();
         let place = self
             .read(
                 "files.getUploadURLExternal",
-                &[("filename", name), ("length", &length)],
+                &[("filename", piece.name.as_str()), ("length", &length)],
             )
             .await?;
         let unclear = |error: reqwest::Error| {
@@ -140,12 +140,17 @@ impl WebApi {
         let sent = self
             .http
             .post(place["upload_url"].as_str().unwrap_or_default())
-            .body(text.to_owned())
+            .body(piece.bytes.clone())
             .send()
             .await;
-        sent.and_then(reqwest::Response::error_for_status)
-            .map_err(unclear)?;
-        let file = json!([{ "id": place["file_id"], "title": name }]);
+        let answer = sent.map_err(unclear)?;
+        // Slack takes no such file, and will not take it later.
+        if answer.status().is_client_error() {
+            let code = answer.status().to_string();
+            return Err(SlackCallError::Refused("files.upload".into(), code));
+        }
+        answer.error_for_status().map_err(unclear)?;
+        let file = json!([{ "id": place["file_id"], "title": piece.title }]);
         let mut args = json!({ "files": file, "channel_id": channel });
         if let Some(thread) = thread {
             args["thread_ts"] = json!(thread);

@@ -25,6 +25,8 @@ const CONFIRM: usize = 300;
 /// IDs of the buttons.
 pub const PICK: &str = "vine_pick_";
 pub const WRITE: &str = "vine_write";
+/// The message shortcut that makes a task.
+pub const TASK_SHORTCUT: &str = "vine_task";
 /// The message shortcut for answers.
 pub const SHORTCUT: &str = "vine_answer";
 

@@ -1,7 +1,10 @@
 //! The content of a message: its text, forwarded text, files, and speech that Slack transcribed.
 
 use serde_json::Value;
-use vine_domain::chat::attachment::{Content, MediaKind, forwarded, shown, transcribed, unwanted};
+use vine_domain::chat::{
+    attachment::{Content, MediaKind, forwarded, transcribed, unwanted},
+    file::shown,
+};
 
 use crate::mrkdwn::plain;
 
@@ -52,8 +55,7 @@ pub fn told(file: &Value) -> Option<Result<String, String>> {
     if is_speech(file) {
         return speech(&file["transcription"]);
     }
-    let kind = file["mimetype"].as_str().unwrap_or_default();
-    unwanted(&name, kind, file["size"].as_u64().unwrap_or(0)).map(Err)
+    unwanted(&name, file["size"].as_u64().unwrap_or(0)).map(Err)
 }
 
 fn speech(written: &Value) -> Option<Result<String, String>> {
@@ -194,12 +196,11 @@ mod tests {
     }
 
     #[test]
-    fn words_beside_a_picture_count_and_the_picture_is_named() {
-        let message =
-            json!({ "text": "Blue", "files": [{ "name": "shot.png", "mimetype": "image/png" }] });
+    fn words_beside_a_film_count_and_the_film_is_named() {
+        let message = json!({ "text": "Blue", "files": [{ "name": "film.mp4", "mimetype": "video/mp4", "size": 20_000_000 }] });
         let (words, act, left_out) = read(&message);
         assert_eq!((words.as_str(), act), ("Blue", InboundKind::Said));
-        assert!(left_out.expect("told").contains("shot.png"));
+        assert!(left_out.expect("told").contains("film.mp4"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use vine_domain::{
     chat::{
         Delivery, MarkupLevel, OutboxItem, Posted, PrivateReply, ReactionSign, ReactionTo,
-        pieces::{Piece, edited as shortened, in_form},
+        pieces::{Piece, edited as shortened, pieces},
     },
     ports::ChatError,
 };
@@ -20,12 +20,17 @@ use crate::{
     ids::{reference, ts_of},
     mrkdwn::{member, mrkdwn},
     session::SlackSession,
+    translate::is_direct,
 };
 
 /// Posts or edits one message.
 pub async fn deliver(session: &SlackSession, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
     let api = &*session.api;
     match Delivery::of(dispatch) {
+        // There, what only one person sees is a message, which stays.
+        Delivery::Reply(aside) if is_direct(&aside.room) => {
+            post(session, dispatch, dispatch.again).await
+        }
         Delivery::Reply(aside) => whisper(session, dispatch, aside).await,
         Delivery::React(reaction) => {
             react(api, reaction).await?;
@@ -79,14 +84,7 @@ async fn post(
     let api = &session.api;
     let id = dispatch.message.id.to_string();
     let thread = dispatch.thread.as_deref().map(ts_of);
-    // A file's only key is its name. It has the whole ID, since IDs of the same minute start alike.
-    let called = format!("{}-{id}", dispatch.message.kind.as_str());
-    let pieces = in_form(
-        dispatch.form,
-        &dispatch.message.text,
-        card::parts(&dispatch.message.text),
-        &called,
-    );
+    let pieces = pieces(dispatch, card::parts(&dispatch.message.text));
     // Some of several pieces may have been posted before the rate limit.
     let known = if careful || pieces.len() > 1 {
         api.messages(&dispatch.room, thread).await?
@@ -109,6 +107,7 @@ async fn post(
                         text,
                         number,
                         Some(number) == last,
+                        number + 1 == pieces.len(),
                         root.as_deref(),
                     )
                 };
@@ -122,11 +121,8 @@ async fn post(
                 };
                 posted.push(reference(&dispatch.room, &ts));
             }
-            Piece::File { name, .. } if has_file(&known, name, &session.us.user) => {}
-            Piece::File { name, text } => {
-                api.upload(&dispatch.room, root.as_deref(), name, text)
-                    .await?;
-            }
+            Piece::File(file) if has_file(&known, &file.name, &session.us.user) => {}
+            Piece::File(file) => api.upload(&dispatch.room, root.as_deref(), file).await?,
         }
     }
     if let (true, Some(last)) = (
@@ -174,11 +170,13 @@ fn of_channel(error: SlackCallError) -> ChatError {
     }
 }
 
+/// One part of a message: `last` of its words, so that its buttons are below it; `whole` if nothing follows it.
 fn message(
     dispatch: &OutboxItem,
     text: &str,
     part: usize,
     last: bool,
+    whole: bool,
     root: Option<&str>,
 ) -> Value {
     let mentions = if part == 0 {
@@ -200,7 +198,7 @@ fn message(
     );
     let mut args = json!({
         "channel": dispatch.room, "text": mrkdwn(text, mentions), "blocks": calling.into_iter().chain(blocks).collect::<Vec<_>>(),
-        "unfurl_links": false, "unfurl_media": false, "metadata": metadata(&dispatch.message.id.to_string(), part, last),
+        "unfurl_links": false, "unfurl_media": false, "metadata": metadata(&dispatch.message.id.to_string(), part, whole),
     });
     if dispatch.form != MarkupLevel::Whole {
         args["blocks"] = json!([]);
@@ -340,8 +338,10 @@ mod tests {
             form: MarkupLevel::Whole,
             at: Timestamp(0),
             attempts: 0,
+            shows: None,
         };
-        let shown = super::message(&item, "Network access denied.", 0, true, None).to_string();
+        let shown =
+            super::message(&item, "Network access denied.", 0, true, true, None).to_string();
         assert!(
             shown.contains("Allow example.org") && !shown.contains(card::WRITE),
             "{shown}"

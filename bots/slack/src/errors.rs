@@ -63,7 +63,8 @@ pub(crate) fn is_content(method: &str, code: &str) -> bool {
         "too_many_attachments",
         "413 Payload Too Large",
     ];
-    method.starts_with("chat.") && CODES.contains(&code)
+    let is_file = method.starts_with("files.") && !code.starts_with("invalid_auth");
+    is_file || method.starts_with("chat.") && CODES.contains(&code)
 }
 
 /// The refusal with what a person can do about it.

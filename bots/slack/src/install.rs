@@ -8,7 +8,7 @@ use vine_domain::ports::{ChatError, EventSink};
 use crate::{
     api::{Pages, WebApi},
     backfill,
-    manifest::{NICETY, SCOPES},
+    manifest::{NICETIES, SCOPES},
     session::{AppIdentity, ENDED, SlackSession, SlackSettings},
 };
 
@@ -38,10 +38,15 @@ pub async fn connect(
             missing.join(", ")
         ));
     }
-    let deaf = !scopes.split(',').any(|scope| scope.trim() == NICETY);
-    ear.remark(deaf.then(|| {
+    let lacks = |scope: &str| !scopes.split(',').any(|given| given.trim() == scope);
+    let deaf: Vec<_> = NICETIES.iter().filter(|(scope, _)| lacks(scope)).collect();
+    ear.remark((!deaf.is_empty()).then(|| {
+        let what: Vec<&str> = deaf.iter().map(|(_, what)| *what).collect();
+        let scopes: Vec<&str> = deaf.iter().map(|(scope, _)| *scope).collect();
         format!(
-            "reactions are not received: add the scope {NICETY} under \"OAuth & Permissions\" and reinstall the app"
+            "{} are not received: add the scope {} under \"OAuth & Permissions\" and reinstall the app",
+            what.join(" and "),
+            scopes.join(" and ")
         )
     }));
     let text = |key: &str| known[key].as_str().unwrap_or_default();
@@ -110,7 +115,9 @@ fn missing(scopes: &str) -> Vec<&'static str> {
     let given: Vec<&str> = scopes.split(',').map(str::trim).collect();
     SCOPES
         .into_iter()
-        .filter(|scope| *scope != NICETY && !given.contains(scope))
+        .filter(|scope| {
+            NICETIES.iter().all(|(nicety, _)| nicety != scope) && !given.contains(scope)
+        })
         .collect()
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::card;
 
 /// The bot's scopes, with the reason for each.
-pub const SCOPES: [&str; 13] = [
+pub const SCOPES: [&str; 14] = [
     "channels:history", // to receive answers, and to find missed messages and our own posts
     "channels:join",    // `repo room --room #name`
     "channels:manage",  // topics, invitations
@@ -17,16 +17,20 @@ pub const SCOPES: [&str; 13] = [
     "groups:history", // the same for private channels
     "groups:read",
     "groups:write", // to create a private channel for each repository
-    NICETY,
+    NICETIES[0].0,
+    NICETIES[1].0,
     "reactions:write", // the check mark on the answer that counts
 ];
 
-/// The one optional scope: without it, only reactions are not received.
-pub const NICETY: &str = "reactions:read";
+/// The optional scopes, each with what is not received without it.
+pub const NICETIES: [(&str, &str); 2] = [
+    ("im:history", "direct messages"),
+    ("reactions:read", "reactions"),
+];
 
 /// The events that the bot receives: messages, reactions, changes of its channels, and its own
 /// removal.
-const EVENTS: [&str; 16] = [
+const EVENTS: [&str; 17] = [
     "app_uninstalled",
     "channel_archive",
     "channel_deleted",
@@ -41,6 +45,7 @@ const EVENTS: [&str; 16] = [
     "member_left_channel",
     "message.channels",
     "message.groups",
+    "message.im",
     "reaction_added",
     "tokens_revoked",
 ];
@@ -53,8 +58,10 @@ pub fn manifest(door: Option<&str>, organisation: bool) -> Value {
         "_metadata": { "major_version": 1, "minor_version": 1 },
         "display_information": { "name": "AgentVine", "description": "Questions from coding agents, and your answers" },
         "features": {
+            "app_home": { "messages_tab_enabled": true, "messages_tab_read_only_enabled": false },
             "bot_user": { "display_name": "vine", "always_online": true },
-            "shortcuts": [{ "name": "Answer with AgentVine", "type": "message", "callback_id": card::SHORTCUT, "description": "Answer the question in this thread" }],
+            "shortcuts": [{ "name": "Answer with AgentVine", "type": "message", "callback_id": card::SHORTCUT, "description": "Answer the question in this thread" },
+                { "name": "Make this a task", "type": "message", "callback_id": card::TASK_SHORTCUT, "description": "Give it to an agent, with the thread before it" }],
             "slash_commands": [{ "command": "/vine", "description": "AgentVine: tasks, questions, sessions", "usage_hint": "task new | question list | help", "should_escape": true }],
         },
         "oauth_config": { "scopes": { "bot": SCOPES } },
@@ -78,13 +85,16 @@ mod tests {
 
     /// Keys and lengths of Slack's schema of manifests (github.com/slackapi/manifest-schema,
     /// version 1.0.0 at c50cfa8) that we use: path, maximum length.
-    const TEXTS: [(&str, usize); 11] = [
+    const TEXTS: [(&str, usize); 14] = [
         ("/display_information/name", 35),
         ("/display_information/description", 140),
         ("/features/bot_user/display_name", 80),
         ("/features/shortcuts/0/name", 24),
         ("/features/shortcuts/0/callback_id", 255),
         ("/features/shortcuts/0/description", 150),
+        ("/features/shortcuts/1/name", 24),
+        ("/features/shortcuts/1/callback_id", 255),
+        ("/features/shortcuts/1/description", 150),
         ("/features/slash_commands/0/command", 32),
         ("/features/slash_commands/0/description", 2000),
         ("/features/slash_commands/0/usage_hint", 1000),
@@ -137,7 +147,7 @@ mod tests {
         );
         assert_eq!(
             keys("/features"),
-            ["bot_user", "shortcuts", "slash_commands"]
+            ["app_home", "bot_user", "shortcuts", "slash_commands"]
         );
         let settings = [
             "event_subscriptions",

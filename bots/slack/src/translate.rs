@@ -7,13 +7,13 @@ use vine_domain::{
     Timestamp,
     chat::{Inbound, InboundKind, Location, attachment::MediaKind},
 };
-use vine_grammar::line;
 
 use crate::{
-    card,
     content::content,
-    ids::{PLATFORM, reference},
-    modal::{self, Modal, ModalInput},
+    ids::reference,
+    inbound::{asked_for, author, in_room, inbound, team},
+    interaction::interaction,
+    modal::Modal,
     mrkdwn::plain,
     session::AppIdentity,
 };
@@ -27,54 +27,6 @@ pub fn translate(kind: &str, payload: &Value, us: &AppIdentity) -> EnvelopeEvent
         _ => None,
     };
     heard.unwrap_or(EnvelopeEvent::Nothing)
-}
-
-fn inbound(
-    event: String,
-    author: String,
-    spot: Location,
-    text: String,
-    act: InboundKind,
-) -> Inbound {
-    Inbound {
-        event,
-        platform: PLATFORM.into(),
-        author,
-        spot,
-        text,
-        act,
-        said: None,
-        left_out: None,
-        private: false,
-    }
-}
-
-/// The same for events that allow a private reply.
-fn asked_for(
-    event: String,
-    author: String,
-    spot: Location,
-    text: String,
-    act: InboundKind,
-) -> Inbound {
-    Inbound {
-        private: true,
-        ..inbound(event, author, spot, text, act)
-    }
-}
-
-/// The ID of a person; those from other workspaces are prefixed with their workspace.
-fn author(user: &str, team: Option<&str>, us: &AppIdentity) -> String {
-    match team {
-        Some(team) if !us.teams.iter().any(|ours| ours == team) => format!("{team}:{user}"),
-        _ => user.to_owned(),
-    }
-}
-
-/// The workspace of a message's author, if Slack reports it.
-fn team(message: &Value) -> Option<&str> {
-    let team = |key: &str| message[key].as_str();
-    team("user_team").or_else(|| team("source_team"))
 }
 
 fn event(event: &Value, us: &AppIdentity) -> Option<EnvelopeEvent> {
@@ -204,11 +156,19 @@ fn said(event: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
         text,
         act,
     );
+    let direct = is_direct(channel);
     Some(Inbound {
         said: moment(ts),
         left_out,
+        private: direct,
+        direct,
         ..said
     })
+}
+
+/// Whether a channel is a conversation of one person with us.
+pub fn is_direct(channel: &str) -> bool {
+    channel.starts_with('D')
 }
 
 /// When a message was posted. `ts` is the time since 1970 in seconds with six decimals, and orders
@@ -282,106 +242,6 @@ fn command(payload: &Value, us: &AppIdentity) -> Option<EnvelopeEvent> {
         in_room(room),
         format!("/vine {words}"),
         InboundKind::Said,
-    )))
-}
-
-fn in_room(room: &str) -> Location {
-    Location::Theirs {
-        room: room.into(),
-        thread: None,
-        reply_to: None,
-    }
-}
-
-fn interaction(payload: &Value, us: &AppIdentity) -> Option<EnvelopeEvent> {
-    let user = author(
-        payload["user"]["id"].as_str()?,
-        payload["user"]["team_id"].as_str(),
-        us,
-    );
-    let trigger = payload["trigger_id"].as_str()?;
-    let channel = payload["channel"]["id"].as_str().unwrap_or_default();
-    match payload["type"].as_str()? {
-        "block_actions" => pressed(payload, user, trigger, channel),
-        "message_action" if payload["callback_id"] == card::SHORTCUT => {
-            let ts = payload["message"]["ts"].as_str()?;
-            Some(EnvelopeEvent::Write(
-                trigger.into(),
-                Modal::Answer(reference(channel, ts), asked(&payload["message"])),
-            ))
-        }
-        "view_submission" => submitted(&payload["view"], user),
-        _ => None,
-    }
-}
-
-/// The text of our message without the mentions before it.
-fn asked(message: &Value) -> String {
-    let mut text = message["text"].as_str().unwrap_or_default();
-    while let Some((_, rest)) = text
-        .strip_prefix("<@")
-        .and_then(|rest| rest.split_once('>'))
-    {
-        text = rest.trim_start();
-    }
-    text.to_owned()
-}
-
-fn pressed(payload: &Value, user: String, trigger: &str, channel: &str) -> Option<EnvelopeEvent> {
-    let action = payload["actions"][0]["action_id"].as_str()?;
-    let on = reference(channel, payload["container"]["message_ts"].as_str()?);
-    if action == card::WRITE {
-        let asked = asked(&payload["message"]);
-        return Some(EnvelopeEvent::Write(
-            trigger.into(),
-            Modal::Answer(on, asked),
-        ));
-    }
-    let index = action.strip_prefix(card::PICK)?.parse().ok()?;
-    let spot = Location::Theirs {
-        room: channel.into(),
-        thread: None,
-        reply_to: Some(on),
-    };
-    Some(EnvelopeEvent::Person(asked_for(
-        trigger.into(),
-        user,
-        spot,
-        String::new(),
-        InboundKind::Pressed(index),
-    )))
-}
-
-fn submitted(view: &Value, user: String) -> Option<EnvelopeEvent> {
-    let under = |to: String| Location::Theirs {
-        room: to.split(':').next().unwrap_or_default().to_owned(),
-        thread: None,
-        reply_to: Some(to),
-    };
-    let (spot, text, act) = match modal::written(view)? {
-        ModalInput::Incomplete(fields) => return Some(EnvelopeEvent::Incomplete(fields)),
-        ModalInput::Form { filled, to } => (under(to), String::new(), InboundKind::Filled(filled)),
-        ModalInput::Answer { text, to } => (under(to), text, InboundKind::Said),
-        ModalInput::Task {
-            title,
-            prompt,
-            priority,
-            channel,
-        } => (
-            in_room(&channel),
-            line(
-                &["task", "new", "--priority", &priority, "--", &title],
-                &prompt,
-            ),
-            InboundKind::Said,
-        ),
-    };
-    Some(EnvelopeEvent::Person(asked_for(
-        view["id"].as_str()?.into(),
-        user,
-        spot,
-        text,
-        act,
     )))
 }
 
@@ -505,7 +365,7 @@ mod tests {
         };
         assert_eq!(
             (file("text/plain"), file("image/png")),
-            (InboundKind::Awaited, InboundKind::Unreadable)
+            (InboundKind::Awaited, InboundKind::Awaited)
         );
     }
 

@@ -1,5 +1,6 @@
 //! Claiming and ending attempts.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vine_domain::{
@@ -130,6 +131,47 @@ pub struct AppendLog {
     /// The lines are the agent's own words; the thread quotes them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub of_agent: bool,
+}
+
+/// `POST /api/v1/queue/show`: shows a file in the task's thread. The same file under the same name is shown once in
+/// a round.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShowFile {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// The file's name.
+    pub name: String,
+    /// Its content.
+    pub content: Base64,
+}
+
+/// `GET /api/v1/queue/files/{hash}`: a file that a person sent.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileView {
+    /// Its content.
+    pub content: Base64,
+}
+
+/// Bytes, in base64.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(value_type = String)]
+#[serde(try_from = "String", into = "String")]
+pub struct Base64(pub Vec<u8>);
+
+impl From<Base64> for String {
+    fn from(bytes: Base64) -> Self {
+        BASE64_STANDARD.encode(bytes.0)
+    }
+}
+
+impl TryFrom<String> for Base64 {
+    type Error = base64::DecodeError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        BASE64_STANDARD.decode(text).map(Self)
+    }
 }
 
 /// `GET /api/v1/queue/status`: how many items each queue holds.

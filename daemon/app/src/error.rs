@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use vine_domain::{
-    Denied, Invalid, QuestionId, SessionId, Slug, TaskId, access::RequesterMayNotDecide,
-    chat::Button, lifecycle::Refusal, ports::StoreError,
+    Denied, Invalid, QuestionId, SessionId, Slug, TaskId,
+    access::RequesterMayNotDecide,
+    chat::{Button, file::FileHash},
+    lifecycle::Refusal,
+    ports::StoreError,
 };
 
 use crate::clarify::Clarification;
@@ -42,6 +45,9 @@ pub enum Missing {
     /// Any chat platform.
     #[error("chat platform here")]
     AnyPlatform,
+    /// A file that a text names.
+    #[error("file `{0}`")]
+    File(FileHash),
     /// A message that its author can change.
     #[error("message {0} that can be changed")]
     Message(String),
@@ -54,6 +60,9 @@ impl Missing {
             Self::Task(_) => "`task list` lists tasks",
             Self::Question(_) => "`question list` lists open questions",
             Self::Session(_) => "`session list --all` lists sessions, also ended ones",
+            Self::File(_) => {
+                "files are removed after some time (`keep.history_days`); ask for it again"
+            }
             Self::Worker(_) => "`worker list` lists workers",
             Self::Repo(_) => "`repo list` lists repositories",
             Self::Person(_) => "people are listed in the configuration, under `[[people]]`",

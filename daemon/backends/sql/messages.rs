@@ -76,7 +76,7 @@ fn ours(message: &Outbound) -> Value {
     let kind = message.kind;
     json!({
         "author": "vine", "kind": kind.as_str(), "text": plain(&message.text), "buttons": json(&message.buttons),
-        "calls": json(&message.calls), "repo": repo, "aside": aside.map(json), "question": kind.question().map(|question| question.0),
+        "calls": json(&message.calls), "file": message.file.as_ref().map(json), "repo": repo, "aside": aside.map(json), "question": kind.question().map(|question| question.0),
         "note": kind.note(), "out": true, "platform": aside.map(|aside| &aside.platform), "room": aside.map(|aside| &aside.room),
         "edit": kind.edits(false), "rank": kind.rank(false), "first_edit": kind.edits(true), "first_rank": kind.rank(true),
     })
@@ -85,10 +85,10 @@ fn ours(message: &Outbound) -> Value {
 part!(
     pub ADD,
     now,
-    "INSERT INTO chat_messages (id, task, repo, aside, question, note, author, kind, text, buttons, calls, at)
+    "INSERT INTO chat_messages (id, task, repo, aside, question, note, author, kind, text, buttons, calls, file, at)
      SELECT value ->> 'id', CAST(value ->> 'task' AS BIGINT), value ->> 'repo', value ->> 'aside', CAST(value ->> 'question' AS BIGINT),
          value ->> 'note', value ->> 'author', value ->> 'kind', value ->> 'text', coalesce(value ->> 'buttons', '[]'),
-         coalesce(value ->> 'calls', '[]'), $2 FROM json_each($1) l WHERE true ORDER BY l.key
+         coalesce(value ->> 'calls', '[]'), value ->> 'file', $2 FROM json_each($1) l WHERE true ORDER BY l.key
      ON CONFLICT (id) DO NOTHING"
 );
 

@@ -15,6 +15,7 @@ mod claim;
 mod clock;
 pub mod commit;
 pub mod create;
+mod files;
 mod inbox;
 mod ledger;
 pub mod messages;

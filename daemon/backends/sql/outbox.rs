@@ -34,7 +34,7 @@ impl Outbox for Database {
         let rows = rows!(
             DispatchRow,
             r#"SELECT o.message, o.platform, o.room, o.attempts, m.at, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons,
-                   m.calls, coalesce(n.state, a.key) AS "fate?",
+                   m.calls, m.file, coalesce(n.state, a.key) AS "fate?",
                    coalesce(m.repo, t.repo) AS "within?", coalesce(r.encrypted, false) AS "encrypted!: bool",
                    (SELECT i.about FROM inbox i WHERE i.key = coalesce(m.note, a.key) AND i.platform = o.platform) AS "about?",
                    (SELECT p.ref FROM posts p WHERE p.message = o.message AND p.platform = o.platform AND p.part = 0
@@ -194,6 +194,20 @@ impl Outbox for Database {
                 reference: row.reference,
             })
             .collect())
+    }
+
+    async fn card_of(&self, platform: &str, task: TaskId) -> StoreResult<Option<[String; 3]>> {
+        let row = rows!(
+            { room: String, thread: String, reference: String },
+            r#"SELECT o.room, o.thread AS "thread!", o.ref AS "reference!"
+               FROM outbox o JOIN chat_messages m ON m.id = o.message AND m.kind = 'card'
+               WHERE o.task = $2 AND o.platform = $1 AND o.posted IS NOT NULL AND NOT o.edit AND o.ref IS NOT NULL AND o.thread IS NOT NULL
+               ORDER BY o.seq LIMIT 1"#,
+            platform,
+            int(task.0)
+        );
+        let row = row.maybe(self.quick()).await?;
+        Ok(row.map(|row| [row.room, row.thread, row.reference]))
     }
 
     async fn next_due_in(&self, platform: &str) -> StoreResult<Option<Duration>> {

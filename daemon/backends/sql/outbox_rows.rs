@@ -28,6 +28,7 @@ row! {
         pub text: String,
         pub buttons: String,
         pub calls: String,
+        pub file: Option<String>,
         pub fate: Option<String>,
         pub within: Option<String>,
         pub encrypted: bool,
@@ -99,6 +100,7 @@ impl TryFrom<DispatchRow> for OutboxItem {
             text: row.text,
             buttons,
             calls,
+            file: row.file.as_deref().map(from_json).transpose()?,
         };
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
         let platform = row.platform;
@@ -126,6 +128,7 @@ impl TryFrom<DispatchRow> for OutboxItem {
             again: attempts > 0,
             at: Timestamp(row.at),
             attempts,
+            shows: None,
         })
     }
 }

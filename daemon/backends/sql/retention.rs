@@ -22,6 +22,8 @@ use crate::{
 const PORTION: i64 = 500;
 /// Tasks that are pruned in one step.
 const TASKS: i64 = 20;
+/// Files that are removed in one step; each may have megabytes.
+const FILES: i64 = 5;
 /// How long expired tokens, and data that is removed to save space, are kept.
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
@@ -37,6 +39,7 @@ impl RetentionStore for Database {
         if let Some(age) = retention.history {
             rows += outside(&mut tx, now.minus(age)).await?;
             rows += tasks(&mut tx, now.minus(age), true).await?;
+            rows += files(&mut tx, now.minus(age)).await?;
         }
         if let Some(age) = retention.audit {
             rows += ledger::prune(&mut tx, now.minus(age)).await?;
@@ -56,6 +59,9 @@ impl RetentionStore for Database {
         }
         if rows == 0 {
             rows = outside(&mut tx, yesterday).await?;
+        }
+        if rows == 0 {
+            rows = files(&mut tx, yesterday).await?;
         }
         engine::commit(tx).await?;
         Ok(rows)
@@ -137,6 +143,19 @@ async fn log_lines(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
         until.0
     );
     Ok(removed!(tx, lines))
+}
+
+/// Removes files that were stored long ago and that no message still has to show. Texts keep their names.
+async fn files(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
+    let files = statement!(
+        "DELETE FROM files WHERE hash IN (SELECT hash FROM files WHERE at < $1
+             AND NOT EXISTS (SELECT 1 FROM outbox o JOIN chat_messages m ON m.id = o.message
+                 WHERE o.posted IS NULL AND m.file LIKE '%' || files.hash || '%')
+           ORDER BY at LIMIT CAST($2 AS BIGINT))",
+        until.0,
+        FILES
+    );
+    Ok(removed!(tx, files))
 }
 
 /// Removes messages outside of tasks and processed inbound events. Events stay while a task that

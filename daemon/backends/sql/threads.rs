@@ -31,6 +31,7 @@ row! {
         kind: String,
         text: String,
         buttons: String,
+        file: Option<String>,
         at: i64,
     }
 }
@@ -49,6 +50,7 @@ impl TryFrom<MessageRow> for Message {
             kind: row.kind,
             text: row.text,
             buttons: from_json(&row.buttons)?,
+            file: row.file.as_deref().map(from_json).transpose()?,
             at: Timestamp(row.at),
         })
     }
@@ -59,7 +61,7 @@ macro_rules! messages {
     ($rest:literal $(, $arg:expr)*) => {
         rows!(
             MessageRow,
-            r#"SELECT seq AS "seq!", id, task, aside IS NOT NULL AS "aside!: bool", question, note, author, kind, text, buttons, at
+            r#"SELECT seq AS "seq!", id, task, aside IS NOT NULL AS "aside!: bool", question, note, author, kind, text, buttons, file, at
                FROM chat_messages "# + $rest
             $(, $arg)*
         )

@@ -18,7 +18,7 @@ const OWN: [&str; 3] = ["place", "born", "era"];
 
 /// Tables, in an order in which each refers only to earlier ones. Leases are left out, since they
 /// belong to running daemons.
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 25] = [
     "users",
     "identities",
     "passwords",
@@ -38,6 +38,7 @@ const TABLES: [&str; 24] = [
     "answers",
     "ledger",
     "notes",
+    "files",
     "chat_messages",
     "outbox",
     "posts",
@@ -48,6 +49,8 @@ const TABLES: [&str; 24] = [
 const FORMAT: u32 = 1;
 /// Rows per statement.
 const PORTION: usize = 500;
+/// Characters per statement, unless a single row has more.
+const LARGEST_PORTION: usize = 16 << 20;
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
@@ -127,7 +130,8 @@ impl Database {
             .run(&mut *tx)
             .await?;
         let mut taken = 0;
-        let mut portion = Vec::new();
+        let mut portion: Vec<Box<RawValue>> = Vec::new();
+        let mut size = 0;
         let mut table = String::new();
         let mut end = None;
         for (line, number) in lines {
@@ -143,11 +147,14 @@ impl Database {
                     format!("unknown table `{}`", line.table),
                 ));
             }
-            if line.table != table || portion.len() == PORTION {
+            let is_full = portion.len() == PORTION || size > LARGEST_PORTION;
+            if line.table != table || is_full {
                 put(&mut tx, &table, &portion).await?;
                 portion.clear();
+                size = 0;
                 table = line.table;
             }
+            size += line.row.get().len();
             portion.push(line.row);
             taken += 1;
         }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     attempt::Attempt,
+    chat::file::FileRef,
     clock::Timestamp,
     ids::{QuestionId, SessionId, TaskId, UserId},
     secrets,
@@ -191,6 +192,17 @@ impl Question {
             | QuestionState::Expired { .. }
             | QuestionState::Withdrawn { .. } => None,
         }
+    }
+
+    /// The same with a changed answer, if it has one.
+    #[must_use]
+    pub fn with_answer(mut self, change: impl FnOnce(Answer) -> Answer) -> Self {
+        if let QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } =
+            &mut self.state
+        {
+            *answer = change(answer.clone());
+        }
+        self
     }
 }
 
@@ -399,7 +411,41 @@ pub enum Decision {
 impl Decision {
     /// The decision in one line of at most 300 characters, as it is shown in the thread.
     pub fn headline(&self) -> String {
-        self.whole().chars().take(300).collect()
+        FileRef::named_in(&self.whole()).chars().take(300).collect()
+    }
+
+    /// The texts that a person wrote.
+    pub fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::Chosen { labels } => labels.iter().flatten().map(String::as_str).collect(),
+            Self::Words { text } | Self::Deny { reason: text } | Self::SendBack { words: text } => {
+                vec![text]
+            }
+            Self::Allow { .. } | Self::Approve => Vec::new(),
+        }
+    }
+
+    /// The same with each of its texts changed.
+    #[must_use]
+    pub fn mapped(self, change: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Chosen { labels } => Self::Chosen {
+                labels: labels
+                    .iter()
+                    .map(|item| item.iter().map(|label| change(label)).collect())
+                    .collect(),
+            },
+            Self::Words { text } => Self::Words {
+                text: change(&text),
+            },
+            Self::Deny { reason } => Self::Deny {
+                reason: change(&reason),
+            },
+            Self::SendBack { words } => Self::SendBack {
+                words: change(&words),
+            },
+            Self::Allow { .. } | Self::Approve => self,
+        }
     }
 
     /// The complete decision.

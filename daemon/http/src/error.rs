@@ -42,7 +42,7 @@ impl ErrorResponse {
     }
 
     /// Whether the store could not serve it.
-    pub fn is_of_store(&self) -> bool {
+    pub fn is_store_failure(&self) -> bool {
         self.1.code == "unavailable"
     }
 

@@ -105,7 +105,10 @@ fn router(shared: HttpState) -> Router {
     Router::new()
         .merge(api::routes(shared.clone()))
         .merge(page::routes(shared.clone()))
-        .layer(map_response_with_state(shared.clone(), metrics::note_refusal))
+        .layer(map_response_with_state(
+            shared.clone(),
+            metrics::note_refusal,
+        ))
         .merge(metrics::routes(shared.clone()))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::wrong_method)

@@ -45,7 +45,7 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
 /// file that people need cannot be read.
 pub async fn note_refusal(State(shared): State<HttpState>, response: Response) -> Response {
     let error = response.extensions().get::<ErrorResponse>();
-    if error.is_some_and(ErrorResponse::is_of_store) {
+    if error.is_some_and(ErrorResponse::is_store_failure) {
         *last_refusal(&shared) = Some(Instant::now());
     }
     response

@@ -39,11 +39,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use vine_domain::{
     Timestamp,
+    chat::file::FileHash,
     clock::{Clock, System},
 };
 
@@ -62,6 +64,10 @@ pub struct Seen {
     pub conversation: String,
     /// The system prompt, as text.
     pub system: String,
+    /// The hashes of the pictures in the conversation, oldest first.
+    pub pictures: Vec<FileHash>,
+    /// The tools that are offered.
+    pub tools: Vec<String>,
     /// The model that was asked for, and how much it thinks.
     pub model: (String, Option<String>),
 }
@@ -134,6 +140,8 @@ async fn messages(State(model): State<Model>, headers: HeaderMap, body: Bytes) -
         session,
         heard: conversation.heard.clone(),
         conversation: conversation.text.clone(),
+        pictures: pictures(&request["messages"]),
+        tools: named(&request["tools"]),
         system: text_of(&json!({ "content": request["system"] })),
         model: (
             request["model"].as_str().unwrap_or_default().to_owned(),
@@ -153,6 +161,26 @@ async fn messages(State(model): State<Model>, headers: HeaderMap, body: Bytes) -
     }
     let stream = request["stream"] == true;
     answer(&conversation, stream).await
+}
+
+/// The pictures among messages, also those in results of tools.
+fn pictures(within: &Value) -> Vec<FileHash> {
+    match within {
+        Value::Array(all) => all.iter().flat_map(pictures).collect(),
+        Value::Object(block) if block.get("type").is_some_and(|kind| kind == "image") => {
+            let data = within["source"]["data"].as_str().unwrap_or_default();
+            let decoded = BASE64_STANDARD.decode(data).unwrap_or_default();
+            vec![FileHash::of(&decoded)]
+        }
+        Value::Object(block) => block.get("content").map(pictures).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+fn named(tools: &Value) -> Vec<String> {
+    let all = tools.as_array().into_iter().flatten();
+    all.filter_map(|tool| tool["name"].as_str().map(str::to_owned))
+        .collect()
 }
 
 async fn answer(conversation: &Conversation, stream: bool) -> Response {

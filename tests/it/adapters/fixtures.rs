@@ -54,6 +54,7 @@ fn meaning(inbound: &Inbound, ids: &Value, means: &Value) -> Value {
         InboundKind::Deleted(of) => format!("deleted {}", named(of)),
         InboundKind::Unreadable => "unreadable".into(),
         InboundKind::Awaited => "awaited".into(),
+        InboundKind::Chosen(_) => "chosen".into(),
     };
     // In Discord a room is looked up as if it were a thread, and is none.
     let thread = thread.as_deref().map(named).filter(|name| name != "ROOM");

@@ -606,7 +606,7 @@ async fn nothing_is_decided(ask: Ask, neither: &str) {
         .thread
         .expect("a thread");
     let mut file = attachment::Content::default();
-    file.add("yes", b"please");
+    file.add("yes", b"please".to_vec());
     let (named_yes, ..) = file.read();
     for (number, text) in [
         attachment::forwarded(Some("Ben"), "yes"),

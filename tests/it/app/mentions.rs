@@ -294,6 +294,7 @@ pub fn says(platform: &str, event: &str, thread: Option<&str>, text: String) -> 
         said: None,
         left_out: None,
         private: false,
+        direct: false,
     }
 }
 

@@ -774,6 +774,7 @@ async fn what_waits_in_outbox_and_inbox_is_counted_and_timed() {
         said: None,
         left_out: None,
         private: false,
+        direct: false,
     };
     assert!(team.bed.store.store_event(&said).await.expect("stored"));
     let before = numbers(&team).await;

@@ -18,7 +18,7 @@ use vine_domain::{
     Ask, Clock, ConfiguredPerson, MessageId, QuestionId, Role, Slug, Timestamp, User, UserId,
     attempt::Attempt,
     chat::{
-        DesiredRoom, Inbound, InboundBatch, InboundKind, Location, MessagePlace, Outbound,
+        DesiredRoom, Fetched, Inbound, InboundBatch, InboundKind, Location, MessagePlace, Outbound,
         OutboundKind, OutboxItem, Posted,
     },
     clock::{Ids, System},
@@ -208,7 +208,7 @@ impl Chat for Fake {
         }
     }
 
-    async fn fetch_content(&self, event: &Inbound) -> Option<Inbound> {
+    async fn fetch_content(&self, event: &Inbound) -> Option<Fetched> {
         if *self.unfetched.lock().expect("whole") {
             return None;
         }
@@ -216,11 +216,11 @@ impl Chat for Fake {
             .lock()
             .expect("whole")
             .push(event.event.clone());
-        Some(Inbound {
+        Some(Fetched::from(Inbound {
             act: InboundKind::Said,
             text: "fetched".into(),
             ..event.clone()
-        })
+        }))
     }
 
     async fn join_room(&self, room: &str, _wish: &DesiredRoom) -> Result<String, ChatError> {
@@ -377,6 +377,7 @@ impl Talk {
             said: None,
             left_out: None,
             private: false,
+            direct: false,
         };
         self.ear
             .ingest(InboundBatch {
@@ -405,6 +406,7 @@ impl Talk {
             said: Some(self.team.bed.clock.now()),
             left_out: None,
             private: false,
+            direct: false,
         }
     }
 

@@ -381,6 +381,7 @@ async fn a_burst_of_messages_answers_with_the_first_and_keeps_the_rest_as_notes_
         said: None,
         left_out: None,
         private: false,
+        direct: false,
     };
     for number in [1, 2, 3, 2, 1] {
         let heard = team.inbox.hear(said(number)).await.expect("stored");

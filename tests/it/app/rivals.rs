@@ -200,6 +200,7 @@ impl Race<'_> {
             said: Some(said),
             left_out: None,
             private: false,
+            direct: false,
         };
         self.said.push(Said { event, meant, by });
     }

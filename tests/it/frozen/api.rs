@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use vine_domain::clock::{Ids, System};
+use vine_domain::{
+    chat::file::FileHash,
+    clock::{Ids, System},
+};
 
 use super::served::Served;
 
@@ -143,6 +146,17 @@ async fn frozen_answers_of_the_api() {
     assert_snapshot!(worker("POST /queue/log", lines).await, @r#"
     204
     ""
+    "#);
+
+    let file = json!({ "attempt": attempt, "name": "hedge.txt", "content": "eWV3" });
+    assert_snapshot!(worker("POST /queue/show", file).await, @r#"
+    204
+    ""
+    "#);
+    let hash = FileHash::of(b"yew");
+    assert_snapshot!(worker(&format!("GET /queue/files/{hash}"), NONE).await, @r#"
+    200
+    { content: eWV3 }
     "#);
 
     // Questions.
@@ -319,14 +333,29 @@ async fn frozen_answers_of_the_api() {
         text: Digging
       - at: 2027-01-15T08:00:00.000Z
         author: vine
+        buttons: []
+        file:
+          hash: 6d12f211cccc24fb97ae3e07f19bee9332aef9fa3dafe9cbbb7f3bbc7b60d3ce
+          kind: text/plain
+          name: hedge.txt
+          size: 3
+        id: uuid-7
+        kind: notice
+        note: null
+        question: null
+        seq: 6
+        task: T-1
+        text: The agent shows `hedge.txt` (file, 3 bytes).
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
         buttons:
           - { dangerous: false, kind: choice, label: Yew, says: Yew }
           - { dangerous: false, kind: form, label: Answer…, says: "" }
-        id: uuid-7
+        id: uuid-8
         kind: question
         note: null
         question: Q-1
-        seq: 6
+        seq: 7
         task: T-1
         text: |
           **Claude asks:** “Which plant?” (Q-1)
@@ -346,11 +375,11 @@ async fn frozen_answers_of_the_api() {
           - { dangerous: false, kind: command, label: Log, says: /vine task log T-1 --limit 20 }
           - { dangerous: false, kind: absent, label: Diff, says: /vine task diff T-1 }
           - { dangerous: false, kind: absent, label: Continue…, says: "" }
-        id: uuid-8
+        id: uuid-9
         kind: card
         note: null
         question: null
-        seq: 7
+        seq: 8
         task: T-1
         text: |
           **T-1** Plant a hedge
@@ -361,11 +390,11 @@ async fn frozen_answers_of_the_api() {
         buttons:
           - { dangerous: false, kind: choice, label: Yew, says: Yew }
           - { dangerous: false, kind: form, label: Answer…, says: "" }
-        id: uuid-9
+        id: uuid-10
         kind: question
         note: null
         question: Q-2
-        seq: 8
+        seq: 9
         task: T-1
         text: |
           **Claude asks:** “How many?” (Q-2)
@@ -385,11 +414,11 @@ async fn frozen_answers_of_the_api() {
           - { dangerous: false, kind: command, label: Log, says: /vine task log T-1 --limit 20 }
           - { dangerous: false, kind: absent, label: Diff, says: /vine task diff T-1 }
           - { dangerous: false, kind: absent, label: Continue…, says: "" }
-        id: uuid-10
+        id: uuid-11
         kind: card
         note: null
         question: null
-        seq: 9
+        seq: 10
         task: T-1
         text: |
           **T-1** Plant a hedge
@@ -398,21 +427,21 @@ async fn frozen_answers_of_the_api() {
       - at: 2027-01-15T08:00:00.000Z
         author: root
         buttons: []
-        id: uuid-11
+        id: uuid-12
         kind: reply
         note: null
         question: null
-        seq: 10
+        seq: 11
         task: T-1
         text: 1
       - at: 2027-01-15T08:00:00.000Z
         author: vine
         buttons: []
-        id: uuid-12
+        id: uuid-13
         kind: settled
         note: null
         question: Q-1
-        seq: 11
+        seq: 12
         task: T-1
         text: |
           💬 **Yew** — root, 2027-01-15 08:00 UTC (Q-1)
@@ -423,11 +452,11 @@ async fn frozen_answers_of_the_api() {
       - at: 2027-01-15T08:00:00.000Z
         author: vine
         buttons: []
-        id: uuid-13
+        id: uuid-14
         kind: settled
         note: null
         question: Q-2
-        seq: 12
+        seq: 13
         task: T-1
         text: |
           **Q-2** no longer needs an answer: the agent withdrew it.
@@ -447,11 +476,11 @@ async fn frozen_answers_of_the_api() {
           - { dangerous: false, kind: command, label: Log, says: /vine task log T-1 --limit 20 }
           - { dangerous: false, kind: absent, label: Diff, says: /vine task diff T-1 }
           - { dangerous: false, kind: absent, label: Continue…, says: "" }
-        id: uuid-14
+        id: uuid-15
         kind: card
         note: null
         question: null
-        seq: 13
+        seq: 14
         task: T-1
         text: |
           **T-1** Plant a hedge
@@ -460,24 +489,24 @@ async fn frozen_answers_of_the_api() {
       - at: 2027-01-15T08:00:00.000Z
         author: root
         buttons: []
-        id: uuid-15
+        id: uuid-16
         kind: reply
         note: null
         question: null
-        seq: 14
+        seq: 15
         task: T-1
         text: Mind the cat
       - at: 2027-01-15T08:00:00.000Z
         author: vine
         buttons: []
-        id: uuid-16
+        id: uuid-17
         kind: note
-        note: uuid-17
+        note: uuid-18
         question: null
-        seq: 15
+        seq: 16
         task: T-1
         text: The note from root reaches the agent at its next step.
-    next: 15
+    next: 16
     "#);
     assert_snapshot!(admin(&format!("PATCH /chat/messages/{NOTE}"), json!({ "text": "Mind the dog" })).await, @r#"
     200
@@ -625,7 +654,7 @@ async fn frozen_answers_of_the_api() {
         json!({ "tasks": [], "sessions": [SESSION, "00000000-0000-7000-8000-000000000009"] });
     assert_snapshot!(worker(&format!("POST /workers/{id}/orphans"), homes).await, @"
     200
-    { sessions: [uuid-18], tasks: [] }
+    { sessions: [uuid-19], tasks: [] }
     ");
     let gone = json!({ "task": "T-99", "epoch": 1 });
     assert_snapshot!(worker(&format!("POST /workers/{id}/guard"), gone.clone()).await, @"
@@ -765,13 +794,13 @@ async fn frozen_answers_of_the_api() {
     notes:
       - at: 2027-01-15T08:00:00.000Z
         author: root
-        key: uuid-17
+        key: uuid-18
         state: { state: missed }
         task: T-1
         text: Mind the cat
       - at: 2027-01-15T08:00:00.000Z
         author: root
-        key: uuid-19
+        key: uuid-20
         state: { state: missed }
         task: T-1
         text: Correction of a note to the agent: Mind the dog
@@ -845,19 +874,20 @@ async fn frozen_answers_of_the_api() {
       - { at: 2027-01-15T08:00:00.000Z, epoch: 0, seq: 1, text: created by root }
       - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 5, text: attempt 1 claimed by w }
       - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 6, text: Digging }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 7, text: asked Q-1: Which plant? }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 8, text: asked Q-2: How many? }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 9, text: Q-1 answered by root: Yew }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 10, text: the agent received the answer to Q-1 }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 11, text: Q-2 withdrawn: the agent withdrew it }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 12, text: note from root: Mind the cat }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 7, text: shows hedge.txt (file, 3 bytes) }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 8, text: asked Q-1: Which plant? }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 9, text: asked Q-2: How many? }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 10, text: Q-1 answered by root: Yew }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 11, text: the agent received the answer to Q-1 }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 12, text: Q-2 withdrawn: the agent withdrew it }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 13, text: note from root: Mind the cat }
       - at: 2027-01-15T08:00:00.000Z
         epoch: 1
-        seq: 13
+        seq: 14
         text: note from root: Correction of a note to the agent: Mind the dog
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 14, text: no agent has read the note from root }
       - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 15, text: no agent has read the note from root }
-      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 16, text: done }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 16, text: no agent has read the note from root }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, seq: 17, text: done }
     ");
     assert_snapshot!(admin("GET /sessions", NONE).await, @"
     200
@@ -878,7 +908,7 @@ async fn frozen_answers_of_the_api() {
     started_at: 2027-01-15T08:00:00.000Z
     state: ended
     task: T-1
-    worker: uuid-20
+    worker: uuid-21
     worktree: /srv/w/T-1
     ");
     assert_snapshot!(admin(&format!("DELETE /sessions/{SESSION}"), NONE).await, @"
@@ -896,7 +926,7 @@ async fn frozen_answers_of_the_api() {
     started_at: 2027-01-15T08:00:00.000Z
     state: ended
     task: T-1
-    worker: uuid-20
+    worker: uuid-21
     worktree: /srv/w/T-1
     ");
     assert_snapshot!(admin("GET /workers", NONE).await, @"
@@ -904,7 +934,7 @@ async fn frozen_answers_of_the_api() {
     items:
       - draining: false
         gone_at: null
-        id: uuid-20
+        id: uuid-21
         last_seen_at: 2027-01-15T08:00:00.000Z
         login_readable: false
         max_slots: null
@@ -941,7 +971,7 @@ async fn frozen_answers_of_the_api() {
     200
     draining: false
     gone_at: null
-    id: uuid-20
+    id: uuid-21
     last_seen_at: 2027-01-15T08:00:00.000Z
     login_readable: false
     max_slots: null
@@ -978,7 +1008,7 @@ async fn frozen_answers_of_the_api() {
       workers:
         - draining: false
           gone_at: null
-          id: uuid-20
+          id: uuid-21
           last_seen_at: 2027-01-15T08:00:00.000Z
           login_readable: false
           max_slots: null

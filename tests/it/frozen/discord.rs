@@ -1416,5 +1416,14 @@ async fn frozen_discord_questions_that_are_open() {
       nsfw: false
       type: 3
       version: snowflake-4
+    - application_id: snowflake-1
+      default_member_permissions: null
+      description: ""
+      guild_id: snowflake-2
+      id: snowflake-5
+      name: Make this a task
+      nsfw: false
+      type: 3
+      version: snowflake-5
     "#);
 }

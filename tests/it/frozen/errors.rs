@@ -164,7 +164,7 @@ fn frozen_refusals() {
     unavailable: the store cannot serve: the disk is full
     try again; if it keeps failing, check the daemon's log
 
-    unavailable: a stored row cannot be read: a task without a state
+    corrupt: a stored row cannot be read: a task without a state
     try again; if it keeps failing, check the daemon's log
     ");
 }

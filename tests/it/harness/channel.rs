@@ -29,11 +29,20 @@ impl Channel {
 
     /// With more lines in `[questions]`.
     pub async fn with_questions(agent: Agent<'_>, questions: &str) -> Self {
-        let slack = Workspace::open().await;
         let sections = Sections {
             questions,
-            more: &by_sockets(&slack),
             ..Sections::default()
+        };
+        Self::with(agent, sections).await
+    }
+
+    /// With more lines in sections of the configuration.
+    pub async fn with(agent: Agent<'_>, sections: Sections<'_>) -> Self {
+        let slack = Workspace::open().await;
+        let more = format!("{}{}", sections.more, by_sockets(&slack));
+        let sections = Sections {
+            more: &more,
+            ..sections
         };
         let place = Place::with_sections(agent, sections).await;
         Self::begin(slack, place).await

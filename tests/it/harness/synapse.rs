@@ -371,20 +371,19 @@ impl Human {
 
     /// The text at an `mxc://` address.
     pub async fn download(&self, address: &str) -> String {
+        String::from_utf8(self.download_bytes(address).await).expect("text")
+    }
+
+    /// The bytes at an `mxc://` address.
+    pub async fn download_bytes(&self, address: &str) -> Vec<u8> {
         let url = format!(
             "{}/_matrix/client/v1/media/download/{}",
             self.url,
             address.trim_start_matches("mxc://")
         );
-        self.http
-            .get(url)
-            .bearer_auth(&self.token)
-            .send()
-            .await
-            .expect("an answer")
-            .text()
-            .await
-            .expect("text")
+        let answer = self.http.get(url).bearer_auth(&self.token).send().await;
+        let bytes = answer.expect("an answer").bytes().await;
+        bytes.expect("bytes").to_vec()
     }
 
     /// Waits for a sign that is in no room's history: who types, who has read.

@@ -25,9 +25,9 @@ async fn discord_words_come_as_they_were_typed_and_nothing_else_vanishes() {
     let forward = json!({ "message_reference": { "type": 1, "message_id": "5" }, "message_snapshots": [{ "message": { "content": "use <:rust:55> here" } }] });
     guild.act("say", sends("", forward)).await;
     guild.hears("(Q-2)").await;
-    let picture = json!({ "attachments": [{ "id": "7", "filename": "shot.png", "content_type": "image/png", "size": 9, "url": "http://127.0.0.1:1/x" }] });
+    let picture = json!({ "attachments": [{ "id": "7", "filename": "film.mp4", "content_type": "video/mp4", "size": 20_000_000, "url": "http://127.0.0.1:1/x" }] });
     guild.act("say", sends("Blue", picture)).await;
-    guild.hears("`shot.png` was left out").await;
+    guild.hears("`film.mp4` was left out").await;
     guild.hears("(Q-3)").await;
     for (what, more) in [
         (

@@ -30,9 +30,9 @@ async fn matrix_words_come_as_they_were_typed_and_nothing_else_vanishes() {
     let quoted = json!({ "msgtype": "m.text", "body": "> <@vine:vine.test> Which file?\n> 1. app.rs\napp.rs", "m.relates_to": { "m.in_reply_to": { "event_id": event_id(&first) } } });
     ann.send(&room.id, "m.room.message", quoted).await;
     ann.hears(&room.id, "Which?").await;
-    let picture = json!({ "msgtype": "m.image", "body": "Blue", "filename": "shot.png", "url": "mxc://vine.test/x", "info": { "mimetype": "image/png", "size": 9 } });
+    let picture = json!({ "msgtype": "m.video", "body": "Blue", "filename": "film.mp4", "url": "mxc://vine.test/x", "info": { "mimetype": "video/mp4", "size": 20_000_000 } });
     ann.send(&room.id, "m.room.message", thread(picture)).await;
-    ann.hears(&room.id, "`shot.png` was left out").await;
+    ann.hears(&room.id, "`film.mp4` was left out").await;
     let third = ann.hears(&room.id, "Which place?").await;
     ann.react(&room.id, &event_id(&third), "👍").await;
     ann.hears(&room.id, "is not an answer to Q-3").await;

@@ -2,10 +2,13 @@
 
 mod bounds;
 mod browser;
+mod chosen;
 mod day;
+mod direct;
 mod discord_kept;
 mod ends;
 mod escape;
+mod files;
 mod grants;
 mod hostile;
 mod hurt;

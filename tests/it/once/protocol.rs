@@ -73,7 +73,7 @@ async fn a_daemon_refuses_workers_of_another_version_and_changes_nothing() {
     let code = place.secret("enrolment").await;
     let enrol =
         json!({ "code": code, "name": "old", "slots": 1, "version": "vine 0.0.9" }).to_string();
-    for wire in [None, Some("2"), Some("5")] {
+    for wire in [None, Some("2"), Some("6")] {
         let (status, error) = api
             .with_wire(Method::POST, "/workers", None, wire, enrol.clone())
             .await;
@@ -84,7 +84,7 @@ async fn a_daemon_refuses_workers_of_another_version_and_changes_nothing() {
         assert_eq!(
             message,
             format!(
-                "this worker uses version {theirs} of the worker protocol, this daemon version 4"
+                "this worker uses version {theirs} of the worker protocol, this daemon version 5"
             )
         );
         assert_eq!(
@@ -138,7 +138,7 @@ async fn a_worker_refuses_an_older_daemon_before_it_enrols() {
     .expect_err("it does not start");
     assert!(
         refused.contains(&format!(
-            "the daemon at {daemon} uses version 1 of the worker protocol, this program uses version 4; update the older \
+            "the daemon at {daemon} uses version 1 of the worker protocol, this program uses version 5; update the older \
              one, daemons before workers"
         )),
         "{refused}"

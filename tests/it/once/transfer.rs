@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::harness::{Agent, Place, servers::Database};
 
-const ASKS: &str = "answer=$(vine ask 'Which?'); echo \"it is $answer\"";
+const ASKS: &str = "printf 'a\\377' > data.bin; vine show data.bin; answer=$(vine ask 'Which?'); echo \"it is $answer\"";
 
 /// The rows of an export by table, however either engine writes yes and no.
 fn rows(text: &str) -> BTreeMap<String, Vec<Value>> {

@@ -15,7 +15,8 @@ use vine_domain::{
     Slug, TaskId, TaskState, Timestamp, User, UserId, Worker, WorkerId,
     attempt::{Attempt, LogRange},
     chat::{
-        Inbound, InboundBatch, InboundKind, Location, MessagePlace, OurPost, Outbound, OutboundKind,
+        Inbound, InboundBatch, InboundKind, Location, MessagePlace, OurPost, Outbound,
+        OutboundKind, file::FileContent,
     },
     clock::{Ids, System},
     lease::LEASE,
@@ -621,6 +622,7 @@ fn hello() -> Inbound {
         said: None,
         left_out: None,
         private: false,
+        direct: false,
     }
 }
 
@@ -706,6 +708,7 @@ async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_g
         said: None,
         left_out: None,
         private: false,
+        direct: false,
     };
     let minute = Duration::from_secs(60);
     let awaited = event(InboundKind::Awaited, "it did not come");
@@ -785,6 +788,7 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         said: None,
         left_out: None,
         private: false,
+        direct: false,
     };
     let echo = |part, last| OurPost {
         message: due.message.id,
@@ -1262,4 +1266,29 @@ async fn what_is_old_is_removed_and_what_lives_stays() {
     };
     bed.clock.pass(Duration::from_secs(9_999 * 24 * 3600));
     assert_eq!(bed.store.prune(&ever).await.expect("pruned"), 0);
+}
+
+#[tokio::test]
+async fn files_are_kept_once_by_their_content_and_go_when_they_are_old() {
+    let bed = Bed::new().await;
+    let shot = FileContent::new("shot.png", vec![0x89, 0, 0xff, b'\'']);
+    let other = FileContent::new("other.bin", vec![1; 1 << 20]);
+    for content in [&shot, &shot, &other] {
+        bed.store.put_file(content).await.expect("stored");
+    }
+    let found = async |content: &FileContent| {
+        let found = bed.store.file(&content.file.hash).await;
+        found.expect("read")
+    };
+    assert_eq!(found(&shot).await.as_deref(), Some(shot.bytes.as_slice()));
+    assert_eq!(found(&FileContent::new("", vec![2])).await, None);
+    bed.clock.pass(Duration::from_secs(150 * 24 * 3600));
+    bed.store.put_file(&shot).await.expect("stored");
+    bed.clock.pass(Duration::from_secs(50 * 24 * 3600));
+    let retention = Retention::default();
+    while bed.store.prune(&retention).await.expect("pruned") > 0 {}
+    assert_eq!(found(&other).await, None, "older than 180 days");
+    assert!(found(&shot).await.is_some(), "sent again meanwhile");
+    while bed.store.shrink().await.expect("shrunk") > 0 {}
+    assert_eq!(found(&shot).await, None, "space is needed");
 }

@@ -239,9 +239,9 @@ async fn discord_edits_files_replies_and_the_menu_of_messages() {
             })
     };
     guild.wait("the whole text is a file", whole).await;
-    let file = |name: &str, kind: &str, text: &str| json!({ "user": ANN, "channel": thread, "content": if kind == "image/png" { "" } else { "see here" }, "reply_to": question["id"], "file": { "name": name, "kind": kind, "text": text } });
-    guild.act("say", file("shot.png", "image/png", "…")).await;
-    guild.hears("shot.png").await;
+    let file = |name: &str, kind: &str, text: &str| json!({ "user": ANN, "channel": thread, "content": if kind == "video/mp4" { "" } else { "see here" }, "reply_to": question["id"], "file": { "name": name, "kind": kind, "text": text, "size": if kind == "video/mp4" { 20_000_000 } else { text.len() } } });
+    guild.act("say", file("film.mp4", "video/mp4", "…")).await;
+    guild.hears("film.mp4").await;
     guild
         .act("say", file("choice.txt", "text/plain", "number 17"))
         .await;

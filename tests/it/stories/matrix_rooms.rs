@@ -118,7 +118,7 @@ async fn matrix_thirty_repositories_have_thirty_rooms_in_one_space_and_adding_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn matrix_files_go_both_ways_and_what_is_no_text_is_refused_by_name() {
+async fn matrix_texts_go_both_ways_and_programs_are_refused_by_name() {
     let asks = "answer=$(vine ask \"Which of these? $(seq 1 9000)\"); echo heard $answer";
     let room = Room::new(Agent::Script(asks)).await;
     let (task, root) = room.task("One", "one").await;
@@ -140,9 +140,9 @@ async fn matrix_files_go_both_ways_and_what_is_no_text_is_refused_by_name() {
     assert_eq!(file["content"]["m.relates_to"]["event_id"], root.as_str());
 
     room.ann
-        .send_file(&room.id, &root, "m.image", "shot.png", b"\x89PNG")
+        .send_file(&room.id, &root, "m.file", "tool", b"\x7fELF\xff")
         .await;
-    room.ann.hears(&room.id, "`shot.png` was left out").await;
+    room.ann.hears(&room.id, "`tool` was left out").await;
     room.ann
         .send_file(
             &room.id,

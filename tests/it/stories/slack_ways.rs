@@ -420,7 +420,7 @@ async fn slack_a_form_asks_what_a_new_task_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slack_files_go_both_ways_and_what_is_no_text_is_refused_by_name() {
+async fn slack_texts_go_both_ways_and_what_is_too_large_is_refused_by_name() {
     let asks = "answer=$(vine ask \"Which of these? $(seq 1 12000)\"); echo heard $answer";
     let channel = Channel::new(Agent::Script(asks)).await;
     channel
@@ -461,12 +461,17 @@ async fn slack_files_go_both_ways_and_what_is_no_text_is_refused_by_name() {
     );
 
     let send = |name: &str, kind: &str, text: &str| {
-        let file = json!({ "name": name, "mimetype": kind, "text": text });
-        let words = if kind == "image/png" { "" } else { "see here" };
+        let size = if kind == "video/mp4" {
+            20_000_000
+        } else {
+            text.len()
+        };
+        let file = json!({ "name": name, "mimetype": kind, "text": text, "size": size });
+        let words = if kind == "video/mp4" { "" } else { "see here" };
         json!({ "user": "U0ANN", "channel": channel.id, "thread_ts": root, "text": words, "file": file })
     };
-    channel.act("say", send("shot.png", "image/png", "…")).await;
-    channel.whispers("U0ANN", "`shot.png` was left out").await;
+    channel.act("say", send("film.mp4", "video/mp4", "…")).await;
+    channel.whispers("U0ANN", "`film.mp4` was left out").await;
     channel
         .act("say", send("choice.txt", "text/plain", "number 17\nand 18"))
         .await;

@@ -55,6 +55,7 @@ async fn start(job: &AgentRun<'_>, host: &AgentHost) -> Result<RunOutcome> {
         Some(round) => round.text.clone(),
         None => job.task.prompt.as_str().to_owned(),
     };
+    let prompt = job.sandbox.sent.resolve(prompt).await.text;
     let line = tokio::spawn(async move {
         let _it_need_not_read = stdin.write_all(prompt.as_bytes()).await;
         process::end_input(stdin).await

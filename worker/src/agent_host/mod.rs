@@ -1,6 +1,7 @@
 //! What an agent may ask of its worker: ask people questions, write to the log. The daemon may be
 //! away for any time; what must reach it is repeated until it does or the lease is gone.
 
+mod files;
 mod progress;
 mod questions;
 
@@ -154,6 +155,11 @@ impl AgentHost {
     /// Replaces the values that AgentVine put into the agent's environment with their names.
     pub fn named(&self, text: String) -> String {
         self.known.named(text)
+    }
+
+    /// Whether a text contains a secret: one that AgentVine gave the agent, or something in the form of one.
+    pub fn holds_secret(&self, text: &str) -> bool {
+        self.known.is_in(text) || secrets::are_in(text)
     }
 
     /// Removes all secrets; needed before text is cut, since half a secret is not recognized.

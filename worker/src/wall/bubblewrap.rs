@@ -20,6 +20,8 @@ pub struct SandboxPlan<'a> {
     pub folder: &'a Path,
     /// The agent's home; writable, at its own path.
     pub home: &'a Path,
+    /// Files that people sent; read only, at their own path.
+    pub sent: Option<&'a Path>,
     /// Mounted as `/tmp`.
     pub temp: &'a Path,
     /// Our files and sockets, mounted below `/run/vine`.
@@ -116,6 +118,9 @@ pub fn arguments(plan: &SandboxPlan<'_>) -> Vec<OsString> {
     ]);
     if let Some(objects) = plan.objects {
         say(&[&"--ro-bind", &objects, &objects]);
+    }
+    if let Some(sent) = plan.sent {
+        say(&[&"--ro-bind", &sent, &sent]);
     }
     for (from, to) in plan.files {
         say(&[&"--bind", from, to]);

@@ -127,6 +127,9 @@ pub fn arguments(
     if let Some(objects) = plan.objects {
         mount(objects, objects, ":ro");
     }
+    if let Some(sent) = plan.sent {
+        mount(sent, sent, ":ro");
+    }
     for (from, to) in plan.files {
         mount(from, to, "");
     }
@@ -176,6 +179,7 @@ mod tests {
             etc: path("/s/etc"),
             folder: path("/s/tree"),
             home: path("/s/home"),
+            sent: Some(path("/s/sent")),
             temp: path("/s/tmp"),
             run: path("/nowhere"),
             objects: Some(path("/s/objects")),

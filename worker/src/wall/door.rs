@@ -20,13 +20,14 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 use vine_domain::{
     Ask, Decision, Question, SessionId,
+    chat::file::{LARGEST, showable, shown},
     question::{Choice, Item},
     token::Token,
     visible_text::is_nothing,
 };
 
 use super::connection_limit::{LimitedListener, LimitedStream};
-use crate::{agent_folder::read_inside, agent_host::AgentHost};
+use crate::{agent_folder::read_inside, agent_host::AgentHost, sent_files::SentFiles};
 
 /// A call through the door.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,7 +52,7 @@ pub enum DoorCall {
         /// The text.
         text: String,
     },
-    /// Shows a text file of its folder in the thread.
+    /// Shows a file of its folder in the thread.
     Show {
         /// Its path, absolute or relative to the folder.
         file: PathBuf,
@@ -90,11 +91,15 @@ pub struct SandboxDoor {
     known: Vec<Question>,
     /// The folder from which files may be shown.
     folder: PathBuf,
+    /// What people sent with their answers.
+    sent: Arc<SentFiles>,
     /// How often the same text was asked: the second time is another question, also when a script
     /// runs again.
     times: Mutex<HashMap<String, u32>>,
     last_words: Mutex<Option<String>>,
     shown: Mutex<u32>,
+    /// Bytes of the files that were shown.
+    bytes: Mutex<u64>,
     asked: Mutex<u32>,
     passing: TaskTracker,
 }
@@ -112,20 +117,30 @@ const NOTE: usize = 4_000;
 const MOST: u32 = 50;
 /// Maximum number of questions per attempt.
 const QUESTIONS: u32 = 500;
-/// Maximum size of a shown file in bytes.
-const FILE: u64 = 64 * 1024;
+/// Maximum size of a file whose text is shown in the message.
+const TEXT: usize = 64 * 1024;
+/// Maximum size of all files that one attempt shows.
+const ALL_FILES: u64 = 64 << 20;
 
 impl SandboxDoor {
     /// For one attempt in one session.
-    pub fn new(host: AgentHost, session: SessionId, known: Vec<Question>, folder: PathBuf) -> Self {
+    pub fn new(
+        host: AgentHost,
+        session: SessionId,
+        known: Vec<Question>,
+        folder: PathBuf,
+        sent: Arc<SentFiles>,
+    ) -> Self {
         Self {
             host,
             session,
             known,
             folder,
+            sent,
             times: Mutex::default(),
             last_words: Mutex::default(),
             shown: Mutex::default(),
+            bytes: Mutex::default(),
             asked: Mutex::default(),
             passing: TaskTracker::new(),
         }
@@ -220,17 +235,39 @@ impl SandboxDoor {
         Ok(())
     }
 
-    async fn show(&self, file: &Path) -> Result<()> {
-        let text = text_of(&self.folder, file)?;
+    /// Shows a file of the folder: a short text in the message, anything else as a file. Nothing with a secret in
+    /// it leaves, and no program.
+    pub async fn show(&self, file: &Path) -> Result<()> {
+        let shown = ShownFile::read(&self.folder, file)?;
+        if let ShownFile::File { name, bytes } = &shown {
+            let said = String::from_utf8_lossy(bytes);
+            if self.host.holds_secret(&said) || self.host.holds_secret(name) {
+                bail!("{name} contains something that looks like a secret; nothing was shown");
+            }
+            self.count_bytes(bytes.len() as u64)?;
+        }
         count(&self.shown, MOST, ["posted", "messages", "posting"])?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        self.host
-            .say_of_agent(format!(
-                "`{}`\n\n{}",
-                name.replace('`', "'"),
-                vine_domain::markdown::fenced(&text)
-            ))
-            .await?;
+        match shown {
+            ShownFile::Text { name, text } => {
+                let text = vine_domain::markdown::fenced(&text);
+                self.host
+                    .say_of_agent(format!("`{name}`\n\n{text}"))
+                    .await?;
+            }
+            ShownFile::File { name, bytes } => self.host.show_file(name, bytes).await?,
+        }
+        Ok(())
+    }
+
+    fn count_bytes(&self, bytes: u64) -> Result<()> {
+        let mut so_far = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        if *so_far + bytes > ALL_FILES {
+            bail!(
+                "this attempt has already shown {} MB of files, the limit; continue without showing",
+                ALL_FILES >> 20
+            );
+        }
+        *so_far += bytes;
         Ok(())
     }
 
@@ -269,7 +306,10 @@ impl SandboxDoor {
                     .await?
             }
         };
-        let answer = question.answer().map(|answer| words(&answer.decision));
+        let answer = match question.answer().map(|answer| words(&answer.decision)) {
+            Some(answer) => Some(self.sent.resolve(answer).await.text),
+            None => None,
+        };
         let host = self.host.clone();
         let passed = self.passing.spawn(async move {
             // Even if the asking program is gone, the answer counts as used.
@@ -318,12 +358,38 @@ async fn reply(stream: &mut DoorStream, reply: &DoorReply) -> Result<()> {
     Ok(stream.shutdown().await?)
 }
 
-/// Reads a text file in the folder.
-fn text_of(folder: &Path, file: &Path) -> Result<String> {
-    let bytes = read_inside(folder, file, FILE)?;
-    String::from_utf8(bytes)
-        .ok()
-        .with_context(|| format!("{} is not a text file", file.display()))
+/// A file of the folder, as people see it.
+#[derive(Debug, PartialEq, Eq)]
+enum ShownFile {
+    /// Its text in the message.
+    Text {
+        /// Its name.
+        name: String,
+        /// The text.
+        text: String,
+    },
+    /// As a file.
+    File {
+        /// Its name.
+        name: String,
+        /// Its content.
+        bytes: Vec<u8>,
+    },
+}
+
+impl ShownFile {
+    fn read(folder: &Path, file: &Path) -> Result<Self> {
+        let bytes = read_inside(folder, file, LARGEST as u64)?;
+        let name = shown(&file.file_name().unwrap_or_default().to_string_lossy());
+        let is_short = bytes.len() <= TEXT && !bytes.contains(&0);
+        let bytes = match String::from_utf8(bytes) {
+            Ok(text) if is_short => return Ok(Self::Text { name, text }),
+            Ok(text) => text.into_bytes(),
+            Err(other) => other.into_bytes(),
+        };
+        showable(&name, &bytes)?;
+        Ok(Self::File { name, bytes })
+    }
 }
 
 /// The agent's side: what `vine ask`, `vine note` and the like do inside.
@@ -364,7 +430,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_text_files_of_the_folder_are_shown() {
+    fn files_of_the_folder_are_shown_and_no_others_and_no_programs() {
         let place = tempfile::tempdir().expect("a folder");
         let folder = place.path().join("tree");
         std::fs::create_dir_all(folder.join("src")).expect("made");
@@ -372,18 +438,33 @@ mod tests {
         std::fs::write(place.path().join("key"), "secret").expect("written");
         symlink(place.path().join("key"), folder.join("link")).expect("linked");
         symlink(place.path(), folder.join("up")).expect("linked");
-        std::fs::write(folder.join("b.bin"), [0xff, 0xfe]).expect("written");
-        std::fs::write(folder.join("large"), vec![b'x'; 70_000]).expect("written");
-        let read = |file: &str| text_of(&folder, Path::new(file));
-        assert_eq!(read("src/a.txt").expect("read"), "words\n");
+        let write = |name: &str, bytes: Vec<u8>| {
+            std::fs::write(folder.join(name), bytes).expect("written");
+        };
+        write("b.bin", vec![0xff, 0xfe]);
+        write("long", vec![b'x'; 70_000]);
+        write("large", vec![b'x'; LARGEST + 1]);
+        write("program", b"\x7fELF\xff".to_vec());
+        let read = |file: &str| ShownFile::read(&folder, Path::new(file));
+        let words = ShownFile::Text {
+            name: "a.txt".into(),
+            text: "words\n".into(),
+        };
+        assert_eq!(read("src/a.txt").expect("read"), words);
         let whole = folder.join("./src/a.txt");
-        assert_eq!(text_of(&folder, &whole).expect("read"), "words\n");
+        assert_eq!(ShownFile::read(&folder, &whole).expect("read"), words);
+        for (name, size) in [("b.bin", 2), ("long", 70_000)] {
+            let ShownFile::File { bytes, .. } = read(name).expect("read") else {
+                panic!("{name}")
+            };
+            assert_eq!(bytes.len(), size);
+        }
         for bad in [
             "link",
             "up/key",
             "../key",
             "/etc/passwd",
-            "b.bin",
+            "program",
             "large",
             "src",
             "",

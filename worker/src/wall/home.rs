@@ -3,6 +3,7 @@
 //! secrets.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs, io,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
@@ -60,6 +61,9 @@ const CACHES: [&str; 5] = [
 /// A repository's shared cache is deleted above this many bytes.
 const CACHE: u64 = 2 << 30;
 
+/// Where files are that people sent, by session.
+const SENT: &str = "sent";
+
 /// Where the agent's own records are while its home is not there.
 const KEPT: &str = "claude.kept";
 
@@ -74,11 +78,9 @@ impl SessionHome {
     }
 
     /// All sessions with a folder here.
-    pub fn all(state: &Path) -> Vec<SessionId> {
-        let entries = fs::read_dir(state.join("sessions"))
-            .into_iter()
-            .flatten()
-            .flatten();
+    pub fn all(state: &Path) -> BTreeSet<SessionId> {
+        let folders = ["sessions", SENT].map(|name| fs::read_dir(state.join(name)));
+        let entries = folders.into_iter().flatten().flatten().flatten();
         entries
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             .collect()
@@ -92,6 +94,14 @@ impl SessionHome {
     /// The agent's home.
     pub fn home(&self) -> PathBuf {
         self.0.join("home")
+    }
+
+    /// Files that people sent. They are outside the agent's own folders: the owner of a folder can lead us elsewhere.
+    pub fn sent(&self) -> PathBuf {
+        let state = self.0.ancestors().nth(2).unwrap_or(&self.0);
+        state
+            .join(SENT)
+            .join(self.0.file_name().unwrap_or_default())
     }
 
     /// Its temporary files, for one attempt.
@@ -115,13 +125,15 @@ impl SessionHome {
             .is_none_or(|age| age >= NEW)
     }
 
-    /// Removes the folder.
+    /// Removes the folders.
     pub fn remove(&self) {
-        if let Err(error) = remove_all(&self.0) {
-            tracing::warn!(
-                "could not remove the session folder {}: {error}",
-                self.0.display()
-            );
+        for folder in [self.0.clone(), self.sent()] {
+            if let Err(error) = remove_all(&folder)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                let folder = folder.display();
+                tracing::warn!("could not remove the session folder {folder}: {error}");
+            }
         }
     }
 

@@ -213,6 +213,7 @@ fn tried(bwrap: &Path, inside: &Path) -> Result<(), String> {
             etc: &folder("etc"),
             folder: &folder("tree"),
             home: &folder("home"),
+            sent: None,
             temp: &folder("tmp"),
             run: &folder("run"),
             objects: None,

@@ -179,7 +179,7 @@ pub fn obstacle(state: &Path) -> Option<String> {
 }
 
 /// Folders that other users pass through.
-const WAYS: [&str; 4] = ["worktrees", "sessions", "repos", "bin"];
+const WAYS: [&str; 5] = ["worktrees", "sessions", "sent", "repos", "bin"];
 
 /// Copies `vine` to where other users can run it, for the door: its own folder may be closed to
 /// them.

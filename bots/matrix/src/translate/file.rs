@@ -6,26 +6,16 @@ use vine_domain::chat::attachment::{Content, MediaKind, forwarded};
 /// The caption, and the file to fetch or the reason why it is left out.
 pub fn content(event: &Value) -> Content {
     let mut content = captioned(event);
-    let kind = match event["msgtype"].as_str() {
-        Some("m.file") => event["info"]["mimetype"].as_str().unwrap_or_default(),
-        Some("m.audio") if is_voice(event) => {
-            content.left_out.push(MediaKind::Voice.left_out());
-            return content;
-        }
-        Some("m.image") => "image/",
-        Some("m.video") => "video/",
-        _ => "audio/",
-    };
-    content.announce(
-        name(event),
-        kind,
-        event["info"]["size"].as_u64().unwrap_or(0),
-    );
+    if event["msgtype"] == "m.audio" && is_voice(event) {
+        content.left_out.push(MediaKind::Voice.left_out());
+        return content;
+    }
+    content.announce(name(event), event["info"]["size"].as_u64().unwrap_or(0));
     content
 }
 
 /// The caption and the file's content.
-pub fn with_bytes(event: &Value, bytes: &[u8]) -> Content {
+pub fn with_bytes(event: &Value, bytes: Vec<u8>) -> Content {
     let mut content = captioned(event);
     content.add(name(event), bytes);
     content
@@ -77,7 +67,10 @@ mod tests {
     fn a_text_file_is_its_words_with_its_caption() {
         let plain = json!({ "msgtype": "m.file", "body": "a.log", "info": { "size": 5 } });
         assert_eq!(content(&plain).read().1, InboundKind::Awaited);
-        assert_eq!(with_bytes(&plain, b"hello").read().0, "File a.log:\nhello");
+        assert_eq!(
+            with_bytes(&plain, b"hello".to_vec()).read().0,
+            "File a.log:\nhello"
+        );
         let with_caption = json!({ "msgtype": "m.file", "body": "Use this", "filename": "a.log" });
         let read = content(&with_caption).read();
         assert_eq!(
@@ -85,31 +78,23 @@ mod tests {
             ("Use this", InboundKind::Awaited)
         );
         assert_eq!(
-            with_bytes(&with_caption, b"hello").read().0,
+            with_bytes(&with_caption, b"hello".to_vec()).read().0,
             "Use this\n\nFile a.log:\nhello"
         );
     }
 
     #[test]
-    fn words_beside_a_picture_count_and_what_has_none_is_named() {
-        let picture =
-            json!({ "msgtype": "m.image", "body": "Blue, like this", "filename": "shot.png" });
-        let (words, act, left_out) = content(&picture).read();
+    fn words_beside_a_film_count_and_what_is_too_large_is_named() {
+        let film = json!({ "msgtype": "m.video", "body": "Blue, like this", "filename": "film.mp4", "info": { "size": 20_000_000 } });
+        let (words, act, left_out) = content(&film).read();
         assert_eq!(
             (words.as_str(), act),
             ("Blue, like this", InboundKind::Said)
         );
-        assert!(left_out.expect("told").contains("shot.png"));
-        let file = |kind: &str, size: u64| json!({ "msgtype": kind, "body": "x.bin", "info": { "size": size } });
-        for (event, word) in [
-            (file("m.image", 10), "only read text"),
-            (file("m.file", 140_000), "128 kB"),
-        ] {
-            let (why, act, _) = content(&event).read();
-            assert!(
-                act == InboundKind::Unreadable && why.contains("x.bin") && why.contains(word),
-                "{why}"
-            );
-        }
+        assert!(left_out.expect("told").contains("film.mp4"));
+        let picture = json!({ "msgtype": "m.image", "body": "shot.png", "info": { "size": 10 } });
+        assert_eq!(content(&picture).read().1, InboundKind::Awaited);
+        let named = with_bytes(&picture, b"\x89PNG\r\n\x1a\n".to_vec());
+        assert_eq!(named.files[0].file.kind, "image/png");
     }
 }

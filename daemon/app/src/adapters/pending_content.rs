@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use vine_domain::{
-    chat::{Inbound, InboundBatch},
+    chat::{Fetched, Inbound, InboundBatch, InboundKind},
     ports::{Chat, EventSink, StoreResult},
 };
 
@@ -28,17 +28,16 @@ pub async fn run(app: &App, stop: &CancellationToken, chat: &dyn Chat) {
              {error}");
             Vec::new()
         });
-        for event in &waiting {
-            let whole = tokio::time::timeout(PATIENCE, chat.fetch_content(event))
-                .await
-                .ok()
-                .flatten();
-            let Some(whole) = whole else { continue };
-            let batch = InboundBatch {
-                events: vec![whole],
-                ..InboundBatch::default()
+        for WaitingEvent { event, of_stranger } in &waiting {
+            let whole = match of_stranger {
+                true => Some(refused(event)),
+                false => tokio::time::timeout(PATIENCE, chat.fetch_content(event))
+                    .await
+                    .ok()
+                    .flatten(),
             };
-            if let Err(error) = EventSink::ingest(&*events, batch).await {
+            let Some(whole) = whole else { continue };
+            if let Err(error) = stored(app, &events, whole).await {
                 tracing::error!(event = %event.event, %error, "could not store fetched content: {error}");
             }
         }
@@ -51,14 +50,44 @@ pub async fn run(app: &App, stop: &CancellationToken, chat: &dyn Chat) {
     }
 }
 
-/// Events without their content, of known people: strangers do not choose what we download.
-async fn awaited(app: &App, platform: &str) -> StoreResult<Vec<Inbound>> {
+/// Stores an event after the files that it names.
+async fn stored(app: &App, events: &AdapterEvents, whole: Fetched) -> StoreResult<()> {
+    for content in &whole.files {
+        app.core.store.put_file(content).await?;
+    }
+    let batch = InboundBatch {
+        events: vec![whole.event],
+        ..InboundBatch::default()
+    };
+    events.ingest(batch).await
+}
+
+/// An event without its content.
+struct WaitingEvent {
+    event: Inbound,
+    /// Nothing is downloaded for them.
+    of_stranger: bool,
+}
+
+/// Events without their content. Strangers do not choose what we download; theirs are only among them if they are
+/// told so at once.
+async fn awaited(app: &App, platform: &str) -> StoreResult<Vec<WaitingEvent>> {
     let store = &app.core.store;
-    let mut known = Vec::new();
+    let mut waiting = Vec::new();
     for event in store.awaited(platform).await? {
-        if store.user(platform, &event.author).await?.is_some() {
-            known.push(event);
+        let of_stranger = store.user(platform, &event.author).await?.is_none();
+        if !of_stranger || (event.private && !event.direct) {
+            waiting.push(WaitingEvent { event, of_stranger });
         }
     }
-    Ok(known)
+    Ok(waiting)
+}
+
+/// The same event, with nothing to read in it.
+fn refused(event: &Inbound) -> Fetched {
+    let refused = Inbound {
+        act: InboundKind::Unreadable,
+        ..event.clone()
+    };
+    refused.into()
 }

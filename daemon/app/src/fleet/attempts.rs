@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use vine_domain::{
-    Progress, TaskState, WorkerId,
+    Invalid, MessageId, Progress, TaskState, WorkerId,
     assignment::Assignment,
     attempt::{Attempt, Usage},
+    chat::file::{FileContent, FileHash, showable},
     lifecycle::{Event, Refusal},
     ports::{KeptWork, Say, StoreError, StoreResult},
     schedule::ClaimRequest,
     secrets,
     task::Report,
+    uuid_of,
 };
 
 use crate::{
@@ -140,8 +142,7 @@ impl Fleet {
             return Ok(());
         }
         let text = crate::texts::kept(&task, &kept);
-        let message =
-            crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, text);
+        let message = crate::texts::notice(MessageId(self.ids.uuid()), attempt.task, text);
         self.writes.say(Say::one(message)).await
     }
 
@@ -185,9 +186,39 @@ impl Fleet {
             true => crate::texts::of_agent(&lines.join("\n")),
             false => lines.join("\n"),
         };
-        let message =
-            crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, text);
+        let message = crate::texts::notice(MessageId(self.ids.uuid()), attempt.task, text);
         self.writes.say(Say::one(message)).await
+    }
+
+    /// Shows a file of the agent in the thread. The same file under the same name is shown once in a round, however
+    /// often it is sent.
+    pub async fn show(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        content: FileContent,
+    ) -> AppResult<()> {
+        let FileContent { file, bytes } = &content;
+        showable(&file.name, bytes)?;
+        let said = String::from_utf8_lossy(bytes);
+        if secrets::are_in(&file.name) || secrets::are_in(&said) {
+            let why = "something in it, or in its name, looks like a secret";
+            return Err(Invalid::new("file", why, "remove that first").into());
+        }
+        let line = format!("shows {} ({})", file.name, file.described());
+        self.log(by, attempt, &[line]).await?;
+        let task = self.store.task(attempt.task).await?;
+        let round = task.map_or(1, |task| task.round.number);
+        self.store.put_file(&content).await?;
+        let key = format!("{} {round} {} {}", attempt.task, file.hash, file.name);
+        let message = crate::texts::shown(MessageId(uuid_of(&key)), attempt.task, content.file);
+        self.writes.say(Say::one(message)).await
+    }
+
+    /// A file that a text names.
+    pub async fn file(&self, hash: &FileHash) -> AppResult<Vec<u8>> {
+        let found = self.store.file(hash).await?;
+        found.ok_or_else(|| Missing::File(hash.clone()).into())
     }
 
     /// Adds the agent's output to the task's log.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use uuid::Uuid;
 use vine_domain::{
     MessageId, TaskId,
-    chat::{Inbound, InboundKind, Location},
+    chat::{Inbound, InboundKind, Location, attachment::without_files},
     ports::Say,
 };
 use vine_grammar::without_mention;
@@ -116,7 +116,8 @@ impl Inbox {
                 | InboundKind::Pressed(_)
                 | InboundKind::Filled(_)
                 | InboundKind::Unreadable
-                | InboundKind::Awaited,
+                | InboundKind::Awaited
+                | InboundKind::Chosen(_),
                 _,
             ) => {}
         }
@@ -184,5 +185,7 @@ impl Inbox {
 
 /// Whether an edit gave a message other words. Platforms report more as an edit, such as a preview.
 fn is_changed(event: &Inbound, original: &Inbound) -> bool {
-    matches!(event.act, InboundKind::Edited(_)) && event.text.trim() != original.text.trim()
+    // An edit brings no files: they stay as they were.
+    let words = without_files(&original.text);
+    matches!(event.act, InboundKind::Edited(_)) && event.text.trim() != words.trim()
 }

@@ -3,7 +3,7 @@
 
 use vine_domain::{
     Slug, Verb, access,
-    chat::{Button, Inbound, InboundKind, Location},
+    chat::{Button, Inbound, InboundKind, Location, file::FileRef},
 };
 use vine_grammar::{CommandContext, Mention, is_command, line};
 
@@ -25,7 +25,14 @@ impl Inbox {
             task: found.task,
             repo: found.repo.clone(),
         };
-        Mention::read(&event.text, &context)
+        let read = |text: &str| Mention::read(text, &context);
+        // In a direct message, a person need not name us.
+        let addressed = event.direct && found.task.is_none() && !is_command(&event.text);
+        read(&event.text).or_else(|| {
+            let names_question = clarify::named(&event.text).is_some();
+            let text = format!("@vine {}", event.text);
+            read(&text).filter(|_| addressed && !names_question)
+        })
     }
 
     /// Whether a message was a command, and not words.
@@ -55,16 +62,19 @@ impl Inbox {
                 return Err(unclear.await?);
             }
             Mention::Short(words) if found.task.is_none() => {
-                let new = self.ways_to_make(caller, event, &found, &words).await?;
-                return Err(AppError::Unclear(clarify::too_short(&words, new)));
+                let new = self.ways_to_make(caller, event, &found, &words, &words);
+                return Err(AppError::Unclear(clarify::too_short(&words, new.await?)));
             }
             // It may be for a task whose thread is not known here.
             Mention::Sentence(words) if found.task.is_none() && is_in_thread(event, &found) => {
-                let new = self.ways_to_make(caller, event, &found, &words).await?;
-                return Err(AppError::Unclear(clarify::unknown_thread(&words, new)));
+                let new = self.ways_to_make(caller, event, &found, &words, &words);
+                return Err(AppError::Unclear(clarify::unknown_thread(
+                    &words,
+                    new.await?,
+                )));
             }
             Mention::Sentence(words) if found.task.is_none() => {
-                return self.begin_task(caller, event, &found, &words).await;
+                return self.begin_task(caller, event, &found, &words, &words).await;
             }
             Mention::Unclear { words, .. } | Mention::Short(words) | Mention::Sentence(words) => {
                 words
@@ -96,25 +106,31 @@ impl Inbox {
                 clarify::command_or_words(words, command, &known.task, &open.collect::<Vec<_>>())
             }
             None => {
-                let new = self.ways_to_make(caller, event, found, words).await?;
+                let new = self
+                    .ways_to_make(caller, event, found, words, words)
+                    .await?;
                 clarify::command_or_task(words, command, new)
             }
         }))
     }
 
-    /// A sentence in a room: its first line is the title, and all of it the prompt.
-    async fn begin_task(
+    /// Begins a task with this prompt; the title is the first line of `words`. Where no repository is meant, its
+    /// author is asked for one.
+    pub(super) async fn begin_task(
         &self,
         caller: &Caller,
         event: &Inbound,
         found: &ResolvedLocation,
         words: &str,
+        prompt: &str,
     ) -> AppResult<Option<CommandOutput>> {
         let Some(repo) = &found.repo else {
-            let new = self.ways_to_make(caller, event, found, words).await?;
+            let new = self
+                .ways_to_make(caller, event, found, words, prompt)
+                .await?;
             return Err(AppError::Unclear(clarify::which_repo(words, new)));
         };
-        let wanted = command::read(&new_task(repo, words), found)?;
+        let wanted = command::read(&new_task(repo, words, prompt), found)?;
         let made = self.run(caller, event, None, wanted, key(event)).await?;
         Ok(made.map(with_undo))
     }
@@ -127,6 +143,7 @@ impl Inbox {
         event: &Inbound,
         found: &ResolvedLocation,
         words: &str,
+        prompt: &str,
     ) -> AppResult<Vec<(Button, String)>> {
         let repos = match &found.repo {
             Some(repo) => vec![repo.clone()],
@@ -146,7 +163,7 @@ impl Inbox {
                     format!("Make it a task in `{repo}`"),
                 ),
             };
-            (Button::saying(label, new_task(&repo, words)), about)
+            (Button::saying(label, new_task(&repo, words, prompt)), about)
         };
         Ok(repos.into_iter().filter(may).take(REPOS).map(way).collect())
     }
@@ -155,6 +172,7 @@ impl Inbox {
 /// Whether a message was sent in a thread, or replies to what is not known here.
 fn is_in_thread(event: &Inbound, found: &ResolvedLocation) -> bool {
     match &event.spot {
+        _ if event.direct => false,
         Location::Ours { .. } => false,
         Location::Theirs {
             room,
@@ -177,15 +195,16 @@ fn key(event: &Inbound) -> String {
     format!("{}:{of}", event.platform)
 }
 
-/// The command that makes a task of these words.
-fn new_task(repo: &Slug, words: &str) -> String {
+/// The command that makes a task of a prompt; the first line of `words` is its title.
+fn new_task(repo: &Slug, words: &str, prompt: &str) -> String {
     let title = title(words);
     let parts = ["task", "new", "--repo", repo.as_str(), "--", &title];
-    line(&parts, words)
+    line(&parts, prompt)
 }
 
 /// The first line, cut behind a word if it is long.
 fn title(words: &str) -> String {
+    let words = FileRef::named_in(words);
     let first = words.lines().next().unwrap_or_default();
     let mut title = String::new();
     for word in first.split_whitespace() {

@@ -1,6 +1,7 @@
 //! What people write: events of platforms and of the page are stored first, then read as a command,
 //! an answer or a note, in the order in which they were stored.
 
+mod chosen;
 mod command;
 mod edits;
 mod hear;

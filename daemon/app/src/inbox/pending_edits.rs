@@ -60,6 +60,7 @@ mod tests {
             said: None,
             left_out: None,
             private: false,
+            direct: false,
         }
     }
 

@@ -95,6 +95,7 @@ impl Inbox {
             InboundKind::Edited(of) | InboundKind::Deleted(of) => {
                 self.changed(&caller, event, of, turn).await
             }
+            InboundKind::Chosen(chosen) => self.task_of(&caller, event, &found, chosen).await,
             InboundKind::Unreadable => Ok(self.hint(event, &found, &event.text)),
             InboundKind::Awaited => {
                 let left_out = event.left_out.as_deref();
@@ -119,7 +120,14 @@ impl Inbox {
         found: &ResolvedLocation,
         left_out: &str,
     ) -> Option<CommandOutput> {
-        let task = found.task?;
+        let task = match found.task {
+            Some(task) => task,
+            // They chose something in a menu, and nobody else sees the reply.
+            None if event.private => {
+                return Some(CommandOutput::new(left_out, json!({ "state": "left_out" })));
+            }
+            None => return None,
+        };
         let about = format!("{task} {}", kind(left_out));
         let to_us = event.private || found.question.is_some() || found.aside.is_some();
         let due = to_us || self.recent_replies.due(event, &about, self.clock.now());
@@ -186,7 +194,7 @@ impl Inbox {
         words: SpokenText<'_>,
     ) -> AppResult<Option<CommandOutput>> {
         let ours = matches!(event.spot, Location::Ours { .. });
-        match ours || self.is_asked_in(id, found).await? {
+        match ours || event.direct || self.is_asked_in(id, found).await? {
             true => self.answer_as(caller, id, words).await,
             false if event.private => Err(gone()),
             false => Ok(None),
@@ -307,6 +315,7 @@ mod tests {
             said: None,
             left_out: None,
             private: false,
+            direct: false,
         };
         let event = said("Q-1 yes, do");
         assert_eq!(

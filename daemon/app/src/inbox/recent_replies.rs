@@ -54,6 +54,7 @@ mod tests {
             said: None,
             left_out: None,
             private: false,
+            direct: false,
         };
         let told = RecentReplies::default();
         let ann = by("ann");

@@ -1,13 +1,18 @@
 //! Addresses of questions: where a platform shows a question, a message there leads to that message, not
 //! to the page.
 
+use std::time::Duration;
+
 use vine_domain::{
-    QuestionId,
-    chat::{OutboundKind, OutboxItem},
-    ports::{Chat, StoreResult},
+    QuestionId, TaskId,
+    chat::{MessagePlace, OutboundKind, OutboxItem},
+    ports::{Chat, ChatError, StoreError},
 };
 
-use crate::{rooms::Rooms, texts::QUESTIONS};
+use crate::{
+    rooms::Rooms,
+    texts::{QUESTIONS, TASKS},
+};
 
 impl Rooms {
     /// The text of a message for its platform.
@@ -15,7 +20,7 @@ impl Rooms {
         &self,
         chat: &dyn Chat,
         dispatch: &OutboxItem,
-    ) -> StoreResult<Option<String>> {
+    ) -> Result<Option<String>, ChatError> {
         // Only in sentences of ours: what agents ask about is shown as it is.
         if !matches!(
             dispatch.message.kind,
@@ -23,13 +28,21 @@ impl Rooms {
         ) {
             return Ok(None);
         }
+        if matches!(dispatch.message.place, MessagePlace::Aside(_)) {
+            return self.with_thread(chat, dispatch).await;
+        }
         let page = format!("{}{QUESTIONS}", self.settings.get().link);
         let named = named(&ours(&dispatch.message.text), &page);
         if named.is_empty() {
             return Ok(None);
         }
         let mut text = dispatch.message.text.clone();
-        let shown = self.store.asked_at(chat.platform(), &named).await?;
+        // The page's own addresses are right too.
+        let shown = self
+            .store
+            .asked_at(chat.platform(), &named)
+            .await
+            .unwrap_or_default();
         for question in shown {
             let (room, thread) = (&question.room, &question.thread);
             let address = chat.address(room, thread, &question.reference).await;
@@ -44,6 +57,59 @@ impl Rooms {
         }
         Ok(Some(text))
     }
+}
+
+impl Rooms {
+    /// A private reply outside of the repositories' rooms, such as a direct message: where it names a task's page it
+    /// leads to the task's thread. It waits a moment for a thread that is being made.
+    async fn with_thread(
+        &self,
+        chat: &dyn Chat,
+        dispatch: &OutboxItem,
+    ) -> Result<Option<String>, ChatError> {
+        let retry = |error: StoreError| ChatError::Retry {
+            why: error.to_string(),
+            after: MOMENT,
+        };
+        let text = &dispatch.message.text;
+        let page = format!("{}{TASKS}", self.settings.get().link);
+        let Some(task) = first_task(&ours(text), &page) else {
+            return Ok(None);
+        };
+        let platform = chat.platform();
+        if self
+            .store
+            .room_of(platform, &dispatch.room)
+            .await
+            .map_err(retry)?
+            .is_some()
+        {
+            return Ok(None);
+        }
+        match self.store.card_of(platform, task).await.map_err(retry)? {
+            Some([room, thread, card]) => {
+                let address = chat.address(&room, &thread, &card).await;
+                Ok(address.map(|address| replaced(text, &format!("{page}{task}"), &address)))
+            }
+            None if self.clock.now().since(dispatch.at) < PATIENCE => Err(ChatError::RoomBusy {
+                why: format!("the thread of {task} is being made"),
+                after: MOMENT,
+            }),
+            None => Ok(None),
+        }
+    }
+}
+
+/// How long a direct message waits for the thread that it links to.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How soon to look again.
+const MOMENT: Duration = Duration::from_millis(300);
+
+/// The first task whose page a text links to.
+fn first_task(text: &str, page: &str) -> Option<TaskId> {
+    let (_, rest) = text.split_once(page)?;
+    let end = rest.find(|c: char| c != 'T' && c != '-' && !c.is_ascii_digit());
+    rest[..end.unwrap_or(rest.len())].parse().ok()
 }
 
 /// Whether a line is somebody else's.

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use vine_domain::{
-    chat::{MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted},
+    chat::{
+        MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted,
+        file::{FileContent, FileRef},
+    },
     ports::{Chat, ChatError, StoreResult},
 };
 
@@ -74,14 +77,10 @@ pub(super) async fn deliver(
     rooms
         .in_flight
         .begin(chat.platform(), kind, rooms.clock.now());
-    let linked = rooms.linked(chat, dispatch).await.unwrap_or_default();
-    let done = match linked {
-        None => chat.deliver(dispatch).await,
-        Some(text) => {
-            let mut linked = dispatch.clone();
-            linked.message.text = text;
-            chat.deliver(&linked).await
-        }
+    let done = match completed(rooms, chat, dispatch).await {
+        Ok(None) => chat.deliver(dispatch).await,
+        Ok(Some(complete)) => chat.deliver(&complete).await,
+        Err(error) => Err(error),
     };
     rooms.metrics.delivered(chat.platform(), kind, &done);
     match &done {
@@ -96,6 +95,41 @@ pub(super) async fn deliver(
         Err(_) => tried(rooms, chat.platform(), kind, TryOutcome::Refused),
     }
     done
+}
+
+/// The message with the addresses and the file that it needs on its platform, if it needs any.
+async fn completed(
+    rooms: &Rooms,
+    chat: &dyn Chat,
+    dispatch: &OutboxItem,
+) -> Result<Option<OutboxItem>, ChatError> {
+    let linked = rooms.linked(chat, dispatch).await?;
+    let shows = match &dispatch.message.file {
+        Some(file) => rooms.shown_file(file).await?,
+        None => None,
+    };
+    if linked.is_none() && shows.is_none() {
+        return Ok(None);
+    }
+    let mut complete = dispatch.clone();
+    complete.shows = shows;
+    if let Some(text) = linked {
+        complete.message.text = text;
+    }
+    Ok(Some(complete))
+}
+
+impl Rooms {
+    /// A file with its content; `None` if it was removed since it was shown.
+    async fn shown_file(&self, file: &FileRef) -> Result<Option<FileContent>, ChatError> {
+        let bytes = self.store.file(&file.hash).await;
+        let bytes = bytes.map_err(|error| ChatError::Retry {
+            why: error.to_string(),
+            after: Duration::from_secs(1),
+        })?;
+        let file = file.clone();
+        Ok(bytes.map(|bytes| FileContent { file, bytes }))
+    }
 }
 
 /// Posts what the platform refused for its content in a plainer form, immediately; `repo room`

@@ -117,6 +117,7 @@ impl ShownProgress {
                     form: MarkupLevel::Whole,
                     at: time,
                     attempts: 0,
+                    shows: None,
                 }
             })
             .collect();

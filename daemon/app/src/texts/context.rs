@@ -42,8 +42,10 @@ pub(crate) fn is_local(page: &str) -> bool {
 
 /// Where the page shows questions.
 pub(crate) const QUESTIONS: &str = "/questions/";
+/// Where tasks are on the page.
+pub(crate) const TASKS: &str = "/tasks/";
 
 /// The address of a task on the page at `page`.
 pub(crate) fn link(page: &str, task: TaskId) -> String {
-    format!("{page}/tasks/{task}")
+    format!("{page}{TASKS}{task}")
 }

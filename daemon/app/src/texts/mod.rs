@@ -21,8 +21,8 @@ pub use crate::texts::{
 pub(crate) use crate::texts::{
     card::{new_card, queued},
     change::messages,
-    context::{QUESTIONS, TextContext, link},
-    outcome::{kept, notice, of_agent},
+    context::{QUESTIONS, TASKS, TextContext, link},
+    outcome::{kept, notice, of_agent, shown},
     progress::working_card,
     question::{digest, moved_digest},
 };

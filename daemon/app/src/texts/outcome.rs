@@ -3,7 +3,7 @@
 use vine_domain::{
     MessageId, Note, NoteState, Slug, Task, TaskState,
     attempt::Usage,
-    chat::{MessagePlace, Outbound, OutboundKind},
+    chat::{MessagePlace, Outbound, OutboundKind, file::FileRef},
     markdown::{fenced, literal, quoted},
     task::Report,
 };
@@ -46,6 +46,15 @@ pub(crate) fn kept(task: &Task, kept: &KeptWorkReport) -> String {
 /// A message that an agent posts in its thread.
 pub(crate) fn of_agent(words: &str) -> String {
     format!("The agent says:\n\n{}", quoted(words))
+}
+
+/// A file that an agent shows.
+pub(crate) fn shown(id: MessageId, task: vine_domain::TaskId, file: FileRef) -> Outbound {
+    let text = format!("The agent shows `{}` ({}).", file.name, file.described());
+    Outbound {
+        file: Some(file),
+        ..notice(id, task, text)
+    }
 }
 
 pub(crate) fn done(task: &Task, report: &Report) -> String {

@@ -1,9 +1,14 @@
-//! What people send in addition to text: the content of text files becomes text, everything else is
-//! left out, and its author is told.
+//! What people send in addition to text: the content of short text files becomes text, other files are stored and
+//! named ([`FileRef`]), and the author is told of what is left out.
 
-use super::InboundKind;
+use super::{
+    InboundKind,
+    file::{FileContent, FileKind, HEAD, LARGEST, shown},
+};
+#[cfg(doc)]
+use crate::chat::file::FileRef;
 
-/// Maximum bytes of a file that an agent can be expected to read as text.
+/// Maximum bytes of a file whose content becomes text.
 pub const LIMIT: usize = 128 * 1024;
 
 /// The content of a message, as agents receive it.
@@ -13,25 +18,36 @@ pub struct Content {
     pub words: Vec<String>,
     /// Names of files whose content is still to be fetched.
     pub awaited: Vec<String>,
+    /// Files that its texts name, to be stored.
+    pub files: Vec<FileContent>,
     /// What agents do not receive, one sentence each.
     pub left_out: Vec<String>,
 }
 
 impl Content {
-    /// Adds a file as it is announced: `kind` is its MIME type, `size` in bytes.
-    pub fn announce(&mut self, name: &str, kind: &str, size: u64) {
-        match unwanted(name, kind, size) {
+    /// Adds a file as it is announced, `size` in bytes.
+    pub fn announce(&mut self, name: &str, size: u64) {
+        match unwanted(name, size) {
             Some(why) => self.left_out.push(why),
             None => self.awaited.push(shown(name)),
         }
     }
 
     /// Adds a file that has been fetched.
-    pub fn add(&mut self, name: &str, bytes: &[u8]) {
-        match in_words(&shown(name), bytes) {
-            Ok(words) => self.words.push(words),
-            Err(why) => self.left_out.push(why),
+    pub fn add(&mut self, name: &str, bytes: Vec<u8>) {
+        let name = shown(name);
+        if let Some(words) = in_words(&name, &bytes) {
+            return self.words.push(words);
         }
+        if let Some(why) = unwanted(&name, bytes.len() as u64) {
+            return self.left_out.push(why);
+        }
+        if FileKind::of(&name, &bytes) == FileKind::Program {
+            return self.left_out.push(program(&name));
+        }
+        let content = FileContent::new(&name, bytes);
+        self.words.push(content.file.mark());
+        self.files.push(content);
     }
 
     /// The text, its kind, and what was left out.
@@ -57,15 +73,8 @@ impl Content {
 }
 
 /// Why a file is not fetched at all.
-pub fn unwanted(name: &str, kind: &str, size: u64) -> Option<String> {
-    let name = shown(name);
-    if ["image/", "video/", "audio/"]
-        .iter()
-        .any(|start| kind.starts_with(start))
-    {
-        return Some(no_text(&name));
-    }
-    (size > LIMIT as u64).then(|| too_long(&name))
+pub fn unwanted(name: &str, size: u64) -> Option<String> {
+    (size > LARGEST as u64).then(|| too_long(&shown(name)))
 }
 
 /// The reply to a message without content.
@@ -96,7 +105,7 @@ impl MediaKind {
             Self::Voice => "A voice message",
             Self::Unknown => "A message of this kind",
         };
-        format!("{what} was left out: agents can only read text. Write it as text.")
+        format!("{what} was left out: agents cannot read it. Write it as text.")
     }
 }
 
@@ -123,6 +132,13 @@ pub fn has_file(text: &str) -> bool {
     parts.any(is_head)
 }
 
+/// The words of a text without its files.
+pub fn without_files(text: &str) -> String {
+    let is_file = |part: &&str| !has_file(part);
+    let parts: Vec<&str> = text.split("\n\n").take_while(is_file).collect();
+    parts.join("\n\n")
+}
+
 /// Whether the text was not typed by its sender: it was forwarded, is a file, or is speech. Such
 /// text alone decides nothing.
 pub fn is_passed_on(text: &str) -> bool {
@@ -136,29 +152,11 @@ pub fn kind(left_out: &str) -> String {
     left_out.split('`').step_by(2).collect()
 }
 
-/// How a file's text begins, so that no name and no content of a file is an answer, an id or a
-/// command by itself.
-const HEAD: &str = "File ";
-
-/// A file's text.
-///
-/// # Errors Why it has no text that an agent could read.
-pub fn in_words(name: &str, bytes: &[u8]) -> Result<String, String> {
-    if bytes.len() > LIMIT {
-        return Err(too_long(name));
-    }
-    let text = std::str::from_utf8(bytes)
-        .ok()
-        .filter(|text| !text.contains('\0'))
-        .ok_or_else(|| no_text(name))?;
-    Ok(format!("{HEAD}{name}:\n{text}"))
-}
-
-/// A file's name, safe to show.
-pub fn shown(name: &str) -> String {
-    name.chars()
-        .filter(|c| !c.is_control() && *c != '`')
-        .collect()
+/// A file's text, if it is short and has one.
+pub fn in_words(name: &str, bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let is_text = bytes.len() <= LIMIT && !text.contains('\0');
+    is_text.then(|| format!("{HEAD}{name}:\n{text}"))
 }
 
 /// The text for a file that could not be fetched.
@@ -166,19 +164,19 @@ pub fn late(name: &str) -> String {
     format!("`{name}` was left out: it could not be fetched within a minute. Send it again.")
 }
 
-/// The text for a file larger than [`LIMIT`].
+/// The text for a file larger than [`LARGEST`].
 pub fn too_long(name: &str) -> String {
     format!(
-        "`{name}` was left out: it is larger than {} kB. Add it to the repository, or send the part that \
+        "`{name}` was left out: it is larger than {} MB. Add it to the repository, or send the part that \
          matters.",
-        LIMIT / 1024
+        LARGEST / (1024 * 1024)
     )
 }
 
-/// The text for a file that is not text.
-pub fn no_text(name: &str) -> String {
+/// The text for a program.
+pub fn program(name: &str) -> String {
     format!(
-        "`{name}` was left out: agents can only read text. Add it to the repository, or describe it."
+        "`{name}` was left out: it is a program. Add it to the repository, or write where to get it."
     )
 }
 
@@ -187,17 +185,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_its_words_and_everything_else_is_refused_by_name() {
+    fn short_text_is_its_words_and_other_files_are_named_or_left_out() {
+        let with = |name: &str, bytes: &[u8]| {
+            let mut content = Content::default();
+            content.add(name, bytes.to_vec());
+            content
+        };
+        assert_eq!(with("a.log", b"hello").words, ["File a.log:\nhello"]);
         assert_eq!(
-            in_words("a.log", b"hello").as_deref(),
-            Ok("File a.log:\nhello")
+            with("run.sh", b"#!/bin/sh").words,
+            ["File run.sh:\n#!/bin/sh"]
         );
+        for bytes in [vec![0xff, 0xfe], vec![b'a', 0], vec![b'a'; LIMIT + 1]] {
+            let content = with("x.bin", &bytes);
+            assert_eq!(content.words, [content.files[0].file.mark()]);
+            assert_eq!(
+                (content.files[0].bytes.clone(), content.left_out.len()),
+                (bytes, 0)
+            );
+        }
         for (bytes, word) in [
-            (vec![0xff, 0xfe], "only read text"),
-            (vec![b'a', 0], "only read text"),
-            (vec![b'a'; LIMIT + 1], "128 kB"),
+            (b"MZ\xff".to_vec(), "program"),
+            (vec![0xff; LARGEST + 1], "8 MB"),
         ] {
-            let why = in_words("x.bin", &bytes).expect_err(word);
+            let content = with("x`.bin", &bytes);
+            assert!(content.words.is_empty() && content.files.is_empty());
+            let why = &content.left_out[0];
             assert!(why.contains("`x.bin`") && why.contains(word), "{why}");
         }
         assert_eq!(shown("a`b\n.log"), "ab.log");
@@ -209,14 +222,14 @@ mod tests {
             words: vec!["Blue, like this".into()],
             ..Content::default()
         };
-        content.announce("shot.png", "image/png", 10);
+        content.announce("film.mp4", 10 << 20);
         let (words, act, left_out) = content.clone().read();
         assert_eq!(
             (words.as_str(), act),
             ("Blue, like this", InboundKind::Said)
         );
-        assert!(left_out.expect("told").contains("`shot.png` was left out"));
-        content.announce("a.log", "text/plain", 10);
+        assert!(left_out.expect("told").contains("`film.mp4` was left out"));
+        content.announce("shot.png", 10);
         let (words, act, left_out) = content.read();
         assert_eq!(
             (words.as_str(), act),
@@ -228,11 +241,13 @@ mod tests {
     #[test]
     fn what_is_passed_on_is_known_by_its_head() {
         let file = in_words("a.log", b"all").expect("text");
+        let picture = FileContent::new("a.png", b"\x89PNG".to_vec());
         for passed in [
             forwarded(None, "yes"),
             forwarded(Some("Ben"), "yes"),
             transcribed("Slack", "yes"),
             file.clone(),
+            picture.file.mark(),
         ] {
             assert!(is_passed_on(&passed), "{passed}");
         }
@@ -243,14 +258,14 @@ mod tests {
     #[test]
     fn what_has_no_words_says_so() {
         let mut picture = Content::default();
-        picture.announce("shot.png", "image/png", 10);
+        picture.announce("film.mp4", 10 << 20);
         let (why, act, left_out) = picture.read();
-        assert!(why.contains("shot.png") && act == InboundKind::Unreadable && left_out.is_none());
+        assert!(why.contains("film.mp4") && act == InboundKind::Unreadable && left_out.is_none());
         assert_eq!(
             Content::default().read(),
             (EMPTY.into(), InboundKind::Unreadable, None)
         );
-        assert_eq!(kind(&no_text("a")), kind(&no_text("b")));
-        assert_ne!(kind(&no_text("a")), kind(&too_long("a")));
+        assert_eq!(kind(&program("a")), kind(&program("b")));
+        assert_ne!(kind(&program("a")), kind(&too_long("a")));
     }
 }

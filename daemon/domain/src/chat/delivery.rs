@@ -145,6 +145,7 @@ mod tests {
             form: MarkupLevel::Whole,
             at: Timestamp(0),
             attempts: 0,
+            shows: None,
         }
     }
 

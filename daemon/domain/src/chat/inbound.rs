@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::chosen::ChosenMessage;
 use crate::{
     clock::Timestamp,
     filled_form::FilledForm,
@@ -37,6 +38,9 @@ pub struct Inbound {
     /// Whether its author expects a private reply: a press, a command from a menu, a form.
     #[serde(default)]
     pub private: bool,
+    /// Whether it was sent to us alone: everything there is addressed to us.
+    #[serde(default)]
+    pub direct: bool,
 }
 
 impl Inbound {
@@ -50,7 +54,8 @@ impl Inbound {
             | InboundKind::Pressed(_)
             | InboundKind::Filled(_)
             | InboundKind::Unreadable
-            | InboundKind::Awaited => self.own_key(),
+            | InboundKind::Awaited
+            | InboundKind::Chosen(_) => self.own_key(),
         }
     }
 
@@ -115,6 +120,8 @@ pub enum InboundKind {
     /// whose keys have not arrived. The same event comes again when it has the text. Until then it
     /// carries the text so far, and what is left out if the rest does not come.
     Awaited,
+    /// Chose a message to be a task; the text is what they wrote with it. It comes as [`Self::Awaited`] first.
+    Chosen(Box<ChosenMessage>),
 }
 
 /// What a platform's stream contained between two of its positions; stored together or not at all.
@@ -166,6 +173,7 @@ mod tests {
             said: None,
             left_out: None,
             private: false,
+            direct: false,
         }
     }
 

@@ -7,7 +7,10 @@
 pub const PLATFORMS: [&str; 3] = ["slack", "discord", "matrix"];
 
 pub mod attachment;
+pub mod chosen;
 mod delivery;
+mod fetched;
+pub mod file;
 mod inbound;
 mod outbound;
 mod outbox;
@@ -18,6 +21,7 @@ mod visibility;
 
 pub use self::{
     delivery::{Delivery, ReactionSign, ReactionTo},
+    fetched::Fetched,
     inbound::{Inbound, InboundBatch, InboundKind, Location, OurPost},
     outbound::{Button, ButtonKind, Message, MessagePlace, Outbound, OutboundKind, PrivateReply},
     outbox::{Disposition, MarkupLevel, Mention, OutboxItem, Posted, SourceMessage},

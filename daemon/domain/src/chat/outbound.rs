@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::file::FileRef;
 use crate::{
     clock::Timestamp,
     ids::{MessageId, QuestionId, TaskId},
@@ -27,10 +28,13 @@ pub struct Outbound {
     pub buttons: Vec<Button>,
     /// Whom it mentions: names of people, or a role for everyone who has it.
     pub calls: Vec<String>,
+    /// The file that it shows.
+    #[serde(default)]
+    pub file: Option<FileRef>,
 }
 
 impl Outbound {
-    /// A message without buttons and mentions.
+    /// A message without buttons and mentions. Marks of files in the text become their names.
     pub fn new(
         id: MessageId,
         place: MessagePlace,
@@ -41,9 +45,10 @@ impl Outbound {
             id,
             place,
             kind,
-            text: text.into(),
+            text: FileRef::named_in(&text.into()),
             buttons: Vec::new(),
             calls: Vec::new(),
+            file: None,
         }
     }
 
@@ -322,6 +327,9 @@ pub struct Message {
     pub text: String,
     /// Buttons, on a question.
     pub buttons: Vec<Button>,
+    /// The file that it shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileRef>,
     /// When it was stored.
     pub at: Timestamp,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Outbound;
+use super::{Outbound, file::FileContent};
 use crate::{clock::Timestamp, input::Slug};
 
 /// A message on its way to one room, with what is known about its place there.
@@ -41,6 +41,8 @@ pub struct OutboxItem {
     pub at: Timestamp,
     /// How often posting it has failed.
     pub attempts: u32,
+    /// The file that it shows, while it is posted.
+    pub shows: Option<FileContent>,
 }
 
 /// How much of a platform's markup a message uses: a message whose content is refused is sent again

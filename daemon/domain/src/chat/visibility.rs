@@ -75,6 +75,7 @@ mod tests {
             said,
             left_out: None,
             private: false,
+            direct: false,
         };
         let before = Timestamp(90_000);
         let after = Timestamp(110_000);

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::chat::InboundKind;
 use crate::ports::error::StoreResult;
 use crate::{
-    chat::{DesiredRoom, Inbound, InboundBatch, OutboxItem, Posted},
+    chat::{DesiredRoom, Fetched, Inbound, InboundBatch, OutboxItem, Posted},
     clock::Timestamp,
     form::Form,
 };
@@ -106,7 +106,7 @@ pub trait Chat: Send + Sync {
     async fn ping(&self) -> Result<(), ChatError>;
     /// Fetches the text of an event that came without it ([`InboundKind::Awaited`]); `None` while
     /// it is not available.
-    async fn fetch_content(&self, event: &Inbound) -> Option<Inbound>;
+    async fn fetch_content(&self, event: &Inbound) -> Option<Fetched>;
     /// Joins a room that a person named, by id or alias, if it can have the desired state. Returns
     /// the room, as the platform names it.
     async fn join_room(&self, room: &str, wish: &DesiredRoom) -> Result<String, ChatError>;

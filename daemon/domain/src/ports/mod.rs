@@ -1,9 +1,10 @@
-//! What the rules need from outside: the [`Store`] in fourteen parts, one for each kind of data,
+//! What the rules need from outside: the [`Store`] in parts, one for each kind of data,
 //! [`Chat`] with its [`EventSink`], and [`WakeupBus`]. All are object-safe.
 
 mod attempts;
 mod chat;
 mod error;
+mod files;
 mod fleet;
 mod inbox;
 mod leases;
@@ -25,6 +26,7 @@ pub use self::{
     attempts::{Attempts, KeptWork},
     chat::{Chat, ChatError, EventSink, ProgressPace, WORKING},
     error::{StoreError, StoreResult},
+    files::Files,
     fleet::Fleet,
     inbox::{Inbox, UnprocessedEvent},
     leases::{LeaseOutcome, Leases},

@@ -90,6 +90,8 @@ pub trait Outbox: Send + Sync {
         platform: &str,
         questions: &[QuestionId],
     ) -> StoreResult<Vec<PostedQuestion>>;
+    /// Where a platform shows the card of a task: room, thread and message; `None` before it does.
+    async fn card_of(&self, platform: &str, task: TaskId) -> StoreResult<Option<[String; 3]>>;
     /// How long until the next delayed message is due, if there is one.
     async fn next_due_in(&self, platform: &str) -> StoreResult<Option<Duration>>;
     /// Records where messages were posted, all in one write.

@@ -1,9 +1,10 @@
 //! The database, as one port.
 
 use super::{
-    attempts::Attempts, fleet::Fleet, inbox::Inbox, leases::Leases, messages::Messages,
-    orders::Orders, outbox::Outbox, people::People, questions::Questions, repos::Repos,
-    retention::RetentionStore, sessions::Sessions, stats::Stats, tasks::Tasks, writes::Writes,
+    attempts::Attempts, files::Files, fleet::Fleet, inbox::Inbox, leases::Leases,
+    messages::Messages, orders::Orders, outbox::Outbox, people::People, questions::Questions,
+    repos::Repos, retention::RetentionStore, sessions::Sessions, stats::Stats, tasks::Tasks,
+    writes::Writes,
 };
 
 /// The load that a store puts on its database.
@@ -21,6 +22,7 @@ pub trait Store:
     + Questions
     + Orders
     + Fleet
+    + Files
     + Sessions
     + Repos
     + Inbox
@@ -41,6 +43,7 @@ impl<
         + Questions
         + Orders
         + Fleet
+        + Files
         + Sessions
         + Repos
         + Inbox

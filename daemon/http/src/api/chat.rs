@@ -209,6 +209,7 @@ async fn hear(
         said: None,
         left_out: None,
         private: false,
+        direct: false,
     };
     let reply = shared.inbox.hear_once(event).await?;
     Ok(Json(reply.map_or_else(SentMessage::default, |reply| {

@@ -19,6 +19,7 @@ mod workers;
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     http::HeaderValue,
     middleware::{from_fn_with_state, map_response},
     response::Response,
@@ -79,6 +80,9 @@ impl Modify for BearerTokens {
     }
 }
 
+/// Maximum bytes of a request with a file: base64 takes a third more.
+const FILE_BODY: usize = vine_domain::chat::file::LARGEST * 3 / 2;
+
 /// All endpoints with their documentation.
 fn documented() -> OpenApiRouter<HttpState> {
     let endpoints = OpenApiRouter::new()
@@ -103,6 +107,12 @@ fn documented() -> OpenApiRouter<HttpState> {
         .routes(routes!(queue::completions))
         .routes(routes!(queue::fail))
         .routes(routes!(queue::log))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(queue::show))
+                .layer(DefaultBodyLimit::max(FILE_BODY)),
+        )
+        .routes(routes!(queue::file))
         .routes(routes!(queue::status))
         .routes(routes!(sessions::map, sessions::list))
         .routes(routes!(sessions::show, sessions::end))

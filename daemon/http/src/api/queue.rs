@@ -3,12 +3,13 @@
 use axum::{Json, extract::State, http::StatusCode};
 use futures_util::future::join_all;
 use vine_api::{
-    AppendLog, AttemptFailure, Claim, Claimed, Complete, Completed, CompletionResults, Completions,
-    EndedReply, Enqueue, Fail, QueueView, TaskView,
+    AppendLog, AttemptFailure, Base64, Claim, Claimed, Complete, Completed, CompletionResults,
+    Completions, EndedReply, Enqueue, Fail, FileView, QueueView, ShowFile, TaskView,
 };
 use vine_app::{AppError, fleet::CompletedAttempt};
 use vine_domain::{
     Invalid, Verb,
+    chat::file::{FileContent, FileHash},
     lifecycle::{Event, TaskAction},
     schedule::ClaimRequest,
 };
@@ -17,7 +18,7 @@ use super::refused::Refused;
 use crate::{
     api::query::patience,
     auth::{PersonCaller, WorkerCaller},
-    error::{ErrorResponse, JsonBody},
+    error::{ErrorResponse, JsonBody, PathId},
     state::HttpState,
 };
 
@@ -202,6 +203,42 @@ pub async fn log(
         }
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /show`
+#[utoipa::path(
+    post, path = "/queue/show", tag = "queue", operation_id = "queue_show",
+    summary = "Shows a file in the task's thread.",
+    request_body = ShowFile,
+    responses((status = 204, description = "Success."), Refused),
+    security(("worker" = [])),
+)]
+pub async fn show(
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    JsonBody(file): JsonBody<ShowFile>,
+) -> Result<StatusCode, ErrorResponse> {
+    let content = FileContent::new(&file.name, file.content.0);
+    let shown = shared.app.fleet.show(worker, file.attempt, content);
+    shown.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /files/{hash}`
+#[utoipa::path(
+    get, path = "/queue/files/{hash}", tag = "queue", operation_id = "queue_file",
+    summary = "Returns a file that a text names.",
+    params(("hash" = FileHash, Path, description = "The SHA-256 of its content.")),
+    responses((status = 200, body = FileView, description = "Success."), Refused),
+    security(("worker" = [])),
+)]
+pub async fn file(
+    State(shared): State<HttpState>,
+    WorkerCaller(_): WorkerCaller,
+    PathId(hash): PathId<FileHash>,
+) -> Result<Json<FileView>, ErrorResponse> {
+    let content = Base64(shared.app.fleet.file(&hash).await?);
+    Ok(Json(FileView { content }))
 }
 
 /// `GET /status`

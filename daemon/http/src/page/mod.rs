@@ -10,6 +10,7 @@ mod command;
 mod commonmark;
 mod diff;
 mod document;
+mod files;
 mod groups;
 mod guards;
 mod history;
@@ -67,6 +68,7 @@ pub fn routes(shared: HttpState) -> Router<HttpState> {
         .route("/tasks/{id}/log", get(log::show))
         .route("/answers", post(groups::answer))
         .route("/meant", post(reply::meant))
+        .route("/files/{hash}", get(files::show))
         .route("/workers", get(workers::show))
         .route("/sessions", get(sessions::show))
         .route("/queues", get(queues::show))

@@ -174,6 +174,7 @@ pub async fn hear_reply(
         said: said.seen.map(Timestamp).filter(|_| reply_to.is_none()),
         left_out: None,
         private: false,
+        direct: false,
     };
     shared.inbox.hear_once(event).await.map(drop)
 }

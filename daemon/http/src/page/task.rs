@@ -21,7 +21,7 @@ use vine_domain::{
 
 use super::{
     answer_form::{self, RefusedAnswer},
-    command, diff, history, log,
+    command, diff, files, history, log,
     screen::{CommandButton, Screen},
     text, time,
 };
@@ -283,6 +283,7 @@ fn line(message: &Message, thread: &[Message]) -> Markup {
         article.(message.kind) id={ "message-" (message.seq) } {
             p.dim { strong { (message.author) } " " (time::at(message.at)) }
             div { (text::message(&message.text)) }
+            @if let Some(file) = &message.file { (files::markup(file)) }
             // The question itself is shown above.
             @if let Some(settled) = thread.iter().rev().find(fate) { div.fate id=[settled.question] { (text::message(head(&settled.text))) } }
         }

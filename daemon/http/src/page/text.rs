@@ -2,13 +2,26 @@
 //! markup.
 
 use maud::{Markup, html};
-use vine_domain::markdown::{Block, Span, parse};
+use vine_domain::{
+    chat::file::FileRef,
+    markdown::{Block, Span, parse},
+};
 
-use super::{commonmark, time};
+use super::{commonmark, files, time};
 
-/// A message as HTML.
+/// A message as HTML, with the files that it names.
 pub fn message(text: &str) -> Markup {
-    html! { @for block in parse(text) { (render(&block)) } }
+    let files = FileRef::all_in(text);
+    let ends = std::iter::once(0).chain(files.iter().map(|(place, _)| place.end));
+    let starts = files.iter().map(|(place, _)| place.start);
+    let parts = ends.zip(starts.chain(std::iter::once(text.len())));
+    let named = files.iter().map(|(_, file)| Some(file));
+    html! {
+        @for ((from, to), file) in parts.zip(named.chain(std::iter::once(None))) {
+            @for block in parse(&text[from..to]) { (render(&block)) }
+            @if let Some(file) = file { (files::markup(file)) }
+        }
+    }
 }
 
 fn render(block: &Block) -> Markup {

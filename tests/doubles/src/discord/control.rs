@@ -2,6 +2,7 @@
 //! a page at `/`.
 
 use std::sync::Arc;
+use vine_domain::chat::file::FileHash;
 
 use axum::{
     Json, Router,
@@ -46,6 +47,7 @@ fn person(discord: &Discord, what: &str, args: &Value) -> Option<Result<Value, R
     let (user, channel, message) = (text("user"), text("channel"), text("message"));
     Some(match what {
         "say" => world.say(user, channel, args),
+        "direct" => world.direct(user),
         "edit" => world.reword(user, channel, message, text("content")),
         "delete" => world.delete(channel, message),
         "press" => world.press(user, channel, message, args),
@@ -162,7 +164,7 @@ async fn state(State(discord): On) -> Json<Value> {
     let files: Vec<Value> = world
         .bytes
         .iter()
-        .map(|(id, bytes)| json!({ "id": id, "text": String::from_utf8_lossy(bytes) }))
+        .map(|(id, bytes)| json!({ "id": id, "text": String::from_utf8_lossy(bytes), "hash": FileHash::of(bytes) }))
         .collect();
     let wire = discord.wire();
     Json(json!({

@@ -22,6 +22,7 @@ const KEPT: usize = 500;
 /// Intents (reference, "Gateway Intents").
 const GUILDS: u64 = 1;
 const MESSAGES: u64 = 1 << 9;
+const DIRECT_MESSAGES: u64 = 1 << 12;
 const CONTENT: u64 = 1 << 15;
 
 /// A session of the bot, connected or not.
@@ -56,6 +57,9 @@ impl Session {
 fn meant(dispatch: &Dispatch, intents: u64) -> Option<Value> {
     let needed = match dispatch.kind {
         "INTERACTION_CREATE" | "READY" | "RESUMED" => 0,
+        kind if kind.starts_with("MESSAGE_") && dispatch.data["guild_id"].is_null() => {
+            DIRECT_MESSAGES
+        }
         kind if kind.starts_with("MESSAGE_") => MESSAGES,
         _ => GUILDS,
     };
@@ -69,6 +73,7 @@ fn meant(dispatch: &Dispatch, intents: u64) -> Option<Value> {
     if dispatch.kind.starts_with("MESSAGE_")
         && intents & CONTENT == 0
         && data["author"]["id"] != BOT
+        && !data["guild_id"].is_null()
         && !mentioned
     {
         merge(

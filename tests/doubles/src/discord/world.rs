@@ -102,6 +102,9 @@ pub struct Channel {
     pub messages: Vec<Value>,
 }
 
+/// The type of a conversation of one person with the bot (reference, "Channel Types").
+pub const DIRECT: u8 = 1;
+
 /// An event on its way to the bot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispatch {
@@ -211,6 +214,12 @@ impl World {
         self.permissions & bits & !(channel.denied | parent) == bits
     }
 
+    /// Whether a channel is a conversation of one person with the bot.
+    pub fn is_direct(&self, channel: &str) -> bool {
+        let known = self.channels.get(channel);
+        known.is_some_and(|known| known.kind == DIRECT)
+    }
+
     /// A channel that the bot can see.
     pub fn seen(&self, id: &str) -> Result<&Channel, Refusal> {
         let channel = self.channels.get(id).ok_or(UNKNOWN_CHANNEL)?;
@@ -284,8 +293,10 @@ impl World {
         }
         let mut told = message.clone();
         told["nonce"] = args["nonce"].clone();
-        told["guild_id"] = json!(GUILD);
-        told["member"] = self.member(author);
+        if !self.is_direct(channel) {
+            told["guild_id"] = json!(GUILD);
+            told["member"] = self.member(author);
+        }
         if let Some(member) = told["member"].as_object_mut() {
             member.remove("user");
         }

@@ -2,6 +2,7 @@
 //! a page at `/`.
 
 use std::sync::Arc;
+use vine_domain::chat::file::FileHash;
 
 use axum::{
     Json, Router,
@@ -46,6 +47,7 @@ fn person(slack: &Slack, what: &str, args: &Value) -> Result<Value, Code> {
     let need = |key: &'static str| text(args, key).ok_or(key);
     match what {
         "say" => world.say(need("user")?, args),
+        "direct" => world.direct(need("user")?),
         "edit" => world.update(need("user")?, args),
         "delete" => world
             .delete(need("user")?, need("channel")?, need("ts")?)
@@ -200,7 +202,7 @@ async fn state(State(slack): On) -> Json<Value> {
     let files: Vec<Value> = world
         .files
         .iter()
-        .map(|(id, file)| json!({ "file": file, "text": world.bytes.get(id).map(|bytes| String::from_utf8_lossy(bytes).into_owned()) }))
+        .map(|(id, file)| json!({ "file": file, "text": world.bytes.get(id).map(|bytes| String::from_utf8_lossy(bytes).into_owned()), "hash": world.bytes.get(id).map(|bytes| FileHash::of(bytes)) }))
         .collect();
     let wire = slack.wire();
     Json(json!({

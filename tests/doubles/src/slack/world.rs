@@ -211,7 +211,11 @@ impl World {
             return;
         };
         message["channel"] = json!(channel);
-        message["channel_type"] = json!(if known.private { "group" } else { "channel" });
+        message["channel_type"] = json!(match known.private {
+            _ if channel.starts_with('D') => "im",
+            true => "group",
+            false => "channel",
+        });
         message["event_ts"] = message["ts"].clone();
         let text = message["text"].as_str().unwrap_or_default().to_owned();
         let mentioned = message["bot_id"].is_null()

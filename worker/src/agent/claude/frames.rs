@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use vine_domain::Timestamp;
 
+use crate::sent_files::WordsWithPictures;
+
 use super::{
-    resets,
+    own_tools, resets,
     steps::{StepCall, StepTool},
     tools::ToolCall,
 };
@@ -66,6 +68,13 @@ pub enum StreamFrame {
     Idle(bool),
     /// The end of a turn.
     Result(Value),
+    /// A message to one of our own tools.
+    Tool {
+        /// The request id for the reply.
+        request: String,
+        /// The message of MCP.
+        message: Value,
+    },
     /// A request that we do not support.
     Unsupported {
         /// The request id for the reply.
@@ -257,6 +266,10 @@ fn request(frame: &Value) -> StreamFrame {
             request,
             call: ToolCall::read(body),
         },
+        Some("mcp_message") if body["server_name"] == own_tools::SERVER => StreamFrame::Tool {
+            request,
+            message: body["message"].clone(),
+        },
         Some("hook_callback") if body["callback_id"] == SKILL => StreamFrame::SkillLine { request },
         Some("hook_callback") => StreamFrame::Ask {
             request,
@@ -270,11 +283,30 @@ fn request(frame: &Value) -> StreamFrame {
 }
 
 /// A person's message. `client_composed` keeps a leading slash from being read as a command.
-pub fn user_message(words: &str, uuid: Uuid) -> Value {
+pub fn user_message(words: &WordsWithPictures, uuid: Uuid) -> Value {
+    let said = |text: &str| json!({ "type": "text", "text": text });
+    let pictures = words.pictures.iter().flat_map(|picture| {
+        let source =
+            json!({ "type": "base64", "media_type": picture.mime, "data": picture.base64 });
+        [
+            said(&format!("{}:", picture.name)),
+            json!({ "type": "image", "source": source }),
+        ]
+    });
+    let text = said(&words.text);
+    let content: Value = match words.pictures.is_empty() {
+        true => words.text.as_str().into(),
+        false => std::iter::once(text).chain(pictures).collect(),
+    };
     json!({
         "type": "user", "uuid": uuid, "parent_tool_use_id": null, "client_composed": true,
-        "message": { "role": "user", "content": words },
+        "message": { "role": "user", "content": content },
     })
+}
+
+/// The reply of one of our own tools.
+pub fn tool_reply(request: &str, message: &Value) -> Value {
+    reply(request, &json!({ "mcp_response": message }))
 }
 
 /// Whether a skill may run a shell line.

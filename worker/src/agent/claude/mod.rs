@@ -17,6 +17,7 @@ mod ending;
 mod frames;
 mod grants;
 mod lines;
+mod own_tools;
 mod parking;
 mod records;
 mod resets;
@@ -273,6 +274,7 @@ async fn start(job: &AgentRun<'_>) -> anyhow::Result<Child> {
         true => say(&["--setting-sources", "user,project,local"]),
         false => say(&["--setting-sources", "user", "--strict-mcp-config"]),
     }
+    say(&["--mcp-config", &own_tools::config()]);
     // These tools reach other sessions of the same user.
     say(&["--disallowedTools", "SendMessage,ListAgents"]);
     let rules = rules::of(job.sandbox.preset, job.sandbox.is_walled());
@@ -280,9 +282,15 @@ async fn start(job: &AgentRun<'_>) -> anyhow::Result<Child> {
         .sandbox
         .write("settings.json", &rules.settings().to_string())?;
     say(&["--permission-mode", rules.mode, "--settings", &settings]);
-    if !rules.allowed.is_empty() {
-        say(&["--allowedTools", &rules.allowed.join(",")]);
-    }
+    // What people sent may be read, and what the agent shows goes to people: neither is asked about.
+    let sent = job.sandbox.sent.folder().display().to_string();
+    // A rule has no way to write these.
+    let rule =
+        (!sent.contains([',', '(', ')', '*', '?', '[', '{'])).then(|| format!("Read(/{sent}/**)"));
+    let mut allowed = vec![own_tools::SHOW];
+    allowed.extend(rule.as_deref());
+    allowed.extend(rules.allowed);
+    say(&["--allowedTools", &allowed.join(",")]);
     if let Some(model) = &job.task.model.model {
         say(&["--model", model.as_str()]);
     }

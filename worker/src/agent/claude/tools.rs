@@ -6,6 +6,8 @@ use vine_domain::{
     question::{Choice, Item},
 };
 
+use crate::agent::claude::own_tools;
+
 /// A call as described by `can_use_tool`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolCall {
@@ -23,6 +25,13 @@ pub struct ToolCall {
     hooked: bool,
     /// Part of it could not be decoded and is shown as a replacement character.
     lossy: bool,
+}
+
+impl ToolCall {
+    /// Whether it is a call of our own tool, which only tells people something.
+    pub fn is_own(&self) -> bool {
+        self.tool == own_tools::SHOW
+    }
 }
 
 /// What the agent receives when its question has expired.

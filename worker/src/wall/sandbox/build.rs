@@ -18,6 +18,7 @@ use vine_domain::{
 use crate::{
     agent_host::AgentHost,
     config::AgentKind,
+    sent_files::SentFiles,
     wall::{
         bubblewrap::{self},
         door::SandboxDoor,
@@ -80,14 +81,7 @@ impl Sandbox {
         let wall = walls.standing.wall;
         let guard = &task.repo.guard;
         let run = RunFolder::make(session)?;
-        let door = Arc::new(SandboxDoor::new(
-            host.clone(),
-            session,
-            task.answered.clone(),
-            folder.to_owned(),
-        ));
         let mut services = JoinSet::new();
-        services.spawn(Arc::clone(&door).serve(listen(&run, "door")?));
         let user = match wall {
             Wall::User => Some(
                 SandboxUser::take(walls.config.first_user, &task.repo.name)
@@ -95,6 +89,20 @@ impl Sandbox {
             ),
             _ => None,
         };
+        let sent = SessionHome::of(&config.state, session).sent();
+        let sent = Arc::new(SentFiles::new(
+            host.clone(),
+            sent,
+            user.as_ref().map(|user| user.group),
+        )?);
+        let door = Arc::new(SandboxDoor::new(
+            host.clone(),
+            session,
+            task.answered.clone(),
+            folder.to_owned(),
+            Arc::clone(&sent),
+        ));
+        services.spawn(Arc::clone(&door).serve(listen(&run, "door")?));
         let person = config
             .agent
             .variable("HOME")
@@ -126,6 +134,7 @@ impl Sandbox {
         let mut sandbox = Self {
             walls: Arc::clone(walls),
             door,
+            sent,
             preset: guard.preset_behind(wall).unwrap_or(None),
             folder: folder.to_owned(),
             home,

@@ -27,6 +27,7 @@ use crate::{
     config::{AgentKind, WorkerConfig},
     disk::remove_all,
     process::ProcessMark,
+    sent_files::SentFiles,
     wall::{
         bubblewrap::RUN,
         connection_limit::LimitedListener,
@@ -51,6 +52,8 @@ pub struct Sandbox {
     walls: Arc<Walls>,
     /// The agent's door, which serves while this exists.
     pub door: Arc<SandboxDoor>,
+    /// Files that people sent, which it can read.
+    pub sent: Arc<SentFiles>,
     /// The preset in force.
     pub preset: Option<Preset>,
     /// Whether it has the records of the session that this one is a copy of, if it is one.

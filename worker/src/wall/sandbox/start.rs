@@ -165,6 +165,7 @@ impl Sandbox {
             etc: &parts.etc,
             folder: &self.folder,
             home: &parts.home,
+            sent: Some(self.sent.folder()),
             temp: &parts.temp,
             run: &self.run.0,
             objects: self.objects.as_deref(),

@@ -49,6 +49,13 @@ impl World {
             "app_permissions": may::USUAL.to_string(), "entitlements": [], "authorizing_integration_owners": { "0": GUILD }, "context": 0,
             "attachment_size_limit": 10_485_760,
         });
+        if self.is_direct(channel)
+            && let Some(event) = event.as_object_mut()
+        {
+            event.remove("guild_id");
+            event.remove("member");
+            event.insert("user".into(), self.user(user));
+        }
         if let Some(shown) = message.and_then(|message| self.message(channel, message).ok()) {
             event["message"] = shown.clone();
         } else if let Some(whispered) = message {

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    APP, GUILD, NO_PERMISSION, NOT_FOUND, Refusal, World,
+    APP, Channel, DIRECT, GUILD, NO_PERMISSION, NOT_FOUND, Refusal, World,
     interactions::{COMMAND, COMPLETE, COMPONENT, MODAL},
     modals,
 };
+use crate::content_of;
 
 impl World {
     /// A person says something: `content`, and maybe `reply_to` and `file` with `name`, `kind` and
@@ -21,19 +22,33 @@ impl World {
             args["message_reference"] = json!({ "message_id": of });
         }
         if let Some(name) = args["file"]["name"].as_str() {
-            let bytes = args["file"]["text"]
-                .as_str()
-                .unwrap_or_default()
-                .as_bytes()
-                .to_vec();
-            let file = self.attach(
-                name,
-                args["file"]["kind"].as_str().unwrap_or("text/plain"),
-                bytes,
-            );
+            let kind = args["file"]["kind"].as_str().unwrap_or("text/plain");
+            let mut file = self.attach(name, kind, content_of(&args["file"]));
+            if let Some(size) = args["file"]["size"].as_u64() {
+                file["size"] = json!(size);
+            }
             args["attachments"] = json!([file]);
         }
         Ok(self.put(user, channel, &args))
+    }
+
+    /// The conversation of a person with the bot.
+    pub fn direct(&mut self, user: &str) -> Result<Value, Refusal> {
+        let known = self.channels.values();
+        let known = known.filter(|one| one.kind == DIRECT && one.name == user);
+        let known = known.map(|one| one.id.clone()).next();
+        let id = known.unwrap_or_else(|| {
+            let id = self.id();
+            let channel = Channel {
+                id: id.clone(),
+                name: user.to_owned(),
+                kind: DIRECT,
+                ..Channel::default()
+            };
+            self.channels.insert(id.clone(), channel);
+            id
+        });
+        Ok(json!({ "channel": id }))
     }
 
     /// A person changes their own words.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Code, World, bot, merge, text};
+use crate::content_of;
 
 impl World {
     fn shared(&mut self, id: &str, more: &Value) -> Value {
@@ -19,12 +20,13 @@ impl World {
         file.clone()
     }
 
-    /// A person attaches a file: `name`, `mimetype` and `text`.
+    /// A person attaches a file: `name`, `mimetype`, `text` or `base64`, and perhaps another `size`.
     pub fn attach(&mut self, file: &Value) -> Value {
         let id = self.id("F");
-        let text = text(file, "text").unwrap_or_default().to_owned();
-        let more = json!({ "name": file["name"], "mimetype": file["mimetype"], "size": text.len(), "mode": "hosted" });
-        self.bytes.insert(id.clone(), text.into_bytes());
+        let bytes = content_of(file);
+        let size = file["size"].as_u64().unwrap_or(bytes.len() as u64);
+        let more = json!({ "name": file["name"], "mimetype": file["mimetype"], "size": size, "mode": "hosted" });
+        self.bytes.insert(id.clone(), bytes);
         self.shared(&id, &more)
     }
 

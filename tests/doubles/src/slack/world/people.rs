@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    APP, Code, ENTERPRISE, HOOK_LIFE, HOOK_USES, Hook, Notice, TRIGGER_LIFE, User, World, merge,
-    modals,
+    APP, BOT_USER, Channel, Code, ENTERPRISE, HOOK_LIFE, HOOK_USES, Hook, Notice, TRIGGER_LIFE,
+    User, World, merge, modals,
 };
 
 impl World {
@@ -30,6 +30,20 @@ impl World {
 
     fn person(&self, user: &str) -> Result<&User, Code> {
         self.users.get(user).ok_or("user_not_found")
+    }
+
+    /// The conversation of a person with the bot.
+    pub fn direct(&mut self, user: &str) -> Result<Value, Code> {
+        self.person(user)?;
+        let id = format!("D0{user}");
+        let members = vec![user.to_owned(), BOT_USER.to_owned()];
+        self.channels.entry(id.clone()).or_insert_with(|| Channel {
+            id: id.clone(),
+            private: true,
+            members,
+            ..Channel::default()
+        });
+        Ok(json!({ "channel": id }))
     }
 
     /// A person says something; `args` as for `chat.postMessage`. Words are escaped as Slack

@@ -1,5 +1,7 @@
 //! What Claude Code says.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use tokio::time::Instant;
 use vine_domain::{DeliveredOutcome, Progress, attempt::Usage};
@@ -7,6 +9,7 @@ use vine_domain::{DeliveredOutcome, Progress, attempt::Usage};
 use crate::agent::claude::{
     ending,
     frames::{self, StreamFrame},
+    own_tools::{self, OwnToolCall},
     parking, rules,
     talk::{Conversation, LOGGED},
 };
@@ -52,8 +55,13 @@ impl Conversation<'_> {
                     .filter_map(|(call, words)| self.arrived(call, words))
                     .collect();
                 self.confirm(arrived).await;
+                self.resumes = false;
+                if let Some((heard, pictures)) = self.late_pictures.take() {
+                    self.show_pictures(Some(heard), pictures).await;
+                }
             }
             StreamFrame::Taken(uuid) => {
+                self.pictures.remove(&uuid);
                 if let Some(words) = self.sent.remove(&uuid) {
                     let _over = self.host.words_delivered(&words).await;
                 }
@@ -78,12 +86,30 @@ impl Conversation<'_> {
             StreamFrame::Result(result) => {
                 self.result = Some(result);
             }
+            StreamFrame::Tool { request, message } => self.called(request, &message),
             StreamFrame::Unsupported { request, subtype } => {
                 let error = format!("{subtype} is not supported here");
                 let _stdout_tells = self.write(&frames::refusal(&request, &error)).await;
             }
             StreamFrame::Other => {}
         }
+    }
+
+    /// A call of one of our own tools.
+    fn called(&mut self, request: String, message: &Value) {
+        let door = Arc::clone(&self.job.sandbox.door);
+        let call = own_tools::read(message);
+        self.showing.spawn(async move {
+            let reply = match call {
+                OwnToolCall::Reply(reply) => reply,
+                OwnToolCall::Show { id, file } => {
+                    let shown = door.show(&file).await;
+                    let shown = shown.map(|()| "It will be posted in the thread.".to_owned());
+                    own_tools::outcome(&id, shown.map_err(|why| format!("{why:#}")))
+                }
+            };
+            frames::tool_reply(&request, &reply)
+        });
     }
 
     /// Usage so far counts however the run ends: tokens come with each message, the cost with the

@@ -4,7 +4,10 @@
 mod heard;
 mod questions;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -27,7 +30,7 @@ use crate::{
             frames::{self},
             grants::SessionGrants,
             lines::OutputLines,
-            parking, records,
+            own_tools, parking, records,
             steps::StepList,
             tools::ToolCall,
             words,
@@ -35,6 +38,7 @@ use crate::{
     },
     agent_host::{AgentHost, AttemptOver},
     process,
+    sent_files::Picture,
 };
 
 /// After a result, how long to wait for the idle event, in case this version does not send it.
@@ -64,9 +68,28 @@ pub enum TalkEnd {
     Over,
 }
 
-/// An answer on its way back: its request, its question with the outcome (if there was one), and
-/// the reply.
-pub(crate) type PendingReply = (String, Result<(Option<Question>, Value), AttemptOver>);
+/// An answer on its way back to a request.
+pub(crate) type PendingReply = (String, Result<AnswerForCall, AttemptOver>);
+
+/// What a waiting call gets.
+pub(crate) struct AnswerForCall {
+    /// The question, if there was one.
+    question: Option<Question>,
+    /// The reply.
+    payload: Value,
+    /// Pictures that came with the answer. A reply holds only words, so they go as a message.
+    pictures: Vec<Picture>,
+}
+
+impl From<Value> for AnswerForCall {
+    fn from(payload: Value) -> Self {
+        Self {
+            question: None,
+            payload,
+            pictures: Vec::new(),
+        }
+    }
+}
 
 /// An answer on its way to a call.
 pub(crate) struct SentReply {
@@ -83,6 +106,8 @@ pub struct Conversation<'a> {
     /// Calls that wait for people, by request.
     pub open: HashMap<String, ToolCall>,
     asking: JoinSet<PendingReply>,
+    /// Replies of our own tools.
+    showing: JoinSet<Value>,
     /// Tasks that wait for people, by request.
     waits: HashMap<String, AbortHandle>,
     /// Permissions given in an interrupted session, each good for one call.
@@ -121,6 +146,12 @@ pub struct Conversation<'a> {
     turns: usize,
     /// Messages on their way, by uuid; confirmed when the agent has taken them up.
     sent: HashMap<Uuid, PersonMessage>,
+    /// Messages with the pictures of answers, which it has not taken up yet.
+    pictures: HashSet<Uuid>,
+    /// Whether the session was resumed at the call that its answer is now on the way to.
+    resumes: bool,
+    /// The pictures of that answer.
+    late_pictures: Option<(DeliveredOutcome, Vec<Picture>)>,
     /// The question of the session's deferred call, once its outcome is known.
     deferred: Option<Question>,
     beat: Instant,
@@ -155,6 +186,7 @@ impl<'a> Conversation<'a> {
             stdin: Some(stdin),
             open: HashMap::new(),
             asking: JoinSet::new(),
+            showing: JoinSet::new(),
             waits: HashMap::new(),
             granted: Vec::new(),
             grants: SessionGrants::of(job.task, job.session),
@@ -174,6 +206,9 @@ impl<'a> Conversation<'a> {
             active: Instant::now(),
             turns: 0,
             sent: HashMap::new(),
+            pictures: HashSet::new(),
+            resumes: false,
+            late_pictures: None,
             deferred: None,
             beat: Instant::now(),
         }
@@ -186,7 +221,7 @@ impl<'a> Conversation<'a> {
         loop {
             // A version that reports idleness is trusted: background work may continue long after a
             // result.
-            let settles = self.idle.is_none() || !self.sent.is_empty();
+            let settles = self.idle.is_none() || self.has_unread();
             let patience = if self.result.is_some() && settles {
                 SETTLE
             } else {
@@ -204,6 +239,9 @@ impl<'a> Conversation<'a> {
                     if self.answer(answered).await.is_err() {
                         return TalkEnd::Over;
                     }
+                }
+                Some(Ok(reply)) = self.showing.join_next() => {
+                    let _stdout_tells = self.write(&reply).await;
                 }
                 // While a call waits for people, a message would queue behind it inside the process
                 // and be lost with it.
@@ -224,10 +262,10 @@ impl<'a> Conversation<'a> {
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
                 // Only once every question is stored: parking must not overtake asking.
-                () = held, if !self.asking.is_empty() => if Instant::now() >= hold && self.host.waiting() == self.asking.len() {
+                () = held, if !self.asking.is_empty() && self.showing.is_empty() => if Instant::now() >= hold && self.host.waiting() == self.asking.len() {
                     return TalkEnd::Held;
                 },
-                () = quiet, if self.open.is_empty() => match self.result.take() {
+                () = quiet, if self.open.is_empty() && self.showing.is_empty() => match self.result.take() {
                     Some(result) if self.asks_in_words(&result) => {}
                     Some(result) => return TalkEnd::Turn(result),
                     None => return TalkEnd::Hung,
@@ -255,7 +293,12 @@ impl<'a> Conversation<'a> {
         if result["is_error"] != true {
             self.pass_words().await;
         }
-        self.sent.is_empty()
+        !self.has_unread()
+    }
+
+    /// Whether it has not taken up everything that was sent.
+    fn has_unread(&self) -> bool {
+        !self.sent.is_empty() || !self.pictures.is_empty()
     }
 
     /// A turn that ended in a question: people answer it like any other.
@@ -282,6 +325,7 @@ impl<'a> Conversation<'a> {
             if let PersonMessage::Late(question) = &words {
                 self.granted.extend(words::grant(question));
             }
+            let text = self.job.sandbox.sent.resolve(text).await;
             if self.write(&frames::user_message(&text, uuid)).await.is_ok() {
                 self.sent.insert(uuid, words);
                 self.idle = self.idle.map(|_| false);
@@ -291,7 +335,7 @@ impl<'a> Conversation<'a> {
 
     /// Initialises, and sends the task or the answers that came meanwhile.
     async fn open_talk(&mut self) -> std::io::Result<()> {
-        let mut initialize = json!({ "subtype": "initialize", "hooks": parking::hooks() });
+        let mut initialize = json!({ "subtype": "initialize", "hooks": parking::hooks(), "sdkMcpServers": [own_tools::SERVER] });
         if let Some(text) = words::repository_notes(self.job) {
             initialize["appendSystemPrompt"] = text.into();
         }
@@ -308,7 +352,8 @@ impl<'a> Conversation<'a> {
     async fn say_opening(&mut self) -> std::io::Result<()> {
         let opening = words::opening(self.job, records::transcript(self.job).as_deref());
         self.granted = opening.granted;
-        self.write(&frames::user_message(&opening.text, opening.uuid))
+        let text = self.job.sandbox.sent.resolve(opening.text).await;
+        self.write(&frames::user_message(&text, opening.uuid))
             .await?;
         self.told = opening.told;
         Ok(())

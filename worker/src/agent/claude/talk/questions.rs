@@ -1,9 +1,12 @@
 //! What Claude Code asks, and what people answer.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use vine_domain::{
     DeliveredOutcome, Question,
     clock::{Ids, System},
+    uuid_of,
 };
 
 use crate::{
@@ -12,21 +15,44 @@ use crate::{
         grants::{self},
         lines::OutputLines,
         parking, records,
-        talk::{Conversation, EXIT, PendingReply, SentReply, carried},
+        talk::{AnswerForCall, Conversation, EXIT, PendingReply, SentReply, carried},
         tools::ToolCall,
         words,
     },
     agent_host::AttemptOver,
+    sent_files::{Picture, SentFiles, WordsWithPictures},
 };
+
+/// What a call gets for the outcome of its question.
+async fn answer_for(call: &ToolCall, question: Question, sent: &SentFiles) -> AnswerForCall {
+    let (question, pictures) = sent.resolve_answer(question).await;
+    let payload = match call.is_last_words() {
+        true => words::to_last_words(&question).into(),
+        false => call.shaped(call.reply(question.reply())),
+    };
+    AnswerForCall {
+        question: Some(question),
+        payload,
+        pictures,
+    }
+}
 
 impl Conversation<'_> {
     pub(super) fn ask(&mut self, request: String, call: ToolCall) {
         self.result = None;
         self.open.insert(request.clone(), call.clone());
-        if let Some(question) = self.deferred.take_if(|deferred| deferred.call == call.id) {
-            let reply = call.shaped(call.reply(question.reply()));
+        if call.is_own() {
             self.asking
-                .spawn(async move { (request, Ok((Some(question), reply))) });
+                .spawn(async move { (request, Ok(call.allow().into())) });
+            return;
+        }
+        if let Some(question) = self.deferred.take_if(|deferred| deferred.call == call.id) {
+            self.resumes = true;
+            let sent = Arc::clone(&self.job.sandbox.sent);
+            self.asking.spawn(async move {
+                let answer = answer_for(&call, question, &sent).await;
+                (request, Ok(answer))
+            });
             return;
         }
         if let Some(at) = self
@@ -38,7 +64,7 @@ impl Conversation<'_> {
             self.host
                 .log(format!("allowed by the answer to {question}"));
             self.asking
-                .spawn(async move { (request, Ok((None, call.allow()))) });
+                .spawn(async move { (request, Ok(call.allow().into())) });
             return;
         }
         if let Some(question) = self.grants.covering(&call, &self.job.folder) {
@@ -46,7 +72,7 @@ impl Conversation<'_> {
                 "allowed for this session by the answer to {question}"
             ));
             self.asking
-                .spawn(async move { (request, Ok((None, call.allow()))) });
+                .spawn(async move { (request, Ok(call.allow().into())) });
             return;
         }
         let host = self.host.clone();
@@ -59,22 +85,17 @@ impl Conversation<'_> {
         let said = plan.unwrap_or_else(|| self.last_text.clone());
         let context = words::shortened(&self.last_text);
         let rules = grants::offered(&call, &self.job.folder);
+        let sent = Arc::clone(&self.job.sandbox.sent);
         let wait = self.asking.spawn(async move {
             host.flush().await;
             let asked = host
                 .ask(Some(session), &call.id, call.ask(&said, rules), context)
                 .await;
-            let payload = |question: &Question| match call.is_last_words() {
-                true => words::to_last_words(question).into(),
-                false => call.shaped(call.reply(question.reply())),
+            let answer = match asked {
+                Ok(question) => Ok(answer_for(&call, question, &sent).await),
+                Err(over) => Err(over),
             };
-            (
-                request,
-                asked.map(|question| {
-                    let payload = payload(&question);
-                    (Some(question), payload)
-                }),
-            )
+            (request, answer)
         });
         self.waits.insert(key, wait);
     }
@@ -116,7 +137,11 @@ impl Conversation<'_> {
         (request, answered): PendingReply,
     ) -> Result<(), AttemptOver> {
         self.waits.remove(&request);
-        let (question, payload) = answered?;
+        let AnswerForCall {
+            question,
+            payload,
+            pictures,
+        } = answered?;
         if let Some(question) = &question {
             self.grants.add(question);
         }
@@ -129,13 +154,17 @@ impl Conversation<'_> {
                     .and_then(|heard| heard.answer)
                     .unwrap_or_else(|| System.uuid());
                 self.idle = self.idle.map(|_| false);
-                self.write(&frames::user_message(
-                    payload.as_str().unwrap_or_default(),
-                    uuid,
-                ))
-                .await
+                let text = payload.as_str().unwrap_or_default().to_owned();
+                let words = WordsWithPictures { text, pictures };
+                self.write(&frames::user_message(&words, uuid)).await
             }
             Some(call) => {
+                // A message waits until the call has its answer, and comes with that. A resumed session would
+                // lose one that comes before the call is over.
+                match self.resumes {
+                    true => self.late_pictures = question.map(|heard| (heard, pictures)),
+                    false => self.show_pictures(question, pictures).await,
+                }
                 self.unconfirmed
                     .extend(question.map(|heard| (call.id, SentReply { heard, words })));
                 self.write(&frames::reply(&request, &payload)).await
@@ -147,6 +176,31 @@ impl Conversation<'_> {
             }
         };
         written.or(Ok(()))
+    }
+
+    /// Sends the pictures that came with an answer.
+    pub(super) async fn show_pictures(
+        &mut self,
+        answered: Option<DeliveredOutcome>,
+        pictures: Vec<Picture>,
+    ) {
+        let Some(answered) = answered.filter(|_| !pictures.is_empty()) else {
+            return;
+        };
+        let text = format!(
+            "The pictures that came with the answer to {}:",
+            answered.question
+        );
+        let words = WordsWithPictures { text, pictures };
+        let uuid = uuid_of(&format!("pictures of {}", answered.question));
+        self.idle = self.idle.map(|_| false);
+        if self
+            .write(&frames::user_message(&words, uuid))
+            .await
+            .is_ok()
+        {
+            self.pictures.insert(uuid);
+        }
     }
 
     pub(super) async fn confirm(&self, heard: Vec<DeliveredOutcome>) {
