@@ -482,16 +482,16 @@ async fn corpus_of_matrix() {
     m.room.member$join_authorised_via_users_server: ignored 1
     m.room.member$knock_room_state: ignored 1
     m.room.member$third_party_invite: ignored 1
-    m.room.message$m.audio: hint 1
+    m.room.message$m.audio: counts when fetched 1
     m.room.message$m.emote: counts 1
     m.room.message$m.file: counts when fetched 1
-    m.room.message$m.image: hint 1
+    m.room.message$m.image: counts when fetched 1
     m.room.message$m.key.verification.request: ignored 1
     m.room.message$m.location: hint 1
     m.room.message$m.notice: ignored 1
     m.room.message$m.server_notice: ignored 1
     m.room.message$m.text: counts 1
-    m.room.message$m.video: hint 1
+    m.room.message$m.video: counts when fetched 1
     m.room.name: ignored 1
     m.room.pinned_events: ignored 1
     m.room.policy: ignored 1

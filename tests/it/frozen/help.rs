@@ -62,7 +62,7 @@ async fn frozen_help() {
       ask          Inside a task: ask people a question and print the answer
       note         Inside a task: post a message in its thread
       progress     Inside a task: report progress in its log
-      show         Inside a task: post a text file from its folder in the thread
+      show         Inside a task: show a file from its folder in the thread
       finish       Inside a task: set the final message; the task ends when your program does
       manifest     Print the Slack app manifest, to paste into "Create New App"
       completions  Print shell completions
@@ -406,12 +406,12 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine show --help
-    Inside a task: post a text file from its folder in the thread
+    Inside a task: show a file from its folder in the thread
 
     Usage: vine show <FILE>
 
     Arguments:
-      <FILE>  The file to post
+      <FILE>  The file to show
 
     Options:
       -h, --help  Print help
@@ -926,7 +926,7 @@ async fn frozen_help() {
       ask          Inside a task: ask people a question and print the answer
       note         Inside a task: post a message in its thread
       progress     Inside a task: report progress in its log
-      show         Inside a task: post a text file from its folder in the thread
+      show         Inside a task: show a file from its folder in the thread
       finish       Inside a task: set the final message; the task ends when your program does
       manifest     Print the Slack app manifest, to paste into "Create New App"
       completions  Print shell completions

@@ -19,6 +19,8 @@ async fn thousands_of_idle_and_slow_connections_keep_nobody_out() {
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).expect("as many files as there may be");
     let (place, _processes) = Place::new(Agent::Script("true")).await.at_work().await;
+    // Its worker has come; one that enrols while connections are cut gives up and is started again.
+    place.wait(&place.task("Before", "x").await, "done").await;
     let base = place.client().base().to_owned();
     let address = base.trim_start_matches("http://").to_owned();
     let mut strangers = Vec::new();

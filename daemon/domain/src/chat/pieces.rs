@@ -50,9 +50,10 @@ pub fn pieces(item: &OutboxItem, parts: Vec<String>) -> Vec<Piece> {
     let text = &item.message.text;
     // The whole ID, since IDs of the same minute start alike.
     let called = format!("{}-{id}.md", item.message.kind.as_str());
-    // Where a platform refuses the file, its words say so.
+    // Where a platform refuses the file, its words may be there already; what follows them says so.
     if item.form == MarkupLevel::File && item.message.file.is_some() {
-        return vec![Piece::Words(format!("{text} {REFUSED}"))];
+        let words = parts.into_iter().chain([REFUSED.to_owned()]);
+        return words.map(Piece::Words).collect();
     }
     let mut pieces = worded(item.form, text, parts, called);
     pieces.extend(item.shows.as_ref().map(|shown| {
