@@ -94,31 +94,24 @@ fn command(
     }
     if data["name"] == MAKE_TASK {
         let target = data["target_id"].as_str()?;
-        // Where we read no messages, the menu hands over the one.
-        if !us.reads {
-            let message = &data["resolved"]["messages"][target];
-            let asked = asked_for(
+        let asked = Inbound {
+            left_out: Some(NOT_READ.into()),
+            ..asked_for(
                 id,
                 user,
                 spot(channel, Some(target)),
                 String::new(),
                 InboundKind::Awaited,
-            );
-            let author = author_of(message, us);
-            let chosen = Fetched::chosen(&asked, author, content(message, us), Vec::new());
-            return Some(FollowUp::Say(chosen.event));
+            )
+        };
+        if us.reads {
+            return Some(FollowUp::Say(asked));
         }
-        let asked = asked_for(
-            id,
-            user,
-            spot(channel, Some(target)),
-            String::new(),
-            InboundKind::Awaited,
-        );
-        return Some(FollowUp::Say(Inbound {
-            left_out: Some(NOT_READ.into()),
-            ..asked
-        }));
+        // Where we read no messages, the menu hands over the one.
+        let message = &data["resolved"]["messages"][target];
+        let author = author_of(message, us);
+        let chosen = Fetched::chosen(&asked, author, content(message, us), Vec::new());
+        return Some(FollowUp::Say(chosen.event));
     }
     let (path, options) = picked(&data["options"]);
     let words = words(&path, &options);

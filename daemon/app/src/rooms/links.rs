@@ -28,8 +28,10 @@ impl Rooms {
         ) {
             return Ok(None);
         }
-        if matches!(dispatch.message.place, MessagePlace::Aside(_)) {
-            return self.with_thread(chat, dispatch).await;
+        if matches!(dispatch.message.place, MessagePlace::Aside(_))
+            && let Some(text) = self.with_thread(chat, dispatch).await?
+        {
+            return Ok(Some(text));
         }
         let page = format!("{}{QUESTIONS}", self.settings.get().link);
         let named = named(&ours(&dispatch.message.text), &page);
