@@ -72,7 +72,7 @@ mod slack {
             1 => "[a-z]{1,8}@[a-z]{1,8}\\.example".prop_map(|typed| piece(typed.clone(), format!("<mailto:{typed}|{typed}>"))),
             1 => name.prop_map(|typed| piece(format!("#{typed}"), format!("<#C0{}|{typed}>", typed.to_uppercase()))),
             1 => name.prop_map(|typed| piece(format!("@{typed}"), format!("<!subteam^S0|@{typed}>"))),
-            1 => name.prop_map(|typed| piece(format!("@{typed}"), format!("<@U0{}|{typed}>", typed.to_uppercase()))),
+            1 => name.prop_map(|typed| piece(format!("@{typed}"), format!("<@U1{}|{typed}>", typed.to_uppercase()))),
             1 => Just(piece("@here", "<!here>")),
             1 => Just(piece("@channel", "<!channel>")),
         ]
