@@ -1,9 +1,12 @@
 //! Questions that can wait a weekend: held for a while, then parked, then answered into the same
 //! session.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::unix::fs::PermissionsExt,
+    time::{Duration, Instant},
+};
 
-use crate::harness::{Agent, PATIENCE, Place, agents, git, until, usual_or_long};
+use crate::harness::{Agent, PATIENCE, Place, agents, claude, git, path, until, usual_or_long};
 
 const SCRIPT: &str =
     "Paint the door.\nMODEL: ask Which colour? | Red | Blue\nMODEL: finish Painted.";
@@ -82,6 +85,48 @@ async fn claude_a_worker_that_is_stopped_parks_what_it_holds_and_the_same_call_i
     place.wait(&task, "done").await;
     assert_eq!(
         place.heard("\"Which colour?\"=\"Blue\""),
+        1,
+        "as the result of the very call"
+    );
+    assert_eq!(place.heard("You asked:"), 0, "not in words");
+}
+
+/// On a busy machine the real one takes twenty seconds to start.
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_that_starts_slowly_gets_its_answer_and_asks_nobody_twice() {
+    let mut place = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await;
+    let slow = place.folder.path().join("slow-claude");
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *--resume*) sleep 18 ;; esac\nexec {} \"$@\"\n",
+        claude()
+    );
+    std::fs::write(&slow, script).expect("written");
+    std::fs::set_permissions(&slow, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    let text = std::fs::read_to_string(place.config()).expect("there");
+    let text = text.replace(
+        &format!("[\"{}\"]", claude()),
+        &format!("[\"{}\"]", path(&slow)),
+    );
+    std::fs::write(place.config(), text).expect("written");
+    let _daemon = place.daemon().await;
+    let _worker = place.worker("w-1", 1).await;
+    let task = place
+        .task(
+            "Paint",
+            "MODEL: ask Which colour? | Red | Blue\nMODEL: finish Painted.",
+        )
+        .await;
+    let (question, _) = place.question(&task).await;
+    parked(&place, &task).await;
+    place.answer(&task, &question, "Blue").await;
+    let done = place.wait(&task, "done").await;
+    assert_eq!(
+        done["questions"].as_array().map(Vec::len),
+        Some(1),
+        "{done:#}"
+    );
+    assert_eq!(
+        place.heard("Which colour?\"=\"Blue"),
         1,
         "as the result of the very call"
     );

@@ -19,6 +19,8 @@ use super::{
 /// A frame from the process.
 #[derive(Debug, PartialEq)]
 pub enum StreamFrame {
+    /// It has started, and takes messages.
+    Initialized,
     /// The agent said something or used tools.
     Said {
         /// Text for people.
@@ -90,6 +92,9 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// The id of our first request.
+pub const INITIALIZE: &str = "initialize";
+
 /// Whether the agent, or a subagent, did something. Keep-alives while a call waits do not count.
 pub fn is_work(frame: &Value) -> bool {
     matches!(
@@ -105,6 +110,9 @@ pub fn read(frame: Value) -> StreamFrame {
         (Some("user"), _) => StreamFrame::Results(results(&frame)),
         (Some("result"), _) => StreamFrame::Result(frame),
         (Some("control_request"), _) => request(&frame),
+        (Some("control_response"), _) if frame["response"]["request_id"] == INITIALIZE => {
+            StreamFrame::Initialized
+        }
         (Some("control_cancel_request"), _) => StreamFrame::Withdrawn {
             request: text(&frame["request_id"]),
         },

@@ -27,6 +27,7 @@ impl Conversation<'_> {
         }
         let frame = frames::read(frame);
         match frame {
+            StreamFrame::Initialized => self.deferred.started(),
             StreamFrame::Said {
                 texts,
                 tools,

@@ -47,7 +47,8 @@ const SETTLE: Duration = Duration::from_secs(5);
 pub const EXIT: Duration = Duration::from_secs(10);
 /// Pause before checking again whether every question waits for people.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// How long a resumed session may take to repeat its deferred call.
+/// How long a resumed session may take to repeat its deferred call, once the process has started. A start takes
+/// twenty seconds on a busy machine.
 const REPEATED: Duration = Duration::from_secs(15);
 /// Characters of a tool's input in the log.
 pub(crate) const LOGGED: usize = 200;
@@ -96,6 +97,55 @@ pub(crate) struct SentReply {
     heard: DeliveredOutcome,
     /// What the result must contain.
     words: Vec<String>,
+}
+
+/// The call that a session was parked at, and the outcome of its question.
+enum DeferredCall {
+    /// There is none, or it has its outcome.
+    None,
+    /// The resumed process is still starting.
+    Starting(Question),
+    /// It has started, and must repeat the call soon.
+    Expected(Question),
+    /// It did not repeat the call, so the outcome was sent as a message. If the call comes after all, it gets the
+    /// outcome too: people are not asked twice.
+    Told(Question),
+}
+
+impl DeferredCall {
+    /// The question, if the call is this one.
+    fn take_if(&mut self, call: &str) -> Option<Question> {
+        match self {
+            Self::Starting(question) | Self::Expected(question) | Self::Told(question)
+                if question.call == call =>
+            {
+                let question = question.clone();
+                *self = Self::None;
+                Some(question)
+            }
+            _ => None,
+        }
+    }
+
+    fn is_outstanding(&self) -> bool {
+        matches!(self, Self::Starting(_) | Self::Expected(_))
+    }
+
+    fn is_expected(&self) -> bool {
+        matches!(self, Self::Expected(_))
+    }
+
+    fn started(&mut self) {
+        if let Self::Starting(question) = self {
+            *self = Self::Expected(question.clone());
+        }
+    }
+
+    fn told(&mut self) {
+        if let Self::Expected(question) = self {
+            *self = Self::Told(question.clone());
+        }
+    }
 }
 
 /// One conversation with the process.
@@ -152,8 +202,8 @@ pub struct Conversation<'a> {
     resumes: bool,
     /// The pictures of that answer.
     late_pictures: Option<(DeliveredOutcome, Vec<Picture>)>,
-    /// The question of the session's deferred call, once its outcome is known.
-    deferred: Option<Question>,
+    /// The deferred call that a resumed session repeats.
+    deferred: DeferredCall,
     beat: Instant,
 }
 
@@ -209,7 +259,7 @@ impl<'a> Conversation<'a> {
             pictures: HashSet::new(),
             resumes: false,
             late_pictures: None,
-            deferred: None,
+            deferred: DeferredCall::None,
             beat: Instant::now(),
         }
     }
@@ -245,11 +295,11 @@ impl<'a> Conversation<'a> {
                 }
                 // While a call waits for people, a message would queue behind it inside the process
                 // and be lost with it.
-                () = self.host.worded(), if self.open.is_empty() && self.deferred.is_none() => self.pass_words().await,
-                () = tokio::time::sleep(REPEATED), if self.deferred.is_some() => {
+                () = self.host.worded(), if self.open.is_empty() && !self.deferred.is_outstanding() => self.pass_words().await,
+                () = tokio::time::sleep(REPEATED), if self.deferred.is_expected() => {
                     // The session was interrupted before it deferred its call: send the outcome as
                     // a message instead.
-                    self.deferred = None;
+                    self.deferred.told();
                     parking::forget(self.job);
                     if self.say_opening().await.is_err() {
                         return TalkEnd::Gone;
@@ -339,9 +389,10 @@ impl<'a> Conversation<'a> {
         if let Some(text) = words::repository_notes(self.job) {
             initialize["appendSystemPrompt"] = text.into();
         }
-        self.write(&json!({ "type": "control_request", "request_id": "initialize", "request": initialize })).await?;
-        self.deferred = parking::take_up(self.job, records::transcript(self.job).as_deref());
-        if self.deferred.is_some() {
+        self.write(&json!({ "type": "control_request", "request_id": frames::INITIALIZE, "request": initialize })).await?;
+        if let Some(question) = parking::take_up(self.job, records::transcript(self.job).as_deref())
+        {
+            self.deferred = DeferredCall::Starting(question);
             // The resumed session repeats its deferred call by itself; a message would only wait
             // behind it.
             return Ok(());

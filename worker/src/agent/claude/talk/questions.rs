@@ -46,7 +46,7 @@ impl Conversation<'_> {
                 .spawn(async move { (request, Ok(call.allow().into())) });
             return;
         }
-        if let Some(question) = self.deferred.take_if(|deferred| deferred.call == call.id) {
+        if let Some(question) = self.deferred.take_if(&call.id) {
             self.resumes = true;
             let sent = Arc::clone(&self.job.sandbox.sent);
             self.asking.spawn(async move {
