@@ -373,6 +373,7 @@ mod tests {
             guard: vine_domain::Guard::default(),
             model: vine_domain::ModelChoice::default(),
             followups: vine_domain::Followups::Mention,
+            requests: vine_domain::forge::RequestRule::default(),
         };
         Assignment {
             attempt: attempt(),

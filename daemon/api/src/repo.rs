@@ -3,6 +3,7 @@
 use serde::Serialize;
 use vine_domain::{
     Branch, Effort, Followups, ModelName, Repo, Slug, Wall,
+    forge::RequestRule,
     guard::{Egress, Host, Preset},
     repo::Push,
 };
@@ -38,6 +39,8 @@ pub struct RepoView {
     pub effort: Option<Effort>,
     /// Which words in the thread of a task that is over let it continue.
     pub followups: Followups,
+    /// What it wants of its pull requests.
+    pub requests: RequestRule,
 }
 
 impl RepoView {
@@ -58,6 +61,7 @@ impl RepoView {
             model: repo.model.model.clone(),
             effort: repo.model.effort,
             followups: repo.followups,
+            requests: repo.requests.clone(),
         }
     }
 }

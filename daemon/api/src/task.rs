@@ -6,6 +6,7 @@ use vine_domain::{
     Branch, Effort, Epoch, FailureKind, Lane, ModelName, Note, Prompt, Question, Round, SessionId,
     Slug, Task, TaskId, TaskState, Timestamp, Title, WorkerId,
     attempt::{Execution, LogLine, Usage},
+    forge::RequestBrief,
     task::Report,
 };
 
@@ -88,6 +89,10 @@ pub struct TaskView {
     pub repo: Slug,
     /// The task that must be done before it is queued.
     pub waits_for: Option<TaskId>,
+    /// Its pull request, once a forge has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub request: Option<RequestBrief>,
     /// The branch it starts from.
     pub base: Branch,
     /// The branch it commits to.
@@ -238,6 +243,7 @@ impl TaskView {
             prompt: Some(task.prompt.clone()),
             repo: task.repo.clone(),
             waits_for: task.waits_for,
+            request: task.request.clone(),
             base: task.base.clone(),
             branch: task.branch.clone(),
             priority: task.lane,

@@ -30,6 +30,10 @@ impl AfterCommit {
                     .said(say.messages.len(), usize::from(say.reply.is_some()));
                 self.wakeups.outbox();
             }
+            (Write::Request(save), ..) => {
+                self.metrics.said(save.messages.len(), 0);
+                self.wakeups.outbox();
+            }
             _ => {}
         }
     }

@@ -9,6 +9,7 @@ use vine_domain::{Clock, Ids, Timestamp, ports::Store};
 
 use crate::{
     AppResult, Settings, Wakeups,
+    change_requests::{self, ChangeRequests},
     cluster::Cluster,
     core::Core,
     fleet::{Dispatcher, Fleet},
@@ -30,6 +31,8 @@ pub struct App {
     pub tasks: Arc<Tasks>,
     /// Questions, notes and reminders.
     pub questions: Arc<Questions>,
+    /// Pull requests of tasks.
+    pub change_requests: Arc<ChangeRequests>,
     /// Workers and their sessions.
     pub fleet: Arc<Fleet>,
     /// Rooms on chat platforms.
@@ -53,6 +56,7 @@ impl App {
         let people = Arc::new(People::new(&core));
         let tasks = Arc::new(Tasks::new(&core, &people));
         let questions = Arc::new(Questions::new(&core, &people, &tasks));
+        let change_requests = Arc::new(ChangeRequests::new(&core, &people, &tasks, &questions));
         let dispatcher = Dispatcher::new(&core, &tasks, unread);
         let rooms = Arc::new(Rooms::new(&core, &people, &tasks));
         let app = Self {
@@ -63,9 +67,16 @@ impl App {
             people,
             tasks,
             questions,
+            change_requests,
             rooms,
         };
         (app, dispatcher)
+    }
+
+    /// Tends pull requests until the daemon stops.
+    pub async fn tend_requests(self) {
+        let stop = self.core.stop.clone();
+        change_requests::run(self, stop).await;
     }
 
     /// The time now.

@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 use vine_domain::{Clock, Ids, ports::Store};
 
 use crate::{
-    Settings, Wakeups, after_commit::AfterCommit, isolation::Isolation, metrics::Metrics,
-    question_traces::TraceListener, settings::SettingsInForce, waiting_claims::Unread,
-    write_queue::WriteQueue,
+    Settings, Wakeups, after_commit::AfterCommit, change_requests::forges::Forges,
+    isolation::Isolation, metrics::Metrics, question_traces::TraceListener,
+    settings::SettingsInForce, waiting_claims::Unread, write_queue::WriteQueue,
 };
 
 /// The handles that flows are made from; each takes the few that it needs.
@@ -30,6 +30,8 @@ pub(crate) struct Core {
     pub settings: Arc<SettingsInForce>,
     /// Presets of repositories and walls of workers, as cards show them.
     pub isolation: Arc<Isolation>,
+    /// The forges that are configured.
+    pub forges: Arc<Forges>,
     /// Who follows questions that are over.
     pub traces: Arc<TraceListener>,
     /// Cancelled when the daemon stops; waiting calls then return immediately.
@@ -61,6 +63,7 @@ impl Core {
             me: ids.uuid().to_string().into(),
             writes: Arc::new(writes),
             isolation: Arc::new(Isolation::new(Arc::clone(&store), Arc::clone(&clock))),
+            forges: Arc::default(),
             settings: Arc::new(SettingsInForce::new(settings)),
             store,
             clock,

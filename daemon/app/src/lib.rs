@@ -5,12 +5,13 @@
 //! 1. [`people`]: who calls, what they may do, the audit
 //! 2. [`tasks`]: how any change is decided and stored; lists of tasks and repositories
 //! 3. [`questions`]: asked, answered, delivered; notes; reminders
-//! 4. [`fleet`]: workers, their heartbeats, claims and attempts; sessions
-//! 5. [`rooms`]: rooms on chat platforms, and the outbox
-//! 6. [`reporting`] and [`cluster`]: numbers, and what daemons agree on
-//! 7. [`App`]: all of them together, for [`commands`], loops, the API and the page
-//! 8. [`inbox`]: what people write, read as a command, an answer or a note
-//! 9. [`adapters`]: what serves one chat platform
+//! 4. [`change_requests`]: pull requests, opened, watched and merged
+//! 5. [`fleet`]: workers, their heartbeats, claims and attempts; sessions
+//! 6. [`rooms`]: rooms on chat platforms, and the outbox
+//! 7. [`reporting`] and [`cluster`]: numbers, and what daemons agree on
+//! 8. [`App`]: all of them together, for [`commands`], loops, the API and the page
+//! 9. [`inbox`]: what people write, read as a command, an answer or a note
+//! 10. [`adapters`]: what serves one chat platform
 //!
 //! To follow one question: `questions/ask.rs` (stored), `tasks/transition.rs` (how any change is
 //! decided and stored), `rooms/outbox.rs` (posted), `inbox/hear.rs` and `inbox/read.rs` (the reply
@@ -21,6 +22,7 @@ mod after_commit;
 mod app;
 mod batcher;
 mod cached;
+pub mod change_requests;
 pub mod clarify;
 pub mod cluster;
 pub mod commands;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     App, AppResult,
-    cluster::leadership::{self, StatusGossip},
+    cluster::leadership::{self, NoGossip},
 };
 
 /// How often to check whether something must be sealed.
@@ -26,17 +26,6 @@ const BREATH: Duration = Duration::from_millis(20);
 /// Space for what is written until the next check, and for the write-ahead log: a tenth of the
 /// maximum size, but at least this.
 const RESERVE: u64 = 12 << 20;
-
-/// Other daemons need no status of this duty.
-struct NoGossip;
-
-impl StatusGossip for NoGossip {
-    fn tell(&self) -> String {
-        "{}".into()
-    }
-
-    fn hear(&self, _told: &str) {}
-}
 
 /// Runs until the daemon stops.
 pub async fn run(app: App) {

@@ -365,6 +365,7 @@ mod tests {
             guard: Guard::default(),
             model: vine_domain::ModelChoice::default(),
             followups: vine_domain::Followups::Mention,
+            requests: vine_domain::forge::RequestRule::default(),
         };
         let attempt = Attempt {
             task: TaskId(7),

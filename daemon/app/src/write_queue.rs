@@ -8,7 +8,7 @@ use tokio::{sync::mpsc, time::Instant};
 use vine_domain::{
     AuditEntry, TaskId,
     lifecycle::{About, TaskSnapshot},
-    ports::{Commit, Say, Store, StoreError, Written},
+    ports::{Commit, SaveRequest, Say, Store, StoreError, Written},
     schedule::ClaimRequest,
 };
 
@@ -126,6 +126,11 @@ impl WriteQueue {
     /// Stores messages that change no task.
     pub async fn say(&self, say: Say) -> AppResult<()> {
         self.write(Queued::Say(say)).await.map(drop)
+    }
+
+    /// Stores the new state of a pull request; [`StoreError::Conflict`] if it has changed meanwhile.
+    pub async fn save_request(&self, save: SaveRequest) -> AppResult<()> {
+        self.write(Queued::Request(Box::new(save))).await.map(drop)
     }
 
     /// Records an entry in the audit.

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 use vine_domain::{
     AuditEntry, TaskId, TaskState,
     lifecycle::{About, TaskSnapshot},
-    ports::{ClaimedTask, Commit, Say, Store, StoreError, StoreResult, Write, Written},
+    ports::{
+        ClaimedTask, Commit, SaveRequest, Say, Store, StoreError, StoreResult, Write, Written,
+    },
     schedule::ClaimRequest,
 };
 
@@ -37,6 +39,8 @@ pub(crate) enum Queued {
     },
     /// Messages that change no task.
     Say(Say),
+    /// The new state of a pull request.
+    Request(Box<SaveRequest>),
     /// An entry in the audit.
     Audit(AuditEntry),
 }
@@ -158,6 +162,7 @@ impl Writer {
                     Ok(Write::Change(commit))
                 }
                 Queued::Say(say) => Ok(Write::Say(say)),
+                Queued::Request(save) => Ok(Write::Request(save)),
                 Queued::Audit(entry) => Ok(Write::Audit(entry)),
             };
             match write {
@@ -295,7 +300,7 @@ fn makes_work(entry: &Entry) -> bool {
     match &entry.write {
         Write::Create(_) => true,
         Write::Change(commit) => matches!(commit.change.task.state, TaskState::Queued { .. }),
-        Write::Claim(_) | Write::Say(_) | Write::Audit(_) => false,
+        Write::Claim(_) | Write::Say(_) | Write::Request(_) | Write::Audit(_) => false,
     }
 }
 

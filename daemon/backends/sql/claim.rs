@@ -277,7 +277,7 @@ async fn take(tx: &mut Connection, taken: &[Assigned], now: Timestamp) -> StoreR
                lease_worker = c.worker, lease_until = $2
            FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'worker' AS worker FROM json_each($3)) c
            WHERE tasks.id = c.task AND tasks.state || '' = 'queued'
-           RETURNING tasks.id AS "id!", tasks.title, tasks.prompt, tasks.repo, tasks.base, tasks.branch, tasks.lane, tasks.model, tasks.round, tasks.round_key, tasks.waits_for, tasks.requester, tasks.created,
+           RETURNING tasks.id AS "id!", tasks.title, tasks.prompt, tasks.repo, tasks.base, tasks.branch, tasks.lane, tasks.model, tasks.round, tasks.round_key, tasks.waits_for, tasks.request, tasks.requester, tasks.created,
                tasks.updated, tasks.epoch, tasks.failures, tasks.losses, tasks.state, tasks.detail, tasks.lease_worker, tasks.lease_until,
                tasks.version, tasks.updated AS "claimed?""#,
         now.0,

@@ -12,6 +12,7 @@ use vine_domain::{
 
 use super::{
     assign::DROP_ORDERS,
+    requests,
     rows::{StateColumns, int, json, millis, plain},
     run::Fetch as _,
     script::{StatementBatch, part},
@@ -30,6 +31,7 @@ pub(super) fn follow(script: &mut StatementBatch, commits: &[&Commit], now: Time
         commits.iter().flat_map(|commit| &commit.change.notes),
     );
     end_attempts(script, commits);
+    requests::pushed(script, commits);
     end_sessions(script, commits, now);
 }
 

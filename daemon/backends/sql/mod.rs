@@ -27,6 +27,7 @@ mod question_rows;
 mod questions;
 mod queue;
 mod repos;
+pub mod requests;
 mod retention;
 mod rows;
 pub mod run;

@@ -29,6 +29,7 @@ row! {
         pub guard: String,
         pub model: String,
         pub followups: String,
+        pub requests: String,
     }
 }
 
@@ -49,6 +50,7 @@ impl TryFrom<RepoRow> for Repo {
             guard: from_json(&row.guard)?,
             model: from_json(&row.model)?,
             followups: parsed(&row.followups)?,
+            requests: from_json(&row.requests)?,
         })
     }
 }
@@ -58,7 +60,7 @@ macro_rules! all_repos {
     () => {
         rows!(
             RepoRow,
-            r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard, model, followups
+            r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard, model, followups, requests
                FROM repos WHERE NOT removed ORDER BY name"#
         )
     };
@@ -104,11 +106,11 @@ async fn move_in(
 #[async_trait]
 impl Repos for Database {
     async fn save_repo(&self, repo: &Repo) -> StoreResult<()> {
-        let saved = statement!("INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard, model, followups)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        let saved = statement!("INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard, model, followups, requests)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted,
                  encrypted = excluded.encrypted, push = excluded.push, guard = excluded.guard, model = excluded.model,
-                 followups = excluded.followups, removed = false",
+                 followups = excluded.followups, requests = excluded.requests, removed = false",
             repo.name.as_str(),
             repo.source.as_str(),
             repo.base.as_str(),
@@ -118,7 +120,8 @@ impl Repos for Database {
             repo.push.as_str(),
             json(&repo.guard),
             json(&repo.model),
-            repo.followups.as_str()
+            repo.followups.as_str(),
+            json(&repo.requests)
         );
         saved.run(self.writer()).await.map(drop)
     }

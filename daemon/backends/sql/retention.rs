@@ -204,6 +204,7 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<
              AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.task = tasks.id AND (e.held IS NOT NULL OR e.wanted IS NOT NULL))
              AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.task = tasks.id AND e.kept IS NOT NULL AND e.pushed IS NULL)
              AND NOT EXISTS (SELECT 1 FROM questions q WHERE q.task = tasks.id AND q.state = 'expired')
+             AND NOT EXISTS (SELECT 1 FROM change_requests c WHERE c.task = tasks.id AND c.due IS NOT NULL)
              AND ($2 OR NOT EXISTS (SELECT 1 FROM outbox o WHERE o.task = tasks.id AND o.posted IS NULL))
              AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.task = tasks.id AND s.state <> 'ended')
            ORDER BY updated LIMIT CAST($3 AS BIGINT)"#,
@@ -233,6 +234,10 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<
         ),
         statement!(
             "DELETE FROM rounds WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+            ids
+        ),
+        statement!(
+            "DELETE FROM change_requests WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
             ids
         ),
         statement!(

@@ -62,7 +62,7 @@ macro_rules! tasks {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
         rows!(
             TaskRow,
-            "SELECT id, title, prompt, repo, base, branch, lane, model, round, round_key, waits_for, requester, created, updated, epoch,
+            "SELECT id, title, prompt, repo, base, branch, lane, model, round, round_key, waits_for, request, requester, created, updated, epoch,
                  failures, losses, state, detail, lease_worker, lease_until, version,
                  (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks " + $rest $(+ $more)*
             $(, $arg)*
@@ -76,7 +76,7 @@ macro_rules! listed {
     ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
         rows!(
             TaskRow,
-            r#"SELECT id, title, substr(prompt, 1, 100) AS "prompt!: String", repo, base, branch, lane, model, round, round_key, waits_for, requester, created, updated,
+            r#"SELECT id, title, substr(prompt, 1, 100) AS "prompt!: String", repo, base, branch, lane, model, round, round_key, waits_for, request, requester, created, updated,
                  epoch, failures, losses, state, detail, lease_worker, lease_until, version,
                  (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks "# + $rest $(+ $more)*
             $(, $arg)*
@@ -98,6 +98,7 @@ row! {
         pub round: i64,
         pub round_key: Option<String>,
         pub waits_for: Option<i64>,
+        pub request: Option<String>,
         pub requester: String,
         pub created: i64,
         pub updated: i64,
@@ -139,6 +140,7 @@ impl TryFrom<TaskRow> for Task {
                 key: row.round_key.as_deref().map(uuid).transpose()?,
             },
             waits_for: row.waits_for.map(|id| TaskId(id.unsigned_abs())),
+            request: row.request.as_deref().map(from_json).transpose()?,
             version: row.version.unsigned_abs(),
             state: state(&row)?,
         })

@@ -18,7 +18,7 @@ const OWN: [&str; 3] = ["place", "born", "era"];
 
 /// Tables, in an order in which each refers only to earlier ones. Leases are left out, since they
 /// belong to running daemons.
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 26] = [
     "users",
     "identities",
     "passwords",
@@ -32,6 +32,7 @@ const TABLES: [&str; 25] = [
     "work_orders",
     "executions",
     "rounds",
+    "change_requests",
     "task_log",
     "sessions",
     "questions",

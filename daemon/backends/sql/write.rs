@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use vine_domain::{
     AuditEntry, TaskId, Timestamp,
-    ports::{Commit, NewTask, Say, StoreError, StoreResult, Write, Writes, Written},
+    ports::{Commit, NewTask, SaveRequest, Say, StoreError, StoreResult, Write, Writes, Written},
 };
 
 use super::{
@@ -18,6 +18,7 @@ use super::{
     commit, create,
     inbox::mark,
     messages::{self, ThreadLine},
+    requests,
     script::StatementBatch,
     users::audit,
 };
@@ -41,6 +42,7 @@ struct ByKind<'a> {
     commits: Vec<&'a Commit>,
     says: Vec<&'a Say>,
     audits: Vec<&'a AuditEntry>,
+    requests: Vec<&'a SaveRequest>,
 }
 
 impl<'a> ByKind<'a> {
@@ -52,6 +54,7 @@ impl<'a> ByKind<'a> {
                 Write::Change(commit) => by.commits.push(commit),
                 Write::Say(say) => by.says.push(say),
                 Write::Audit(entry) => by.audits.push(entry),
+                Write::Request(saved) => by.requests.push(saved),
                 Write::Claim(_) => {}
             }
         }
@@ -63,6 +66,8 @@ impl<'a> ByKind<'a> {
 struct Passed {
     created: HashSet<TaskId>,
     changed: HashSet<TaskId>,
+    /// For each request whether it was written.
+    requests: Vec<bool>,
     /// Tasks that were created earlier, by the new ones with the same key.
     known: HashMap<TaskId, TaskId>,
 }
@@ -77,6 +82,7 @@ async fn store(
     let mut script = StatementBatch::default();
     follow(&mut script, &by, &passed, now);
     script.run(tx, now).await?;
+    let mut requests = passed.requests.iter();
     let mut outcomes = Vec::with_capacity(batch.len());
     for write in batch {
         outcomes.push(match write {
@@ -88,6 +94,10 @@ async fn store(
                 Ok(Written::Stored)
             }
             Write::Change(_) => Err(StoreError::Conflict),
+            Write::Request(_) => match requests.next() {
+                Some(true) => Ok(Written::Stored),
+                Some(false) | None => Err(StoreError::Conflict),
+            },
             Write::Claim(wants) => Ok(Written::Claimed(claim(tx, wants, now).await?)),
             Write::Say(Say { event, .. }) => {
                 if let Some(event) = event {
@@ -104,16 +114,19 @@ async fn store(
 /// Writes the rows of tasks that nobody else wrote in the meantime.
 async fn fence(tx: &mut Connection, by: &ByKind<'_>, now: Timestamp) -> StoreResult<Passed> {
     // Several rows are locked in one order; one that is written is locked by that.
-    if by.commits.len() > 1 || !by.says.is_empty() || !by.news.is_empty() {
+    if by.commits.len() > 1 || !by.says.is_empty() || !by.news.is_empty() || !by.requests.is_empty()
+    {
         let said = by.says.iter().flat_map(|say| ThreadLine::said(say));
         let threads = said.filter_map(|line| line.task());
         let tasks = by.commits.iter().map(|commit| commit.change.task.id);
-        engine::lock(tx, tasks.chain(threads)).await?;
+        let requests = by.requests.iter().map(|saved| saved.request.task);
+        engine::lock(tx, tasks.chain(threads).chain(requests)).await?;
     }
     let created = create::insert(tx, &by.news, now).await?;
     Ok(Passed {
         known: create::known(tx, &by.news, &created).await?,
         changed: commit::save_tasks(tx, &by.commits, now).await?,
+        requests: requests::save(tx, &by.requests).await?,
         created,
     })
 }
@@ -132,6 +145,12 @@ fn follow(script: &mut StatementBatch, by: &ByKind<'_>, passed: &Passed, now: Ti
     commit::follow(script, &stored, now);
     let audits = by.news.iter().filter_map(|new| new.audit.as_ref());
     let audits = audits.chain(stored.iter().filter_map(|commit| commit.audit.as_ref()));
+    let written = by.requests.iter().zip(&passed.requests);
+    let carried: Vec<&SaveRequest> = written
+        .filter(|(_, is_written)| **is_written)
+        .map(|(saved, _)| *saved)
+        .collect();
+    let audits = audits.chain(carried.iter().filter_map(|saved| saved.audit.as_ref()));
     audit(script, audits.chain(by.audits.iter().copied()));
     let created: Vec<(_, String)> = fresh.iter().map(|new| create::log_line(new)).collect();
     let created = created
@@ -145,5 +164,7 @@ fn follow(script: &mut StatementBatch, by: &ByKind<'_>, passed: &Passed, now: Ti
         .map(ThreadLine::Ours);
     let lines = firsts.chain(stored.iter().flat_map(|commit| ThreadLine::of(commit)));
     let lines = lines.chain(by.says.iter().flat_map(|say| ThreadLine::said(say)));
+    let of_requests = carried.iter().flat_map(|saved| &saved.messages);
+    let lines = lines.chain(of_requests.map(ThreadLine::Ours));
     messages::put(script, &lines.collect::<Vec<_>>());
 }

@@ -12,6 +12,7 @@ pub mod chat;
 pub mod clock;
 pub mod failure;
 pub mod filled_form;
+pub mod forge;
 pub mod form;
 pub mod grants;
 pub mod guard;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    forge::RequestRule,
     guard::Guard,
     input::{Branch, Slug},
     invalid::Invalid,
@@ -40,6 +41,9 @@ pub struct Repo {
     /// Which words in the thread of a task that is over let it continue.
     #[serde(default)]
     pub followups: Followups,
+    /// What it wants of its pull requests.
+    #[serde(default)]
+    pub requests: RequestRule,
 }
 
 /// Which words in the thread of a task that is over let it continue.

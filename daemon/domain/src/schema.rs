@@ -12,6 +12,7 @@ use utoipa::{
 
 use crate::{
     clock::Timestamp,
+    forge::rule::ForgeName,
     ids::{Epoch, MessageId, QuestionId, SessionId, TaskId, UserId, WorkerId},
     input::{Branch, ModelName, Prompt, Slug, Title},
     repo::Source,
@@ -57,6 +58,7 @@ schemas! {
     Prompt: of(Type::String).min_length(Some(1)).max_length(Some(262_144)), "Plant a hedge of beech along the lane.";
     Branch: of(Type::String).min_length(Some(1)).max_length(Some(200)), "vine/T-142";
     ModelName: of(Type::String).pattern(Some("^[A-Za-z0-9][A-Za-z0-9_.:/@\\[\\]-]{0,99}$")), "opus";
+    ForgeName: of(Type::String).min_length(Some(1)).max_length(Some(100)), "octocat";
     Slug: of(Type::String).pattern(Some("^[a-z0-9][a-z0-9._-]{0,63}$")), "garden";
     Source: of(Type::String).max_length(Some(1000)), "https://example.org/garden.git";
     Token: of(Type::String), "avu_…";

@@ -7,6 +7,7 @@ use crate::{
     attempt::{Attempt, Usage},
     clock::Timestamp,
     failure::{Failure, FailureKind},
+    forge::RequestBrief,
     ids::{Epoch, TaskId, WorkerId},
     input::{Branch, Prompt, Slug, Title},
     invalid::{Invalid, shown},
@@ -51,6 +52,8 @@ pub struct Task {
     pub round: TaskRound,
     /// The task that must be done before it is queued; it starts from that task's branch.
     pub waits_for: Option<TaskId>,
+    /// Its pull request, once a forge has it.
+    pub request: Option<RequestBrief>,
     /// Its state.
     pub state: TaskState,
     /// Counts changes; the store refuses a change that is based on an older count.

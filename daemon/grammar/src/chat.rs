@@ -172,6 +172,9 @@ fn imply_task(command: &mut Command, context: &CommandContext) -> Result<(), Com
         | T::Log { task, .. }
         | T::Diff { task, .. }
         | T::Push { task, .. }
+        | T::Request { task, .. }
+        | T::Merge { task, .. }
+        | T::Fix { task, .. }
         | T::Explain { task },
     ) = command
     else {

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use vine_domain::{
     Branch, Effort, Followups, Invalid, Lane, ModelName, QuestionId, SessionId, Slug, TaskId,
     Title, Wall,
+    forge::{MergeMethod, OpenRule, rule::ForgeNames},
     guard::{Egress, Host, Preset},
     repo::Push,
 };
@@ -187,6 +188,41 @@ pub enum TaskVerb {
         /// Leave the work on its worker instead, and stop asking about it
         #[arg(long)]
         leave: bool,
+    },
+    /// Show a task's pull request, or open, close or update it
+    Request {
+        /// The task, like T-142
+        task: Option<TaskId>,
+        /// Open one, if the repository does not do that by itself
+        #[arg(long, conflicts_with_all = ["close", "update"])]
+        open: bool,
+        /// Close it without merging it
+        #[arg(long, conflicts_with = "update")]
+        close: bool,
+        /// Merge its base into its branch
+        #[arg(long)]
+        update: bool,
+    },
+    /// Merge a task's pull request
+    Merge {
+        /// The task, like T-142
+        task: Option<TaskId>,
+        /// How: merge, squash or rebase (default: as its repository says)
+        #[arg(long)]
+        method: Option<MergeMethod>,
+        /// As soon as its checks pass, not immediately
+        #[arg(long)]
+        when_checks_pass: bool,
+        /// Only if this is the commit at its head, or how that begins
+        #[arg(long, value_name = "COMMIT")]
+        head: Option<String>,
+    },
+    /// Let the agent fix what the checks and reviews of its pull request found
+    Fix {
+        /// The task, like T-142
+        task: Option<TaskId>,
+        /// Only this finding, by its number (default: all that are open)
+        finding: Option<u32>,
     },
     /// Explain a task's state and what happens next
     Explain {
@@ -390,7 +426,7 @@ pub enum RepoVerb {
         #[arg(long, value_name = "ON", value_parser = ["on", "off"], conflicts_with = "room")]
         progress: Option<String>,
     },
-    /// Set what agents may do and reach, which wall they need, and which model they use
+    /// Set what agents may do and reach, their wall and model, and pull requests
     Set {
         /// The repository's short name
         name: Slug,
@@ -419,6 +455,24 @@ pub enum RepoVerb {
         /// its thread)
         #[arg(long, value_name = "RULE")]
         followups: Option<Followups>,
+        /// Open a pull request for finished work: off, draft or ready
+        #[arg(long, value_name = "RULE")]
+        requests: Option<OpenRule>,
+        /// The labels of its pull requests, with commas between them; empty for none
+        #[arg(long, value_name = "NAMES")]
+        labels: Option<ForgeNames>,
+        /// Who reviews its pull requests, by their names on the forge; empty for nobody
+        #[arg(long, value_name = "NAMES")]
+        reviewers: Option<ForgeNames>,
+        /// Whom its pull requests are assigned to, by their names on the forge; empty for nobody
+        #[arg(long, value_name = "NAMES")]
+        assignees: Option<ForgeNames>,
+        /// How its pull requests are merged: merge, squash or rebase
+        #[arg(long, value_name = "METHOD")]
+        merge: Option<MergeMethod>,
+        /// How often failed checks start a round by themselves: 0 to 5
+        #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u8).range(0..=5))]
+        fix_checks: Option<u8>,
     },
     /// Remove a repository that has no open tasks; its history stays
     Remove {

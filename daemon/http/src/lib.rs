@@ -9,8 +9,10 @@ mod anonymous;
 mod api;
 mod auth;
 mod error;
+mod forge_hooks;
 mod metrics;
 mod page;
+mod signatures;
 mod state;
 
 use std::sync::Arc;
@@ -33,7 +35,11 @@ use vine_app::{App, Inbox};
 
 use crate::page::{Issuer, PerVersion};
 use crate::state::HttpState;
-pub use crate::{page::OidcSettings, state::FrontSettings};
+pub use crate::{
+    page::OidcSettings,
+    signatures::{ForgeHook, ForgeHooks},
+    state::FrontSettings,
+};
 
 /// Large enough that a prompt that is too long gets a clear validation error, not a cut connection.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -61,6 +67,7 @@ pub async fn serve(
     let shared = HttpState {
         app,
         inbox,
+        hooks: front.hooks,
         hosts: front.hosts.into(),
         issuer,
         boot: boot.into(),
@@ -110,6 +117,7 @@ fn router(shared: HttpState) -> Router {
             metrics::note_refusal,
         ))
         .merge(metrics::routes(shared.clone()))
+        .merge(forge_hooks::routes())
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

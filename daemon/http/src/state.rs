@@ -9,7 +9,10 @@ use std::{
 use axum::Router;
 use vine_app::{App, Inbox};
 
-use crate::page::{Issuer, OidcSettings, Overview, PerVersion, WaitingCount};
+use crate::{
+    page::{Issuer, OidcSettings, Overview, PerVersion, WaitingCount},
+    signatures::ForgeHooks,
+};
 
 /// What the routers share.
 #[derive(Clone)]
@@ -17,6 +20,8 @@ pub struct HttpState {
     pub(crate) app: App,
     /// Reads what people write.
     pub(crate) inbox: Inbox,
+    /// How forges sign their webhooks.
+    pub(crate) hooks: ForgeHooks,
     /// Names under which browsers may reach the page, with port. Anything else is a rebinding
     /// attack.
     pub(crate) hosts: Arc<[String]>,
@@ -38,6 +43,8 @@ pub struct FrontSettings {
     pub hosts: Vec<String>,
     /// Routes of chat platforms, which authenticate requests on their own.
     pub doors: Router,
+    /// How forges sign their webhooks.
+    pub hooks: ForgeHooks,
     /// The OpenID Connect issuer, if people log in with one.
     pub oidc: Option<OidcSettings>,
     /// Whether connections from an address must be refused.

@@ -156,7 +156,7 @@ impl DiscordConfig {
 }
 
 /// Checks that an address is complete.
-fn whole(key: &str, url: &str, like: &str) -> Result<()> {
+pub(super) fn whole(key: &str, url: &str, like: &str) -> Result<()> {
     let host = ["https://", "http://"]
         .iter()
         .find_map(|start| url.strip_prefix(start));

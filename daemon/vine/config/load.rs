@@ -58,6 +58,7 @@ impl Config {
         self.chat.matrix.check()?;
         self.chat.slack.check()?;
         self.chat.discord.check()?;
+        super::forges::check(&self.forges)?;
         if self.chat.slack.by_requests() && self.daemon.public_url.is_none() {
             bail!(
                 "chat.slack has a signing_secret, but daemon.public_url is not set; Slack sends its \
@@ -89,6 +90,11 @@ impl Config {
         .chain(others)
         {
             *secret = secret.take().map(|_| "(set)".into());
+        }
+        for forge in &mut shown.forges {
+            for secret in [&mut forge.token, &mut forge.webhook_secret] {
+                *secret = secret.take().map(|_| "(set)".into());
+            }
         }
         shown
             .agents
@@ -208,6 +214,9 @@ fn known() -> Result<Table> {
         ("worker", "state"),
         ("worker", "wall"),
         ("worker", "image"),
+        ("git.all", "ssh_key"),
+        ("git.all", "known_hosts"),
+        ("git.all", "token_file"),
         ("login.oidc", "issuer_url"),
         ("login.oidc", "client_secret"),
         ("login.oidc", "client_secret_file"),
@@ -226,6 +235,10 @@ fn known() -> Result<Table> {
         "people".into(),
         Value::Array(vec![Table::try_from(super::PersonConfig::sample())?.into()]),
     );
+    known.insert(
+        "forges".into(),
+        Value::Array(vec![Table::try_from(super::ForgeConfig::sample())?.into()]),
+    );
     let decisions = super::DecisionsConfig {
         repo: Some(String::new()),
         permissions: Some(Role::Admin),
@@ -240,10 +253,11 @@ fn known() -> Result<Table> {
 }
 
 /// Sections that accept any key.
-const FREE: [&str; 5] = [
+const FREE: [&str; 6] = [
     "agents.claude.env",
     "agents.claude.env_files",
     "agents.script.env",
+    "git.repos",
     "people.repos",
     "worker.hosts",
 ];
@@ -302,6 +316,31 @@ mod tests {
             .try_into()
             .expect("the example is a configuration");
         assert_eq!(config, Config::default(), "the example shows the defaults");
+    }
+
+    #[test]
+    fn what_the_example_offers_can_be_used() {
+        let mut section = String::new();
+        let mut offered = 0;
+        for line in super::super::EXAMPLE.lines() {
+            let bare = line.trim_start_matches("# ");
+            if bare.starts_with('[') && bare.contains(']') {
+                section = bare.to_owned();
+                continue;
+            }
+            let key = bare.split_once(" = ").map_or("", |(key, _)| key);
+            let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            if !line.starts_with("# ") || !is_key {
+                continue;
+            }
+            let text = format!("{section}\n{bare}");
+            let table: Table = text
+                .parse()
+                .unwrap_or_else(|error| panic!("{text}: {error}"));
+            check_keys(&table, &known().expect("defaults"), "").expect(&text);
+            offered += 1;
+        }
+        assert!(offered > 40, "{offered}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod chat;
 mod database;
+mod forges;
 mod load;
 mod login;
 mod people;
@@ -23,6 +24,7 @@ use vine_domain::{
 
 pub use chat::{BUILT_IN, ChatConfig};
 pub use database::{DatabaseConfig, DurabilityName, RedisConfig};
+pub use forges::ForgeConfig;
 pub use login::LoginConfig;
 pub use people::{PersonConfig, grants};
 pub use worker::{AgentName, AgentsConfig, CommitSection, GitSection, RemoteConfig, WorkerSection};
@@ -43,6 +45,7 @@ pub struct Config {
     pub people: Vec<PersonConfig>,
     pub decisions: Vec<DecisionsConfig>,
     pub chat: ChatConfig,
+    pub forges: Vec<ForgeConfig>,
     pub questions: QuestionsConfig,
     pub sessions: SessionsConfig,
     pub keep: KeepConfig,

@@ -17,6 +17,9 @@ pub struct PersonConfig {
     pub matrix: Option<String>,
     pub slack: Option<String>,
     pub discord: Option<String>,
+    pub github: Option<u64>,
+    pub gitlab: Option<u64>,
+    pub forgejo: Option<u64>,
     pub oidc: Option<String>,
 }
 
@@ -30,6 +33,9 @@ impl PersonConfig {
             matrix: Some(String::new()),
             slack: Some(String::new()),
             discord: Some(String::new()),
+            github: Some(1),
+            gitlab: Some(1),
+            forgejo: Some(1),
             oidc: Some(String::new()),
         }
     }
@@ -62,10 +68,15 @@ impl PersonConfig {
             .as_deref()
             .map(|id| snowflake(&self.name, id))
             .transpose()?;
+        // Names on forges can be changed by anybody, numbers cannot.
+        let number = |id: Option<u64>| id.map(|id| id.to_string());
         let identities = [
             ("matrix", matrix),
             ("slack", slack),
             ("discord", discord),
+            ("github", number(self.github)),
+            ("gitlab", number(self.gitlab)),
+            ("forgejo", number(self.forgejo)),
             (ISSUER, self.oidc.clone()),
         ];
         Ok(ConfiguredPerson {

@@ -22,6 +22,7 @@ use vine_app::{
     inbox, retention, sweep,
 };
 use vine_domain::{UserId, clock::System, token::TokenKind};
+use vine_http::ForgeHooks;
 
 use crate::{
     cli::DaemonArgs,
@@ -31,7 +32,7 @@ use crate::{
     paths::state_root,
     roles::{
         chat::{ChatListener, RunningAdapters},
-        reload,
+        forges, reload,
         reload::ConfigReload,
     },
     stop,
@@ -155,12 +156,16 @@ impl RunningDaemon {
         }
         let door = ChatListener::default();
         let doors = door.routes();
+        let hooks = ForgeHooks::default();
+        forges::adjust(&app, &hooks, config)?;
+        loops.spawn(app.clone().tend_requests());
         let mut adapters = RunningAdapters::new(app.clone(), &state, door);
         adapters.adjust(config).await?;
         let reload = ConfigReload {
             app: app.clone(),
             config: config.clone(),
             adapters,
+            hooks: hooks.clone(),
             hangup,
         };
         loops.spawn(reload.run());
@@ -171,6 +176,7 @@ impl RunningDaemon {
         let front = vine_http::FrontSettings {
             hosts,
             doors,
+            hooks,
             oidc: config.login.oidc.settings()?,
             shuns,
         };

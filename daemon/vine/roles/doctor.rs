@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 use serde_json::Value;
-use vine_domain::guard::LOGIN;
+use vine_domain::{forge::ForgeProject, guard::LOGIN};
 use vine_worker::{INSTALL, NoWall, Walls, WorkerConfig, find_program};
 
 use crate::{
@@ -51,6 +51,7 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
     checks.extend(wall(config));
     checks.extend(database(config).await);
     checks.extend(redis(config).await);
+    checks.extend(forges(config).await);
     checks.extend(daemon(config).await);
     for Check { what, found } in &checks {
         match found {
@@ -187,6 +188,54 @@ fn wall(config: &Config) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// The forges that are configured: whose token ours is, and what it may not do in our repositories.
+async fn forges(config: &Config) -> Vec<Check> {
+    let projects = match config.forges.is_empty() {
+        true => Vec::new(),
+        false => projects().await,
+    };
+    let mut checks = Vec::new();
+    for forge in &config.forges {
+        let looked = async {
+            let connected = vine_forges::connect(&forge.settings()?)?;
+            let account = connected.account().await?;
+            let mut missing = Vec::new();
+            for project in projects
+                .iter()
+                .filter(|one| one.host == forge.host.to_lowercase())
+            {
+                missing.extend(connected.missing_rights(project).await?);
+            }
+            anyhow::Ok((account.name, missing))
+        };
+        let found = match looked.await {
+            Ok((name, missing)) if missing.is_empty() => {
+                Ok(format!("{}: the token of {name}", forge.host))
+            }
+            Ok((_, missing)) => Err(format!("{}: {}", forge.host, missing.join("; "))),
+            Err(error) => Err(format!("{}: {error:#}", forge.host)),
+        };
+        checks.push(Check::new("forge", found));
+    }
+    checks
+}
+
+/// The projects of the daemon's repositories; none while no daemon runs here.
+async fn projects() -> Vec<ForgeProject> {
+    let Ok(endpoint) = Endpoint::find() else {
+        return Vec::new();
+    };
+    let listed = endpoint
+        .client()
+        .run(&["repo".into(), "list".into()], "")
+        .await;
+    let listed = listed.map(|reply| reply.data).unwrap_or_default();
+    let sources = listed.as_array().into_iter().flatten();
+    sources
+        .filter_map(|repo| ForgeProject::of_address(repo["source"].as_str()?))
+        .collect()
 }
 
 /// The database that several daemons share; SQLite needs no check.

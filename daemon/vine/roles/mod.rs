@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod demo;
 pub mod doctor;
 pub mod feed;
+pub mod forges;
 pub mod login;
 pub mod migrate;
 pub mod reload;

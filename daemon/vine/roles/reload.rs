@@ -1,5 +1,5 @@
 //! Applies a changed configuration while the daemon runs: people, decision rules, reminders,
-//! sessions, retention and the chat platforms. A file that is not valid changes nothing.
+//! sessions, retention, forges and the chat platforms. A file that is not valid changes nothing.
 
 use std::{
     os::unix::fs::MetadataExt,
@@ -10,6 +10,7 @@ use std::{
 use anyhow::Result;
 use tokio::signal::unix::Signal;
 use vine_app::{App, Settings};
+use vine_http::ForgeHooks;
 
 use super::chat::RunningAdapters;
 use crate::config::{BUILT_IN, Config, grants};
@@ -48,6 +49,8 @@ pub struct ConfigReload {
     /// As it was read when the daemon started, or last applied.
     pub config: Config,
     pub adapters: RunningAdapters,
+    /// How forges sign their webhooks.
+    pub hooks: ForgeHooks,
     /// The signal that requests a reload.
     pub hangup: Option<Signal>,
 }
@@ -86,6 +89,8 @@ impl ConfigReload {
     fn files(&self, file: &Path) -> Vec<PathBuf> {
         let mut files = vec![file.to_owned()];
         files.extend(self.config.chat.secret_files().cloned());
+        let forges = self.config.forges.iter();
+        files.extend(forges.flat_map(|forge| forge.secret_files()).cloned());
         files
     }
 
@@ -121,6 +126,10 @@ impl ConfigReload {
         let settings = settings(&wanted, &before.link, before.batches)?;
         wanted.chat.check_built_in(BUILT_IN)?;
         wanted.chat.wanted()?;
+        for forge in &wanted.forges {
+            forge.settings()?;
+            forge.webhook_secret()?;
+        }
         Ok((wanted, settings))
     }
 
@@ -130,6 +139,8 @@ impl ConfigReload {
         let news = *before != settings;
         self.app.apply_settings(settings).await?;
         let platforms = self.adapters.adjust(&wanted).await?;
+        super::forges::adjust(&self.app, &self.hooks, &wanted)?;
+        let news = news || wanted.forges != self.config.forges;
         if news || !platforms.is_empty() {
             let restarted: Vec<String> = platforms
                 .iter()

@@ -82,6 +82,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         guard: vine_domain::Guard::default(),
         model: vine_domain::ModelChoice::default(),
         followups: vine_domain::Followups::Mention,
+        requests: vine_domain::forge::RequestRule::default(),
     };
     // What people have set since is kept.
     let known = daemon.app.tasks.all_repos().await?;

@@ -151,6 +151,7 @@ fn repo() -> Result<Repo> {
         guard: Guard::default(),
         model: vine_domain::ModelChoice::default(),
         followups: vine_domain::Followups::Mention,
+        requests: vine_domain::forge::RequestRule::default(),
     })
 }
 

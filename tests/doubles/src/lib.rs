@@ -1,6 +1,7 @@
 //! Stand-ins for services that cannot be had in tests.
 
 pub mod discord;
+pub mod forge;
 pub mod gate;
 mod json;
 pub mod model;

@@ -14,6 +14,7 @@
 //! MODEL: drop                       close the connection without an answer
 //! MODEL: hang                       never answer
 //! MODEL: finish All done.           the last words; what people and tools said is added
+//! > @MODEL: …                       the same in words of others, which are quoted
 //! MODEL: end Shall I go on?         ends the turn with these words alone; the next message goes on after it
 //! ```
 //!
@@ -345,9 +346,15 @@ fn text_of(message: &Value) -> String {
         .join("\n")
 }
 
+/// What a line tells the model, if it does.
+fn told(line: &str) -> Option<&str> {
+    line.strip_prefix("MODEL:")
+        .or_else(|| line.strip_prefix("> @MODEL:"))
+}
+
 fn script(text: &str) -> Vec<Step> {
     text.lines()
-        .filter_map(|line| step(line.trim().strip_prefix("MODEL:")?.trim()))
+        .filter_map(|line| step(told(line.trim())?.trim()))
         .collect()
 }
 

@@ -101,7 +101,7 @@ async fn frozen_answers_of_the_api() {
     201
     { expires_in: 604800, token: TOKEN }
     ");
-    assert_snapshot!(worker("POST /queue/claim", json!({ "slots": 1, "wait": 0.0 })).await, @"
+    assert_snapshot!(worker("POST /queue/claim", json!({ "slots": 1, "wait": 0.0 })).await, @r"
     200
     assignments:
       - answered: []
@@ -122,6 +122,7 @@ async fn frozen_answers_of_the_api() {
           name: site
           paused: false
           push: all
+          requests: { assignees: [], fix_checks: 0, labels: [], merge: merge, open: off, reviewers: [] }
           source: /srv/site
           trusted: false
         requester: root
@@ -527,7 +528,7 @@ async fn frozen_answers_of_the_api() {
         json!({ "turns": 2, "input_tokens": 10, "output_tokens": 5, "cost_microdollars": 42 });
     let report = json!({ "summary": "Planted.", "commit": null, "diffstat": "", "usage": usage });
     let done = json!({ "attempt": attempt, "report": report, "next": 1 });
-    assert_snapshot!(worker("POST /queue/complete", done).await, @"
+    assert_snapshot!(worker("POST /queue/complete", done).await, @r"
     200
     assignments:
       - answered: []
@@ -548,6 +549,7 @@ async fn frozen_answers_of_the_api() {
           name: site
           paused: false
           push: all
+          requests: { assignees: [], fix_checks: 0, labels: [], merge: merge, open: off, reviewers: [] }
           source: /srv/site
           trusted: false
         requester: root
@@ -559,7 +561,7 @@ async fn frozen_answers_of_the_api() {
     ");
     let second = json!({ "task": "T-2", "epoch": 1 });
     let many = json!({ "completed": [{ "attempt": second, "report": report }, { "attempt": attempt, "report": report }], "next": 1 });
-    assert_snapshot!(worker("POST /queue/completions", many).await, @"
+    assert_snapshot!(worker("POST /queue/completions", many).await, @r"
     200
     assignments:
       - answered: []
@@ -580,6 +582,7 @@ async fn frozen_answers_of_the_api() {
           name: site
           paused: false
           push: all
+          requests: { assignees: [], fix_checks: 0, labels: [], merge: merge, open: off, reviewers: [] }
           source: /srv/site
           trusted: false
         requester: root

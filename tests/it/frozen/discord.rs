@@ -1049,6 +1049,58 @@ async fn frozen_discord_questions_that_are_open() {
                   required: false
                   type: 5
               type: 1
+            - description: Show a task's pull request, or open, close or update it
+              name: request
+              options:
+                - autocomplete: true
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
+                - description: Open one, if the repository does not do that by itself
+                  name: open
+                  required: false
+                  type: 5
+                - { description: Close it without merging it, name: close, required: false, type: 5 }
+                - description: Merge its base into its branch
+                  name: update
+                  required: false
+                  type: 5
+              type: 1
+            - description: Merge a task's pull request
+              name: merge
+              options:
+                - autocomplete: true
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
+                - description: How: merge, squash or rebase (default: as its repository says)
+                  name: method
+                  required: false
+                  type: 3
+                - description: As soon as its checks pass, not immediately
+                  name: when_checks_pass
+                  required: false
+                  type: 5
+                - description: Only if this is the commit at its head, or how that begins
+                  name: head
+                  required: false
+                  type: 3
+              type: 1
+            - description: Let the agent fix what the checks and reviews of its pull request found
+              name: fix
+              options:
+                - autocomplete: true
+                  description: The task, like T-142
+                  name: task
+                  required: false
+                  type: 3
+                - description: Only this finding, by its number (default: all that are open)
+                  name: finding
+                  required: false
+                  type: 3
+              type: 1
             - description: Explain a task's state and what happens next
               name: explain
               options:
@@ -1329,7 +1381,7 @@ async fn frozen_discord_questions_that_are_open() {
                   required: false
                   type: 3
               type: 1
-            - description: Set what agents may do and reach, which wall they need, and which model they use
+            - description: Set what agents may do and reach, their wall and model, and pull requests
               name: set
               options:
                 - autocomplete: true
@@ -1368,6 +1420,31 @@ async fn frozen_discord_questions_that_are_open() {
                 - description: |
                     What continues a task that is over: mention (words to the bot), or words (any request in its thread)
                   name: followups
+                  required: false
+                  type: 3
+                - description: Open a pull request for finished work: off, draft or ready
+                  name: requests
+                  required: false
+                  type: 3
+                - description: The labels of its pull requests, with commas between them; empty for none
+                  name: labels
+                  required: false
+                  type: 3
+                - description: Who reviews its pull requests, by their names on the forge; empty for nobody
+                  name: reviewers
+                  required: false
+                  type: 3
+                - description: |
+                    Whom its pull requests are assigned to, by their names on the forge; empty for nobody
+                  name: assignees
+                  required: false
+                  type: 3
+                - description: How its pull requests are merged: merge, squash or rebase
+                  name: merge
+                  required: false
+                  type: 3
+                - description: How often failed checks start a round by themselves: 0 to 5
+                  name: fix_checks
                   required: false
                   type: 3
               type: 1

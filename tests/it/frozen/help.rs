@@ -470,6 +470,9 @@ async fn frozen_help() {
       log       Show a task's log: what happened, and the agent's output
       diff      Show what a task changed
       push      Push work that a worker has kept unpushed
+      request   Show a task's pull request, or open, close or update it
+      merge     Merge a task's pull request
+      fix       Let the agent fix what the checks and reviews of its pull request found
       explain   Explain a task's state and what happens next
 
     Options:
@@ -598,6 +601,46 @@ async fn frozen_help() {
     Options:
           --leave  Leave the work on its worker instead, and stop asking about it
       -h, --help   Print help
+
+    $ vine task request --help
+    Show a task's pull request, or open, close or update it
+
+    Usage: vine task request [OPTIONS] [TASK]
+
+    Arguments:
+      [TASK]  The task, like T-142
+
+    Options:
+          --open    Open one, if the repository does not do that by itself
+          --close   Close it without merging it
+          --update  Merge its base into its branch
+      -h, --help    Print help
+
+    $ vine task merge --help
+    Merge a task's pull request
+
+    Usage: vine task merge [OPTIONS] [TASK]
+
+    Arguments:
+      [TASK]  The task, like T-142
+
+    Options:
+          --method <METHOD>   How: merge, squash or rebase (default: as its repository says)
+          --when-checks-pass  As soon as its checks pass, not immediately
+          --head <COMMIT>     Only if this is the commit at its head, or how that begins
+      -h, --help              Print help
+
+    $ vine task fix --help
+    Let the agent fix what the checks and reviews of its pull request found
+
+    Usage: vine task fix [TASK] [FINDING]
+
+    Arguments:
+      [TASK]     The task, like T-142
+      [FINDING]  Only this finding, by its number (default: all that are open)
+
+    Options:
+      -h, --help  Print help
 
     $ vine task explain --help
     Explain a task's state and what happens next
@@ -801,7 +844,7 @@ async fn frozen_help() {
     Commands:
       add     Add a repository, or update the one with this name
       room    Show the rooms of a repository, or choose one
-      set     Set what agents may do and reach, which wall they need, and which model they use
+      set     Set what agents may do and reach, their wall and model, and pull requests
       remove  Remove a repository that has no open tasks; its history stays
       list    List repositories
       show    Show a repository
@@ -840,7 +883,7 @@ async fn frozen_help() {
       -h, --help                 Print help
 
     $ vine repo set --help
-    Set what agents may do and reach, which wall they need, and which model they use
+    Set what agents may do and reach, their wall and model, and pull requests
 
     Usage: vine repo set [OPTIONS] <NAME>
 
@@ -848,15 +891,21 @@ async fn frozen_help() {
       <NAME>  The repository's short name
 
     Options:
-          --preset <PRESET>   The preset: read, edit, test, open, auto (Anthropic's classifier decides) or default
-          --egress <RULE>     Hosts that agents may reach: off, list (registries and allowed hosts) or open
-          --allow <HOST>      A host to add to the list, like example.org; repeatable
-          --refuse <HOST>     A host to remove from the list; repeatable
-          --wall <WALL>       The minimum wall: bubblewrap, container, user, plain or default
-          --model <MODEL>     The model that agents use, like opus, or default
-          --effort <EFFORT>   How much agents think: low, medium, high, xhigh, max or default
-          --followups <RULE>  What continues a task that is over: mention (words to the bot), or words (any request in its thread)
-      -h, --help              Print help
+          --preset <PRESET>     The preset: read, edit, test, open, auto (Anthropic's classifier decides) or default
+          --egress <RULE>       Hosts that agents may reach: off, list (registries and allowed hosts) or open
+          --allow <HOST>        A host to add to the list, like example.org; repeatable
+          --refuse <HOST>       A host to remove from the list; repeatable
+          --wall <WALL>         The minimum wall: bubblewrap, container, user, plain or default
+          --model <MODEL>       The model that agents use, like opus, or default
+          --effort <EFFORT>     How much agents think: low, medium, high, xhigh, max or default
+          --followups <RULE>    What continues a task that is over: mention (words to the bot), or words (any request in its thread)
+          --requests <RULE>     Open a pull request for finished work: off, draft or ready
+          --labels <NAMES>      The labels of its pull requests, with commas between them; empty for none
+          --reviewers <NAMES>   Who reviews its pull requests, by their names on the forge; empty for nobody
+          --assignees <NAMES>   Whom its pull requests are assigned to, by their names on the forge; empty for nobody
+          --merge <METHOD>      How its pull requests are merged: merge, squash or rebase
+          --fix-checks <TIMES>  How often failed checks start a round by themselves: 0 to 5
+      -h, --help                Print help
 
     $ vine repo remove --help
     Remove a repository that has no open tasks; its history stays

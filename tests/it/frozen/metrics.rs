@@ -35,7 +35,7 @@ async fn frozen_names_of_metrics() {
     served.day.failures().await;
     let (status, text) = served.get("/metrics").await;
     assert_eq!(status, 200);
-    assert_snapshot!(names(&text), @"
+    assert_snapshot!(names(&text), @r"
     vine_answer_delivery_seconds (help) Time from answered to confirmed by the agent's worker.
     vine_answer_delivery_seconds (type) histogram
     vine_answer_delivery_seconds_bucket {le}
@@ -52,6 +52,9 @@ async fn frozen_names_of_metrics() {
     vine_db_clock_skew_seconds (type) gauge
     vine_dead_letters (help) Failed tasks that wait to be replayed or discarded.
     vine_dead_letters (type) gauge
+    vine_forge_events_total (help) Webhooks of forges, by their outcome.
+    vine_forge_events_total (type) counter
+    vine_forge_events_total {became}
     vine_human_response_seconds (help) Time from asked to answered.
     vine_human_response_seconds (type) histogram
     vine_human_response_seconds_bucket {le}

@@ -46,6 +46,7 @@ impl Served {
         let front = vine_http::FrontSettings {
             hosts: vec![address.to_string()],
             doors: vine_http::Router::new(),
+            hooks: vine_http::ForgeHooks::default(),
             oidc: None,
             shuns: None,
         };

@@ -84,11 +84,16 @@ impl Channel {
     async fn begin(slack: Workspace, mut place: Place) -> Self {
         let daemon = place.daemon().await;
         let worker = place.worker("w-1", 1).await;
+        Self::at_work(slack, place, vec![worker, daemon]).await
+    }
+
+    /// A daemon serves the workspace already.
+    pub async fn at_work(slack: Workspace, place: Place, processes: Vec<Process>) -> Self {
         let mut channel = Self {
             place,
             slack,
             id: String::new(),
-            processes: vec![worker, daemon],
+            processes,
         };
         let made = |state: &Value| {
             state["channels"]

@@ -7,6 +7,7 @@ pub mod base;
 pub mod channel;
 pub mod double;
 pub mod faults;
+pub mod forge;
 pub mod guild;
 pub mod hand_worker;
 pub mod nio_human;
@@ -402,6 +403,11 @@ impl Place {
     /// From now on this client speaks for the place.
     pub fn know(&mut self, client: Client) {
         self.client = Some(client);
+    }
+
+    /// Whether its daemon was never started.
+    pub fn is_new(&self) -> bool {
+        self.client.is_none()
     }
 
     pub fn client(&self) -> &Client {

@@ -9,6 +9,7 @@ mod discord_kept;
 mod ends;
 mod escape;
 mod files;
+mod forges;
 mod grants;
 mod hostile;
 mod hurt;

@@ -104,6 +104,7 @@ impl Bed {
                 guard: vine_domain::Guard::default(),
                 model: vine_domain::ModelChoice::default(),
                 followups: vine_domain::Followups::Mention,
+                requests: vine_domain::forge::RequestRule::default(),
             };
             store.save_repo(&repo).await.expect("stored");
             store
@@ -192,6 +193,7 @@ impl Bed {
         let change = decide(&situation, event, self.clock.now()).expect("allowed");
         let was_queued = matches!(situation.task.state, TaskState::Queued { .. });
         Ok(Commit {
+            pushed: false,
             change,
             messages: vec![],
             reply: None,
@@ -356,6 +358,7 @@ async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing_whil
             report: Report::default(),
         };
         commits.push(Commit {
+            pushed: false,
             change: decide(&situation, finished, bed.clock.now()).expect("allowed"),
             messages: vec![notice(attempt.task, OutboundKind::Notice)],
             reply: Some(Reply {

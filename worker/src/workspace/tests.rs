@@ -76,6 +76,7 @@ impl Bench {
             guard: vine_domain::Guard::default(),
             model: vine_domain::ModelChoice::default(),
             followups: vine_domain::Followups::Mention,
+            requests: vine_domain::forge::RequestRule::default(),
         };
         let task = Assignment {
             attempt: Attempt {

@@ -24,6 +24,17 @@ pub trait StatusGossip: Send + Sync {
     fn hear(&self, told: &str);
 }
 
+/// Other daemons need no status of this duty.
+pub(crate) struct NoGossip;
+
+impl StatusGossip for NoGossip {
+    fn tell(&self) -> String {
+        "{}".into()
+    }
+
+    fn hear(&self, _told: &str) {}
+}
+
 /// Runs `work` whenever this daemon holds the lease `name`, until `stop`. The work is
 /// dropped when the lease is lost. Its argument is since when the lease is ours.
 pub async fn run<F: Future<Output = ()>>(

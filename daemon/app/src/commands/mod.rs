@@ -2,10 +2,12 @@
 
 mod explain;
 mod general;
+mod named;
 mod output;
 mod question;
 mod queue;
 mod repo;
+mod request;
 mod session;
 mod task;
 mod worker;

@@ -9,7 +9,9 @@ use vine_domain::{
 use vine_grammar::{OrDefault as Choice, RepoVerb};
 
 use crate::{
-    App, AppError, AppResult, Caller, Missing, commands::output::CommandOutput, fleet::RepoPatch,
+    App, AppError, AppResult, Caller, Missing,
+    commands::output::CommandOutput,
+    fleet::{RepoPatch, RequestPatch},
 };
 
 pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<CommandOutput> {
@@ -29,8 +31,8 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             let known = app.tasks.find_repo(&name).await?;
             let known_push = known.as_ref().map(|known| known.push);
             let push = push.or(known_push).unwrap_or_default();
-            let (guard, model, followups) = known
-                .map(|known| (known.guard, known.model, known.followups))
+            let (guard, model, followups, requests) = known
+                .map(|known| (known.guard, known.model, known.followups, known.requests))
                 .unwrap_or_default();
             let repo = Repo {
                 name,
@@ -43,44 +45,12 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
                 guard,
                 model,
                 followups,
+                requests,
             };
             app.tasks.add_repo(&repo).await?;
             Ok(CommandOutput::new(line(&repo), RepoView::of(&repo)))
         }
-        RepoVerb::Set {
-            name,
-            preset,
-            egress,
-            allow,
-            refuse,
-            wall,
-            model,
-            effort,
-            followups,
-        } => {
-            let wish = RepoPatch {
-                preset: preset.map(Choice::named),
-                egress,
-                allow,
-                refuse,
-                wall: wall.map(Choice::named),
-                model: model.map(Choice::named),
-                effort: effort.map(Choice::named),
-                followups,
-            };
-            let repo = app.fleet.guard(caller, &name, &wish).await?;
-            let none = app
-                .fleet
-                .nobody_can(&repo)
-                .await?
-                .map_or_else(String::new, |why| {
-                    format!("\nNo worker can run its tasks: {why}.")
-                });
-            Ok(CommandOutput::new(
-                format!("{}{none}", line(&repo)),
-                RepoView::of(&repo),
-            ))
-        }
+        verb @ RepoVerb::Set { .. } => set(app, caller, verb).await,
         RepoVerb::Remove { name } => {
             app.tasks.remove_repo(caller, &name).await?;
             Ok(CommandOutput::new(
@@ -138,6 +108,60 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             name, room: None, ..
         } => rooms(app, caller, &name).await,
     }
+}
+
+/// `repo set ...`
+async fn set(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<CommandOutput> {
+    let RepoVerb::Set {
+        name,
+        preset,
+        egress,
+        allow,
+        refuse,
+        wall,
+        model,
+        effort,
+        followups,
+        requests,
+        labels,
+        reviewers,
+        assignees,
+        merge,
+        fix_checks,
+    } = verb
+    else {
+        return Err(AppError::Unreadable("this sets nothing".into()));
+    };
+    let wish = RepoPatch {
+        preset: preset.map(Choice::named),
+        egress,
+        allow,
+        refuse,
+        wall: wall.map(Choice::named),
+        model: model.map(Choice::named),
+        effort: effort.map(Choice::named),
+        followups,
+        requests: RequestPatch {
+            open: requests,
+            labels,
+            reviewers,
+            assignees,
+            merge,
+            fix_checks,
+        },
+    };
+    let repo = app.fleet.guard(caller, &name, &wish).await?;
+    let none = app
+        .fleet
+        .nobody_can(&repo)
+        .await?
+        .map_or_else(String::new, |why| {
+            format!("\nNo worker can run its tasks: {why}.")
+        });
+    Ok(CommandOutput::new(
+        format!("{}{none}", line(&repo)),
+        RepoView::of(&repo),
+    ))
 }
 
 /// The platform that a command is about.
@@ -266,8 +290,14 @@ fn line(repo: &Repo) -> String {
     .collect::<String>();
     let model = repo.model.said();
     let model = model.map_or_else(String::new, |model| format!(", {model}"));
+    let requests: String = repo
+        .requests
+        .said()
+        .iter()
+        .map(|one| format!(", {one}"))
+        .collect();
     format!(
-        "{:<16} {} (base {}{notes}{}{model})",
+        "{:<16} {} (base {}{notes}{}{model}{requests})",
         repo.name,
         repo.source.shown(),
         repo.base,

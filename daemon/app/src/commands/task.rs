@@ -14,7 +14,7 @@ use vine_grammar::TaskVerb;
 
 use crate::{
     App, AppError, AppResult, Caller,
-    commands::{explain, output::CommandOutput},
+    commands::{explain, named::named, output::CommandOutput, request},
     tasks::TaskRequest,
     texts,
 };
@@ -123,6 +123,9 @@ pub async fn run(
                 json!({ "id": id, "state": "wanted" }),
             ))
         }
+        TaskVerb::Request { .. } | TaskVerb::Merge { .. } | TaskVerb::Fix { .. } => {
+            request::run(app, caller, verb).await
+        }
         TaskVerb::Explain { task } => explain::explain(app, caller, named(task)?).await,
     }
 }
@@ -190,12 +193,6 @@ fn hint(app: &App, state: &TaskState) -> String {
     }
 }
 
-fn named(task: Option<TaskId>) -> AppResult<TaskId> {
-    task.ok_or_else(|| {
-        AppError::Unreadable("which task? Name it, like T-7; `task list` shows them.".into())
-    })
-}
-
 async fn show(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
     let whole = app.questions.task_with_parts(caller, id).await?;
     let task = &whole.task;
@@ -210,6 +207,7 @@ async fn show(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput
             literal(&task.requester)
         ),
     ];
+    lines.extend(task.request.as_ref().map(|request| request.said()));
     lines.extend(task.model.said().map(|model| format!("It chose {model}.")));
     let attempts = whole.executions.len() as u64;
     let attempts = texts::counted(attempts, "attempt", "attempts");

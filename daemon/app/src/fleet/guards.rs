@@ -6,6 +6,10 @@ use vine_domain::{
     WorkerId,
     attempt::Attempt,
     chat::Button,
+    forge::{
+        MergeMethod, OpenRule, RequestRule,
+        rule::{ForgeName, ForgeNames},
+    },
     guard::{Egress, Host, Preset},
     markdown::quoted,
     ports::Say,
@@ -32,6 +36,69 @@ pub struct RepoPatch {
     pub effort: Option<Option<Effort>>,
     /// Another rule for what continues a task that is over.
     pub followups: Option<Followups>,
+    /// What it wants of its pull requests.
+    pub requests: RequestPatch,
+}
+
+/// Changes to what a repository wants of its pull requests.
+#[derive(Debug, Clone, Default)]
+pub struct RequestPatch {
+    /// Whether they are opened by themselves.
+    pub open: Option<OpenRule>,
+    /// Other labels.
+    pub labels: Option<ForgeNames>,
+    /// Other reviewers.
+    pub reviewers: Option<ForgeNames>,
+    /// Other assignees.
+    pub assignees: Option<ForgeNames>,
+    /// How they are merged.
+    pub merge: Option<MergeMethod>,
+    /// How often failed checks start a round by themselves.
+    pub fix_checks: Option<u8>,
+}
+
+impl RequestPatch {
+    /// Operators may say how often failed checks are fixed; what is opened under our name, and whom that
+    /// calls, is for administrators.
+    fn opens_elsewhere(&self) -> bool {
+        let names = [&self.labels, &self.reviewers, &self.assignees];
+        self.open.is_some() || names.iter().any(|names| names.is_some())
+    }
+
+    fn said(&self) -> Vec<String> {
+        let open = self.open.map(|rule| format!(" requests {rule}"));
+        let merge = self.merge.map(|method| format!(" merge {method}"));
+        let fixes = self.fix_checks.map(|times| format!(" fix-checks {times}"));
+        let list = |word: &str, names: &Option<ForgeNames>| {
+            let names = names.as_ref()?.0.iter().map(ForgeName::as_str);
+            Some(format!(" {word} {}", names.collect::<Vec<_>>().join("+")))
+        };
+        let lists = [
+            list("labels", &self.labels),
+            list("reviewers", &self.reviewers),
+            list("assignees", &self.assignees),
+        ];
+        open.into_iter()
+            .chain(lists.into_iter().flatten())
+            .chain(merge)
+            .chain(fixes)
+            .collect()
+    }
+
+    fn applied(&self, rule: RequestRule) -> RequestRule {
+        let names = |new: &Option<ForgeNames>, old: Vec<ForgeName>| match new {
+            Some(names) => names.0.clone(),
+            None => old,
+        };
+        RequestRule {
+            open: self.open.unwrap_or(rule.open),
+            labels: names(&self.labels, rule.labels),
+            reviewers: names(&self.reviewers, rule.reviewers),
+            assignees: names(&self.assignees, rule.assignees),
+            merge: self.merge.unwrap_or(rule.merge),
+            fix_checks: self.fix_checks.unwrap_or(rule.fix_checks),
+        }
+    }
 }
 
 impl RepoPatch {
@@ -43,7 +110,8 @@ impl RepoPatch {
             || self.wall.is_some()
             || self.model.is_some()
             || self.effort.is_some()
-            || self.followups.is_some();
+            || self.followups.is_some()
+            || self.requests.opens_elsewhere();
         match other || wider || !self.refuse.is_empty() {
             true => Verb::Administer,
             false => Verb::Operate,
@@ -76,6 +144,7 @@ impl RepoPatch {
             .chain(model)
             .chain(effort)
             .chain(followups)
+            .chain(self.requests.said())
             .chain(allow)
             .chain(refuse);
         parts.collect::<Vec<_>>().join(",")
@@ -163,6 +232,7 @@ impl Fleet {
             guard,
             model,
             followups: wish.followups.unwrap_or(repo.followups),
+            requests: wish.requests.applied(repo.requests.clone()),
             ..repo
         };
         self.tasks.add_repo(&repo).await?;

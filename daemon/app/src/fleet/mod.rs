@@ -24,8 +24,14 @@ use crate::{
 };
 
 pub use crate::fleet::{
-    attempts::CompletedAttempt, dispatcher::Dispatcher, enrolment::NewWorker, guards::RepoPatch,
-    heartbeat::WorkerHeartbeat, kept_work::KeptWorkReport, presence::GONE, workers::RunningTask,
+    attempts::CompletedAttempt,
+    dispatcher::Dispatcher,
+    enrolment::NewWorker,
+    guards::{RepoPatch, RequestPatch},
+    heartbeat::WorkerHeartbeat,
+    kept_work::KeptWorkReport,
+    presence::GONE,
+    workers::RunningTask,
 };
 
 /// Workers and their sessions.

@@ -40,6 +40,7 @@ pub struct Metrics {
     messages: IntCounterVec,
     denied: IntCounterVec,
     redactions: IntCounter,
+    forge_events: IntCounterVec,
     canary: Mutex<BTreeMap<&'static str, Duration>>,
     inbound: Mutex<BTreeMap<String, Timestamp>>,
 }
@@ -68,6 +69,12 @@ impl Default for Metrics {
                 "vine_redactions_total",
                 "Secrets that were removed from agents' output.",
             ),
+            forge_events: make.counts(
+                "vine_forge_events_total",
+                "Webhooks of forges, by their outcome.",
+                "became",
+                &["looked_at", "ignored", "unknown", "unsigned", "unreadable"],
+            ),
             canary: Mutex::default(),
             inbound: Mutex::default(),
             registry: make.0,
@@ -80,6 +87,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Metrics {
+    /// A forge sent a webhook.
+    pub(crate) fn forge_event(&self, became: &str) {
+        self.forge_events.with_label_values(&[became]).inc();
+    }
+
     /// All values so far.
     pub(crate) fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
         self.registry.gather()

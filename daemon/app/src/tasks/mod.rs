@@ -11,8 +11,8 @@ use std::sync::Arc;
 use vine_domain::{Clock, Ids, ports::Store};
 
 use crate::{
-    Wakeups, core::Core, isolation::Isolation, metrics::Metrics, people::People,
-    settings::SettingsInForce, write_queue::WriteQueue,
+    Wakeups, change_requests::forges::Forges, core::Core, isolation::Isolation, metrics::Metrics,
+    people::People, settings::SettingsInForce, write_queue::WriteQueue,
 };
 
 pub use crate::tasks::request::TaskRequest;
@@ -29,6 +29,7 @@ pub struct Tasks {
     settings: Arc<SettingsInForce>,
     isolation: Arc<Isolation>,
     people: Arc<People>,
+    forges: Arc<Forges>,
 }
 
 impl Tasks {
@@ -43,6 +44,7 @@ impl Tasks {
             settings: Arc::clone(&core.settings),
             isolation: Arc::clone(&core.isolation),
             people: Arc::clone(people),
+            forges: Arc::clone(&core.forges),
         }
     }
 }

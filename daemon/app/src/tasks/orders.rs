@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 use vine_domain::{
-    Epoch, Invalid, Prompt, Repo, Slug, Task, TaskId, TaskState, Verb,
+    AuditEntry, Epoch, Invalid, Prompt, Repo, Slug, Task, TaskId, TaskState, Verb,
     lifecycle::{About, Event, TaskAction},
     uuid_of,
 };
@@ -62,6 +62,28 @@ impl Tasks {
             text: text.as_str().to_owned(),
         };
         self.transition_for(known, event, audit).await?;
+        self.get(id).await
+    }
+
+    /// Lets a task that is over continue by the rule of its repository. `key` makes it idempotent.
+    pub(crate) async fn go_on_by_rule(&self, id: TaskId, text: &str, key: Uuid) -> AppResult<Task> {
+        let known = self.snapshot(id, About::Unsettled).await?;
+        self.can_run_again(&known.task).await?;
+        let earlier = self.store.rounds(id).await?;
+        if earlier.iter().any(|round| round.key == key) {
+            return self.get(id).await;
+        }
+        let author = format!("the rule of {}", known.task.repo);
+        let audit = AuditEntry {
+            actor: author.clone(),
+            verb: Verb::Operate.as_str().into(),
+            subject: format!("{id} (continue)"),
+            allowed: true,
+            reason: "an operator set `--fix-checks`".into(),
+        };
+        let text = text.to_owned();
+        self.transition_for(known, Event::Continued { key, author, text }, audit)
+            .await?;
         self.get(id).await
     }
 

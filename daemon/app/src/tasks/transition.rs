@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use vine_domain::{
-    AuditEntry, TaskId, TaskState,
+    AuditEntry, Lease, MessageId, Task, TaskId, TaskState,
+    chat::Outbound,
     lifecycle::{self, About, Change, Event, Refusal, TaskSnapshot},
     ports::{Commit, Reply, StoreError},
 };
@@ -171,16 +172,9 @@ impl Tasks {
         change: Change,
         transition: &Transition,
     ) -> Commit {
-        if let Err(error) = self.isolation.refresh().await {
-            tracing::debug!("could not read walls for cards: {error}");
-        }
         let settings = self.settings.get();
         let lease = change.task.lease().or(before.task.lease());
-        let isolation = self.isolation.known.on_card(
-            &change.task.repo,
-            &change.task.model,
-            lease.map(|lease| lease.worker),
-        );
+        let isolation = self.isolation_of(&change.task, lease).await;
         let context = TextContext {
             settings: &settings,
             now: self.clock.now(),
@@ -188,6 +182,7 @@ impl Tasks {
         };
         Commit {
             messages: texts::messages(&*self.ids, &context, before, &change),
+            pushed: is_pushed(&change.task) && !self.forges.is_empty(),
             was_queued: matches!(before.task.state, TaskState::Queued { .. }),
             sessions: settings.sessions,
             change,
@@ -196,4 +191,32 @@ impl Tasks {
             audit: transition.audit.clone(),
         }
     }
+
+    /// The preset and wall of a task's agent, as its card shows them.
+    async fn isolation_of(&self, task: &Task, lease: Option<&Lease>) -> Option<String> {
+        if let Err(error) = self.isolation.refresh().await {
+            tracing::debug!("could not read walls for cards: {error}");
+        }
+        let worker = lease.map(|lease| lease.worker);
+        self.isolation
+            .known
+            .on_card(&task.repo, &task.model, worker)
+    }
+
+    /// The card of a task as it is now.
+    pub(crate) async fn card_of(&self, task: &Task) -> Outbound {
+        let isolation = self.isolation_of(task, task.lease()).await;
+        let settings = self.settings.get();
+        let context = TextContext {
+            settings: &settings,
+            now: self.clock.now(),
+            isolation: isolation.as_deref(),
+        };
+        texts::card(&context, MessageId(self.ids.uuid()), task)
+    }
+}
+
+/// Whether a task has left work at the source.
+fn is_pushed(task: &Task) -> bool {
+    matches!(&task.state, TaskState::Done { report } if report.commit.is_some() && report.branch.is_some())
 }

@@ -3,6 +3,7 @@
 use vine_domain::{
     Branch, MessageId, Slug, Task, TaskId, TaskState, Timestamp, Title,
     chat::{Button, ButtonKind, MessagePlace, Outbound, OutboundKind},
+    forge::RequestBrief,
     form::Form,
     markdown::literal,
     ports::NewTask,
@@ -27,6 +28,7 @@ pub(crate) fn new_card(
         base: &task.base,
         branch: &task.branch,
         requester: &task.requester,
+        request: None,
     };
     let state = CardState {
         sign: QUEUED,
@@ -45,6 +47,7 @@ pub(crate) fn card(context: &TextContext<'_>, id: MessageId, task: &Task) -> Out
         base: &task.base,
         branch: &task.branch,
         requester: &task.requester,
+        request: task.request.as_ref(),
     };
     let state = CardState {
         sign: sign(&task.state),
@@ -86,6 +89,7 @@ struct CardHead<'a> {
     base: &'a Branch,
     branch: &'a Branch,
     requester: &'a str,
+    request: Option<&'a RequestBrief>,
 }
 
 /// What changes on a card.
@@ -109,8 +113,11 @@ impl CardHead<'_> {
             true => String::new(),
             false => format!(" · {}", link(page, self.id)),
         };
+        let request = self
+            .request
+            .map_or_else(String::new, |one| format!("\n{}", one.said()));
         let text = format!(
-            "**{}** {}\n{} {} · requested by {}\n`{}` · from `{}` to `{}`{isolation}{link}",
+            "**{}** {}\n{} {} · requested by {}\n`{}` · from `{}` to `{}`{isolation}{link}{request}",
             self.id,
             literal(self.title.as_str()),
             state.sign,
@@ -252,6 +259,7 @@ mod tests {
             base: &branch(),
             branch: &branch(),
             requester: "Ann",
+            request: None,
         };
         let state = CardState {
             sign: QUEUED,

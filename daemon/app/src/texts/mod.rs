@@ -9,6 +9,7 @@ mod context;
 mod outcome;
 mod progress;
 mod question;
+mod request;
 mod words;
 
 pub use crate::texts::{
@@ -19,10 +20,14 @@ pub use crate::texts::{
     words::{counted, span, spent, timeline, total, when},
 };
 pub(crate) use crate::texts::{
+    card::card,
     card::{new_card, queued},
     change::messages,
-    context::{QUESTIONS, TASKS, TextContext, link},
+    context::{QUESTIONS, TASKS, TextContext, is_local, link},
     outcome::{kept, notice, of_agent, shown},
     progress::working_card,
     question::{digest, moved_digest},
+    request::{
+        act_done, act_refused, forge_refuses, request_elsewhere, request_news, request_opened,
+    },
 };

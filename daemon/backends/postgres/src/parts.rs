@@ -18,13 +18,14 @@ use crate::{
         },
         create::QUEUE_NEW,
         messages::{ADD, PUT_OUT, SUPERSEDE_CARDS},
+        requests::PUSHED,
         script::Statement,
         users::AUDIT,
     },
 };
 
 /// All statements that batches are made of. Their positions are their numbers.
-const PARTS: [&Statement; 20] = [
+const PARTS: [&Statement; 21] = [
     &BEGIN_ATTEMPTS,
     &DROP_ORDERS,
     &LOG_CLAIMS,
@@ -45,6 +46,7 @@ const PARTS: [&Statement; 20] = [
     &PUT_OUT,
     &SUPERSEDE_CARDS,
     &AUDIT,
+    &PUSHED,
 ];
 
 /// Defines the function on a new connection.

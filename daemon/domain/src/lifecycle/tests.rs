@@ -49,6 +49,7 @@ fn task(state: TaskState) -> Task {
         losses: Vec::new(),
         round: crate::task::TaskRound::default(),
         waits_for: None,
+        request: None,
         state,
         version: 1,
     }

@@ -1,11 +1,12 @@
 //! What the rules need from outside: the [`Store`] in parts, one for each kind of data,
-//! [`Chat`] with its [`EventSink`], and [`WakeupBus`]. All are object-safe.
+//! [`Chat`] with its [`EventSink`], [`Forge`], and [`WakeupBus`]. All are object-safe.
 
 mod attempts;
 mod chat;
 mod error;
 mod files;
 mod fleet;
+mod forge;
 mod inbox;
 mod leases;
 mod messages;
@@ -14,6 +15,7 @@ mod outbox;
 mod people;
 mod questions;
 mod repos;
+mod requests;
 mod retention;
 mod sessions;
 mod stats;
@@ -28,6 +30,7 @@ pub use self::{
     error::{StoreError, StoreResult},
     files::Files,
     fleet::Fleet,
+    forge::{Forge, ForgeError, ForgeResult, FoundRequest, MergeOrder, NewRequest},
     inbox::{Inbox, UnprocessedEvent},
     leases::{LeaseOutcome, Leases},
     messages::Messages,
@@ -36,11 +39,12 @@ pub use self::{
     people::People,
     questions::{QuestionPage, Questions},
     repos::Repos,
+    requests::Requests,
     retention::RetentionStore,
     sessions::Sessions,
     stats::{DayStats, EndedAttempts, OldestPending, Spending, Stats},
     store::{Store, TransactionCount},
     tasks::{TaskFilter, Tasks},
     wakeups::{Wakeup, WakeupBus},
-    writes::{ClaimedTask, Commit, NewTask, Reply, Say, Write, Writes, Written},
+    writes::{ClaimedTask, Commit, NewTask, Reply, SaveRequest, Say, Write, Writes, Written},
 };

@@ -3,8 +3,8 @@
 use super::{
     attempts::Attempts, files::Files, fleet::Fleet, inbox::Inbox, leases::Leases,
     messages::Messages, orders::Orders, outbox::Outbox, people::People, questions::Questions,
-    repos::Repos, retention::RetentionStore, sessions::Sessions, stats::Stats, tasks::Tasks,
-    writes::Writes,
+    repos::Repos, requests::Requests, retention::RetentionStore, sessions::Sessions, stats::Stats,
+    tasks::Tasks, writes::Writes,
 };
 
 /// The load that a store puts on its database.
@@ -25,6 +25,7 @@ pub trait Store:
     + Files
     + Sessions
     + Repos
+    + Requests
     + Inbox
     + Messages
     + Outbox
@@ -46,6 +47,7 @@ impl<
         + Files
         + Sessions
         + Repos
+        + Requests
         + Inbox
         + Messages
         + Outbox

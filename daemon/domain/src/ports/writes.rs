@@ -8,6 +8,8 @@ use crate::{
     access::AuditEntry,
     assignment::Assignment,
     chat::{Inbound, Outbound},
+    clock::Timestamp,
+    forge::ChangeRequest,
     ids::{MessageId, TaskId, WorkerId},
     input::{Branch, Prompt, Slug, Title},
     lifecycle::Change,
@@ -28,6 +30,9 @@ pub enum Write {
     Change(Box<Commit>),
     /// Messages that change no task.
     Say(Say),
+    /// The new state of the pull request of a task, with the messages about it;
+    /// [`super::StoreError::Conflict`] if it has changed since the decision.
+    Request(Box<SaveRequest>),
     /// Due orders for workers that want some. All requests are decided together, after the other
     /// writes of their batch.
     Claim(Vec<ClaimRequest>),
@@ -101,6 +106,21 @@ pub struct Commit {
     pub sessions: SessionPolicy,
     /// Whether the task was queued before, so that its order is removed with the change.
     pub was_queued: bool,
+    /// The decision that allowed it, for the audit.
+    pub audit: Option<AuditEntry>,
+    /// Whether its pull request is to be looked at, since its work was pushed.
+    pub pushed: bool,
+}
+
+/// The pull request of a task, to be stored.
+#[derive(Debug, Clone)]
+pub struct SaveRequest {
+    /// The request, with the version that the decision was based on.
+    pub request: ChangeRequest,
+    /// When it is to be looked at next; `None` if only a change of its task calls for that.
+    pub due: Option<Timestamp>,
+    /// Messages for the task's thread.
+    pub messages: Vec<Outbound>,
     /// The decision that allowed it, for the audit.
     pub audit: Option<AuditEntry>,
 }

@@ -123,6 +123,7 @@ pub async fn body(
         p { span.(format!("badge {}", task.state.as_str())) { (texts::progress(&task, now)) }
             span.dim { " " (task.repo) " · " code { (task.branch) } " from " code { (task.base) } " · requested by " (task.requester) " · " (task.lane.as_str()) }
         }
+        @if let Some(request) = &task.request { div { (text::message(&request.said())) } }
         @if may { (turns(&task)) }
         @if let Some(why) = why { div { (text::message(&why.text)) } }
         @if let Some(progress) = &progress { div { (text::message(&texts::at_work(progress))) } }

@@ -1,6 +1,7 @@
 //! One conversation with a Claude Code process: what it sends, what it receives, and when it is
 //! over.
 
+mod deferred;
 mod heard;
 mod questions;
 
@@ -32,6 +33,7 @@ use crate::{
             lines::OutputLines,
             own_tools, parking, records,
             steps::StepList,
+            talk::deferred::DeferredCall,
             tools::ToolCall,
             words,
         },
@@ -97,55 +99,6 @@ pub(crate) struct SentReply {
     heard: DeliveredOutcome,
     /// What the result must contain.
     words: Vec<String>,
-}
-
-/// The call that a session was parked at, and the outcome of its question.
-enum DeferredCall {
-    /// There is none, or it has its outcome.
-    None,
-    /// The resumed process is still starting.
-    Starting(Question),
-    /// It has started, and must repeat the call soon.
-    Expected(Question),
-    /// It did not repeat the call, so the outcome was sent as a message. If the call comes after all, it gets the
-    /// outcome too: people are not asked twice.
-    Told(Question),
-}
-
-impl DeferredCall {
-    /// The question, if the call is this one.
-    fn take_if(&mut self, call: &str) -> Option<Question> {
-        match self {
-            Self::Starting(question) | Self::Expected(question) | Self::Told(question)
-                if question.call == call =>
-            {
-                let question = question.clone();
-                *self = Self::None;
-                Some(question)
-            }
-            _ => None,
-        }
-    }
-
-    fn is_outstanding(&self) -> bool {
-        matches!(self, Self::Starting(_) | Self::Expected(_))
-    }
-
-    fn is_expected(&self) -> bool {
-        matches!(self, Self::Expected(_))
-    }
-
-    fn started(&mut self) {
-        if let Self::Starting(question) = self {
-            *self = Self::Expected(question.clone());
-        }
-    }
-
-    fn told(&mut self) {
-        if let Self::Expected(question) = self {
-            *self = Self::Told(question.clone());
-        }
-    }
 }
 
 /// One conversation with the process.

@@ -1,0 +1,37 @@
+//! How to reach a forge.
+
+use std::{fmt, time::Duration};
+
+use vine_domain::forge::ForgeKind;
+
+/// How to reach a forge.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ForgeSettings {
+    /// Its kind.
+    pub kind: ForgeKind,
+    /// The address of its API, without a trailing slash: `https://api.github.com`.
+    pub api_url: String,
+    /// Our token.
+    pub token: String,
+    /// How long to wait between two looks at a request where nothing happens.
+    pub pace: Duration,
+}
+
+impl fmt::Debug for ForgeSettings {
+    /// Without the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.kind, self.api_url)
+    }
+}
+
+/// Settings with which no call can be made.
+#[derive(Debug)]
+pub struct BadSettings(pub String);
+
+impl fmt::Display for BadSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadSettings {}
