@@ -61,23 +61,34 @@ fn runs_agents(pid: u32) -> bool {
 const LOOKS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// Both ends of a connection to us. Only both together name it: the kernel gives one local port to several
+/// connections that lead to different places.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Our end.
+    pub here: SocketAddr,
+}
+
 /// Whether the other end of a connection to us is an agent of a worker in this process, or may be
 /// one: while agents run, a process of this user that hides its files.
-pub fn is_of_ours(peer: SocketAddr) -> bool {
-    if is_own(peer) {
+pub fn is_of_ours(peer: SocketAddr, here: SocketAddr) -> bool {
+    let ends = Ends { peer, here };
+    if is_own(ends) {
         return false;
     }
     for _ in 1..LOOKS {
-        if let Some(is_ours) = look(peer) {
+        if let Some(is_ours) = look(ends) {
             return is_ours;
         }
         thread::sleep(PAUSE);
     }
-    look(peer).unwrap_or(true)
+    look(ends).unwrap_or(true)
 }
 
 /// Whether it is this process itself, whose files the kernel lists completely.
-fn is_own(peer: SocketAddr) -> bool {
+fn is_own(ends: Ends) -> bool {
     let files = fs::read_dir("/proc/self/fd")
         .into_iter()
         .flatten()
@@ -88,21 +99,27 @@ fn is_own(peer: SocketAddr) -> bool {
             .parse::<std::os::fd::RawFd>()
             .ok()
     });
-    numbers.any(|number| end_of(number).is_some_and(|end| canonical(end) == canonical(peer)))
+    let wanted = (canonical(ends.peer), canonical(ends.here));
+    numbers.any(|number| {
+        let own = ends_of(number);
+        own.is_some_and(|(from, to)| (canonical(from), canonical(to)) == wanted)
+    })
 }
 
-/// The local address of a socket of this process.
+/// The local and the remote address of a socket of this process.
 #[expect(unsafe_code, reason = "files of other code have only a number")]
-fn end_of(number: std::os::fd::RawFd) -> Option<SocketAddr> {
+fn ends_of(number: std::os::fd::RawFd) -> Option<(SocketAddr, SocketAddr)> {
     // SAFETY: only its type and addresses are read; a file that was closed meanwhile has none, and
     // one that took its number reports its own.
     let file = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
     let kind = rustix::net::sockopt::socket_type(file).ok()?;
-    let is_connected = rustix::net::getpeername(file).is_ok();
-    if kind != rustix::net::SocketType::STREAM || !is_connected {
+    if kind != rustix::net::SocketType::STREAM {
         return None;
     }
-    rustix::net::getsockname(file).ok()?.try_into().ok()
+    // Only a connected one has another end.
+    let to = rustix::net::getpeername(file).ok()??.try_into().ok()?;
+    let from = rustix::net::getsockname(file).ok()?.try_into().ok()?;
+    Some((from, to))
 }
 
 fn canonical(address: SocketAddr) -> (IpAddr, u16) {
@@ -110,7 +127,7 @@ fn canonical(address: SocketAddr) -> (IpAddr, u16) {
 }
 
 /// `None` if no process is visible at the other end.
-fn look(peer: SocketAddr) -> Option<bool> {
+fn look(ends: Ends) -> Option<bool> {
     let parents = parents();
     let us = std::process::id();
     let descends = |pid: u32| {
@@ -126,9 +143,9 @@ fn look(peer: SocketAddr) -> Option<bool> {
     if !parents.keys().any(|pid| descends(*pid)) {
         return Some(false);
     }
-    let Some((user, inode)) = socket_of(peer) else {
+    let Some((user, inode)) = socket_of(ends) else {
         // From another machine; a loopback connection has an entry as long as it exists.
-        return (!peer.ip().to_canonical().is_loopback()).then_some(false);
+        return (!ends.peer.ip().to_canonical().is_loopback()).then_some(false);
     };
     // Agents behind the wall `user` run as other users, and only root can start them.
     let us_as_user = rustix::process::geteuid();
@@ -152,33 +169,36 @@ fn owns(pid: u32, name: &str) -> bool {
     links.any(|link| link.as_os_str() == name)
 }
 
-/// User and inode of the socket whose local address is `address` (proc_pid_net(5): the local
-/// address is the second field, the user the eighth, the inode the tenth). An IPv4 address may
+/// User and inode of the socket at the other end (proc_pid_net(5): its own address is the second field, the
+/// one that it is connected to the third, the user the eighth, the inode the tenth). An IPv4 address may
 /// belong to an IPv6 socket.
-fn socket_of(address: SocketAddr) -> Option<(u32, u64)> {
-    let port = address.port();
+fn socket_of(ends: Ends) -> Option<(u32, u64)> {
+    let tables = [("/proc/net/tcp", false), ("/proc/net/tcp6", true)];
+    tables.into_iter().find_map(|(file, is_six)| {
+        let (own, other) = (listed(ends.peer, is_six)?, listed(ends.here, is_six)?);
+        let table = fs::read_to_string(file).ok()?;
+        let mut rows = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let row = rows.find(|row| row.get(1..3) == Some(&[own.as_str(), other.as_str()][..]))?;
+        Some((row.get(7)?.parse().ok()?, row.get(9)?.parse().ok()?))
+    })
+}
+
+/// An address as the table of IPv4 or of IPv6 sockets shows it; `None` if it cannot be there.
+fn listed(address: SocketAddr, is_six: bool) -> Option<String> {
     let word = |four: &[u8]| {
         let four: [u8; 4] = four.try_into().unwrap_or_default();
         format!("{:08X}", u32::from_ne_bytes(four))
     };
     let words = |bytes: &[u8]| bytes.chunks(4).map(word).collect::<String>();
-    let mut ends = Vec::new();
-    match address.ip().to_canonical() {
-        IpAddr::V4(v4) => {
-            ends.push(("/proc/net/tcp", words(&v4.octets())));
-            ends.push(("/proc/net/tcp6", words(&v4.to_ipv6_mapped().octets())));
-        }
-        IpAddr::V6(v6) => ends.push(("/proc/net/tcp6", words(&v6.octets()))),
-    }
-    ends.into_iter().find_map(|(file, end)| {
-        let end = format!("{end}:{port:04X}");
-        let table = fs::read_to_string(file).ok()?;
-        let mut rows = table
-            .lines()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let row = rows.find(|row| row.get(1) == Some(&end.as_str()))?;
-        Some((row.get(7)?.parse().ok()?, row.get(9)?.parse().ok()?))
-    })
+    let host = match (address.ip().to_canonical(), is_six) {
+        (IpAddr::V4(v4), false) => words(&v4.octets()),
+        (IpAddr::V4(v4), true) => words(&v4.to_ipv6_mapped().octets()),
+        (IpAddr::V6(v6), true) => words(&v6.octets()),
+        (IpAddr::V6(_), false) => return None,
+    };
+    Some(format!("{host}:{:04X}", address.port()))
 }
 
 #[cfg(test)]
@@ -213,7 +233,7 @@ mod tests {
             for number in 0..100 {
                 let own = TcpStream::connect(address).expect("connected");
                 let (_there, peer) = listener.accept().expect("accepted");
-                let wrong = is_of_ours(peer);
+                let wrong = is_of_ours(peer, address);
                 if wrong {
                     is_over.store(true, Ordering::Relaxed);
                 }
@@ -226,13 +246,44 @@ mod tests {
         child.wait().expect("reaped");
     }
 
+    /// A port of one's own may also be that of somebody else's connection, which leads elsewhere.
+    #[test]
+    fn another_connection_from_the_same_port_is_not_mistaken_for_an_agents() {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let script = "import socket, sys, time; agent = socket.socket(); agent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); \
+            agent.bind(('127.0.0.1', 0)); agent.connect(('127.0.0.1', int(sys.argv[1]))); time.sleep(5)";
+        let mut child = Command::new("python3")
+            .args(["-c", script, &address.port().to_string()])
+            .spawn()
+            .expect("it runs");
+        let (_there, peer) = listener.accept().expect("accepted");
+        // Ours, from the very port of the agent, to other places.
+        let ours: Vec<_> = (0..8)
+            .map(|_| {
+                let elsewhere = TcpListener::bind("127.0.0.1:0").expect("a port");
+                let ours = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+                sockopt::set_socket_reuseaddr(&ours, true).expect("set");
+                bind(&ours, &peer).expect("the same port");
+                let there = elsewhere.local_addr().expect("an address");
+                connect(&ours, &there).expect("connected");
+                (ours, elsewhere)
+            })
+            .collect();
+        assert!(is_of_ours(peer, address));
+        drop(ours);
+        child.kill().expect("killed");
+        child.wait().expect("reaped");
+    }
+
     #[test]
     fn our_own_connections_are_not_those_of_what_we_started() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let _own = TcpStream::connect(address).expect("connected");
         let (_, peer) = listener.accept().expect("accepted");
-        assert!(!is_of_ours(peer));
+        assert!(!is_of_ours(peer, address));
         let script = format!(
             "exec 3<>/dev/tcp/127.0.0.1/{}; echo; sleep 5",
             address.port()
@@ -251,11 +302,11 @@ mod tests {
             .expect("piped")
             .read_exact(&mut byte)
             .expect("it is there");
-        assert!(is_of_ours(peer));
+        assert!(is_of_ours(peer, address));
         let own = TcpStream::connect(address).expect("connected");
         let (_, peer) = listener.accept().expect("accepted");
         assert!(
-            !is_of_ours(peer),
+            !is_of_ours(peer, address),
             "we may speak to ourselves while agents run"
         );
         drop(own);

@@ -30,11 +30,14 @@ const SILENT: Duration = Duration::from_secs(100);
 /// How long a request of an anonymous caller may take, with its body.
 const STRANGE: Duration = Duration::from_secs(60);
 
+/// Whether a connection must be refused, by its other end and ours.
+pub type PeerCheck = fn(SocketAddr, SocketAddr) -> bool;
+
 /// Serves until `closing`; then no new connection is accepted, and open ones end with their next
 /// answer.
 pub async fn serve(
     listener: TcpListener,
-    shuns: Option<fn(SocketAddr) -> bool>,
+    shuns: Option<PeerCheck>,
     router: Router,
     closing: CancellationToken,
 ) {
@@ -114,7 +117,7 @@ async fn remains_strange(guest: &AnonymousConnection) {
 /// Accepts connections. Small answers must not wait for more of them.
 struct Acceptor {
     listener: TcpListener,
-    shuns: Option<fn(SocketAddr) -> bool>,
+    shuns: Option<PeerCheck>,
     /// Checks of peers under way; one does not delay the others.
     looks: JoinSet<Option<(TcpStream, SocketAddr)>>,
 }
@@ -147,9 +150,13 @@ impl Acceptor {
 async fn look(
     mut stream: TcpStream,
     from: SocketAddr,
-    shuns: fn(SocketAddr) -> bool,
+    shuns: PeerCheck,
 ) -> Option<(TcpStream, SocketAddr)> {
-    let shunned = tokio::task::spawn_blocking(move || shuns(from)).await;
+    let shunned = match stream.local_addr() {
+        Ok(here) => tokio::task::spawn_blocking(move || shuns(from, here)).await,
+        // It is closed already.
+        Err(_) => return None,
+    };
     if !shunned.unwrap_or(true) {
         return Some((stream, from));
     }

@@ -36,6 +36,7 @@ use vine_app::{App, Inbox};
 use crate::page::{Issuer, PerVersion};
 use crate::state::HttpState;
 pub use crate::{
+    accept::PeerCheck,
     page::OidcSettings,
     signatures::{ForgeHook, ForgeHooks},
     state::FrontSettings,

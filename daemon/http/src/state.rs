@@ -1,7 +1,6 @@
 //! What the routers share.
 
 use std::{
-    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Instant,
 };
@@ -10,6 +9,7 @@ use axum::Router;
 use vine_app::{App, Inbox};
 
 use crate::{
+    accept::PeerCheck,
     page::{Issuer, OidcSettings, Overview, PerVersion, WaitingCount},
     signatures::ForgeHooks,
 };
@@ -47,6 +47,6 @@ pub struct FrontSettings {
     pub hooks: ForgeHooks,
     /// The OpenID Connect issuer, if people log in with one.
     pub oidc: Option<OidcSettings>,
-    /// Whether connections from an address must be refused.
-    pub shuns: Option<fn(SocketAddr) -> bool>,
+    /// Whether a connection must be refused, by its other end and ours.
+    pub shuns: Option<PeerCheck>,
 }

@@ -95,7 +95,7 @@ impl RunningDaemon {
         config: &Config,
         state: PathBuf,
         stop: CancellationToken,
-        shuns: Option<fn(SocketAddr) -> bool>,
+        shuns: Option<vine_http::PeerCheck>,
         hangup: Option<Signal>,
     ) -> Result<Self> {
         if config.daemon.is_overheard() {
