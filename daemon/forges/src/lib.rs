@@ -1,7 +1,7 @@
 //! Adapters for forges. Each speaks one API, with a token of ours, and behaves as [`Forge`] says: every call
 //! looks first at what is there, so that repeating it changes nothing.
 //!
-//! Nothing here decides anything, and nothing is stored. The token never leaves [`client`].
+//! Nothing here decides anything, and nothing is stored. The token never leaves `client`.
 
 mod client;
 mod forgejo;

@@ -174,7 +174,7 @@ fn imply_task(command: &mut Command, context: &CommandContext) -> Result<(), Com
         | T::Push { task, .. }
         | T::Request { task, .. }
         | T::Merge { task, .. }
-        | T::Fix { task, .. }
+        | T::FixUp { task, .. }
         | T::Explain { task },
     ) = command
     else {

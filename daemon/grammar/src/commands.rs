@@ -218,7 +218,7 @@ pub enum TaskVerb {
         head: Option<String>,
     },
     /// Let the agent fix what the checks and reviews of its pull request found
-    Fix {
+    FixUp {
         /// The task, like T-142
         task: Option<TaskId>,
         /// Only this finding, by its number (default: all that are open)

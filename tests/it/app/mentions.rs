@@ -1,4 +1,4 @@
-//! Three hundred things that people write after a mention, in a room and in a task's thread, on each
+//! More than three hundred things that people write after a mention, in a room and in a task's thread, on each
 //! platform: no command is run from prose, no task is made of a command or a typing error, and few
 //! sentences are asked about.
 
@@ -13,7 +13,7 @@ use vine_domain::{
 use crate::app::races::Team;
 
 /// Commands as people write them.
-const COMMANDS: [&str; 40] = [
+const COMMANDS: [&str; 43] = [
     "status",
     "whoami",
     "help",
@@ -35,6 +35,9 @@ const COMMANDS: [&str; 40] = [
     "task diff T-900",
     "task push T-900",
     "task explain T-900",
+    "task request T-900",
+    "task merge T-900",
+    "task fix-up T-900",
     "task new Paint the door",
     "question list",
     "question show Q-900",
@@ -110,7 +113,7 @@ const PROSE: [&str; 60] = [
     "Improve the error message of the upload",
     "Increase the timeout to ten seconds",
     "Introduce a limit for the size of uploads",
-    "Merge the two settings pages into one",
+    "Combine the two settings pages into one",
     "Migrate the database to the new schema",
     "Optimise the images on the front page",
     "Prepare the release notes for Friday",
@@ -128,7 +131,7 @@ const PROSE: [&str; 60] = [
 ];
 
 /// Words with which a command may begin, or that follow a noun.
-const WORDS: [&str; 35] = [
+const WORDS: [&str; 38] = [
     "task",
     "question",
     "session",
@@ -151,6 +154,9 @@ const WORDS: [&str; 35] = [
     "diff",
     "push",
     "explain",
+    "request",
+    "merge",
+    "fix-up",
     "end",
     "keep",
     "drain",
@@ -302,7 +308,7 @@ pub fn says(platform: &str, event: &str, thread: Option<&str>, text: String) -> 
 async fn no_command_is_run_from_prose_and_no_task_is_made_of_a_command() {
     let (team, task) = in_rooms().await;
     let all = table();
-    assert_eq!(all.len(), 300);
+    assert_eq!(all.len(), 318);
     let (mut sentences, mut asked) = (0, 0);
     for platform in PLATFORMS {
         for thread in [None, Some("card".to_owned())] {

@@ -1089,7 +1089,7 @@ async fn frozen_discord_questions_that_are_open() {
                   type: 3
               type: 1
             - description: Let the agent fix what the checks and reviews of its pull request found
-              name: fix
+              name: fix-up
               options:
                 - autocomplete: true
                   description: The task, like T-142

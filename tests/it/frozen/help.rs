@@ -472,7 +472,7 @@ async fn frozen_help() {
       push      Push work that a worker has kept unpushed
       request   Show a task's pull request, or open, close or update it
       merge     Merge a task's pull request
-      fix       Let the agent fix what the checks and reviews of its pull request found
+      fix-up    Let the agent fix what the checks and reviews of its pull request found
       explain   Explain a task's state and what happens next
 
     Options:
@@ -630,10 +630,10 @@ async fn frozen_help() {
           --head <COMMIT>     Only if this is the commit at its head, or how that begins
       -h, --help              Print help
 
-    $ vine task fix --help
+    $ vine task fix-up --help
     Let the agent fix what the checks and reviews of its pull request found
 
-    Usage: vine task fix [TASK] [FINDING]
+    Usage: vine task fix-up [TASK] [FINDING]
 
     Arguments:
       [TASK]     The task, like T-142

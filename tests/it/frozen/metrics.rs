@@ -54,7 +54,7 @@ async fn frozen_names_of_metrics() {
     vine_dead_letters (type) gauge
     vine_forge_events_total (help) Webhooks of forges, by their outcome.
     vine_forge_events_total (type) counter
-    vine_forge_events_total {became}
+    vine_forge_events_total {outcome}
     vine_human_response_seconds (help) Time from asked to answered.
     vine_human_response_seconds (type) histogram
     vine_human_response_seconds_bucket {le}

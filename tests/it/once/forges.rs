@@ -96,7 +96,7 @@ async fn a_change_goes_from_a_task_to_a_merge_on_each_forge() {
         );
         let thread = place.says("T-1", "A check failed").await;
         assert!(thread.contains("assertion failed: blue"), "{thread}");
-        place.place.say("task fix T-1 1").await;
+        place.place.say("task fix-up T-1 1").await;
         let shown = place
             .place
             .wait_for(PATIENCE, "T-1", "the second round is over", |shown| {
@@ -118,7 +118,7 @@ async fn a_change_goes_from_a_task_to_a_merge_on_each_forge() {
             .say(1, "ann-on-forge", "Make it darker", Kind::Comment);
         let thread = place.says("T-1", "Make it darker").await;
         assert!(thread.contains("**Ann commented on"), "{thread}");
-        place.place.say("task fix T-1 2").await;
+        place.place.say("task fix-up T-1 2").await;
         place
             .place
             .wait_for(PATIENCE, "T-1", "the third round is over", |shown| {
@@ -195,7 +195,7 @@ async fn what_an_act_has_done_is_not_done_twice_if_its_reply_is_lost() {
                 "/comments"
             },
         ));
-        place.place.say("task fix T-1").await;
+        place.place.say("task fix-up T-1").await;
         place
             .place
             .wait_for(PATIENCE, "T-1", "the second round is over", |shown| {
@@ -480,7 +480,7 @@ async fn killed_at_each_arrow_nothing_is_opened_said_or_merged_twice() {
     it.strike().await;
     it.place.says(&task, "A check failed").await;
     it.strike().await;
-    it.place.place.say("task fix T-1 1").await;
+    it.place.place.say("task fix-up T-1 1").await;
     it.strike().await;
     let over =
         |round: u64| move |shown: &Value| shown["round"] == round && shown["state"] == "done";
@@ -495,7 +495,7 @@ async fn killed_at_each_arrow_nothing_is_opened_said_or_merged_twice() {
         .say(1, "ann-on-forge", "Darker", Kind::Comment);
     it.place.says(&task, "Darker").await;
     it.strike().await;
-    it.place.place.say("task fix T-1 2").await;
+    it.place.place.say("task fix-up T-1 2").await;
     it.place
         .place
         .wait_for(PATIENCE, &task, "the third round is over", over(3))
@@ -815,7 +815,7 @@ async fn a_webhook_has_a_request_looked_at_soon_and_nothing_in_it_is_believed() 
         .expect("an answer");
     let metrics = metrics.text().await.expect("text");
     assert!(
-        metrics.contains("vine_forge_events_total{became=\"unknown\"} 0"),
+        metrics.contains("vine_forge_events_total{outcome=\"unknown\"} 0"),
         "each type is in a table: {metrics}"
     );
     let thread = place.place.thread("T-1").await;
@@ -915,7 +915,7 @@ async fn a_merge_waits_for_the_checks_of_the_commit_that_was_seen_and_of_no_othe
         .world()
         .say(1, "ann-on-forge", "Darker", Kind::Comment);
     place.says("T-1", "> Darker").await;
-    place.place.say("task fix T-1 1").await;
+    place.place.say("task fix-up T-1 1").await;
     place
         .place
         .wait_for(PATIENCE, "T-1", "the second round is over", |shown| {
@@ -933,10 +933,10 @@ async fn a_merge_waits_for_the_checks_of_the_commit_that_was_seen_and_of_no_othe
     place.says("T-1", "The checks of").await;
     assert_eq!(place.merged(), 0, "nobody has pressed for this commit");
     place.place.say("worker drain w-1").await;
-    place.place.say("task fix T-1 2").await;
+    place.place.say("task fix-up T-1 2").await;
     let again = place
         .place
-        .try_say("task fix T-1 2")
+        .try_say("task fix-up T-1 2")
         .await
         .expect_err("twice")
         .to_string();

@@ -1,5 +1,5 @@
 //! Pull requests of tasks: opened once work is pushed, kept up to date, and watched. What people press is
-//! carried out here ([`acts`]), what a forge shows is told in the thread ([`watch`]).
+//! carried out here (`acts`), what a forge shows is told in the thread (`watch`).
 //!
 //! Everything compares what is stored with what the forge shows, so that a step that was interrupted is
 //! taken again, and one that was taken changes nothing.

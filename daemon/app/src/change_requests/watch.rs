@@ -82,7 +82,8 @@ impl ChangeRequests {
         next.trouble = None;
         next.failures = 0;
         let pace = tended.forge.pace();
-        let is_busy = next.checks == ChecksVerdict::Running || !messages.is_empty();
+        let is_busy =
+            next.checks == ChecksVerdict::Running || next.is_unsure() || !messages.is_empty();
         let pause = match next.ready_act() {
             Some(_) => Duration::ZERO,
             None if is_busy => pace / BUSY,
@@ -109,7 +110,6 @@ impl ChangeRequests {
         let mut logs = BTreeMap::new();
         for check in news::wanted_logs(&tended.request, seen) {
             let Some(name) = &check.log else { continue };
-            // Without its log a failure is still news.
             // Without its log a failure is still news; a forge that is away is asked once more.
             let log = match tended.forge.log(&tended.project, check).await {
                 Err(error @ ForgeError::Retry { .. }) if tended.request.failures == 0 => {

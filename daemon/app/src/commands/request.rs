@@ -1,4 +1,4 @@
-//! `task request`, `task merge` and `task fix`: the pull request of a task.
+//! `task request`, `task merge` and `task fix-up`: the pull request of a task.
 
 use serde_json::json;
 use vine_api::TaskView;
@@ -43,7 +43,7 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb) -> AppResult<Comman
             };
             (task, requests.merge(caller, task, wish).await?)
         }
-        TaskVerb::Fix { task, finding } => {
+        TaskVerb::FixUp { task, finding } => {
             let order = FixOrder {
                 task: named(task)?,
                 finding,
@@ -69,8 +69,9 @@ fn shown(view: &RequestView) -> CommandOutput {
         Some(brief) => brief.said(),
         None => format!("{id} has no pull request. `task request {id} --open` opens one."),
     };
-    let finding =
-        |(number, text): &(u32, String)| format!("- {} (`task fix {id} {number}`)", literal(text));
+    let finding = |(number, text): &(u32, String)| {
+        format!("- {} (`task fix-up {id} {number}`)", literal(text))
+    };
     let trouble = view.trouble.iter().map(|why| literal(why));
     let findings = view.findings.iter().map(finding);
     let lines: Vec<String> = std::iter::once(head)

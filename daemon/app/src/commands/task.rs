@@ -123,7 +123,7 @@ pub async fn run(
                 json!({ "id": id, "state": "wanted" }),
             ))
         }
-        TaskVerb::Request { .. } | TaskVerb::Merge { .. } | TaskVerb::Fix { .. } => {
+        TaskVerb::Request { .. } | TaskVerb::Merge { .. } | TaskVerb::FixUp { .. } => {
             request::run(app, caller, verb).await
         }
         TaskVerb::Explain { task } => explain::explain(app, caller, named(task)?).await,

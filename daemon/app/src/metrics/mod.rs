@@ -72,7 +72,7 @@ impl Default for Metrics {
             forge_events: make.counts(
                 "vine_forge_events_total",
                 "Webhooks of forges, by their outcome.",
-                "became",
+                "outcome",
                 &["looked_at", "ignored", "unknown", "unsigned", "unreadable"],
             ),
             canary: Mutex::default(),
@@ -88,8 +88,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Metrics {
     /// A forge sent a webhook.
-    pub(crate) fn forge_event(&self, became: &str) {
-        self.forge_events.with_label_values(&[became]).inc();
+    pub(crate) fn forge_event(&self, outcome: &str) {
+        self.forge_events.with_label_values(&[outcome]).inc();
     }
 
     /// All values so far.

@@ -320,13 +320,13 @@ pub(crate) fn act_refused(opened: &OpenedRequest, task: TaskId, act: &Act, why: 
 }
 
 fn fix_button(task: TaskId, finding: u32) -> Button {
-    let says = format!("/vine task fix {task} {finding}");
+    let says = format!("/vine task fix-up {task} {finding}");
     Button::saying("Let the agent fix this", says).of(ButtonKind::Command)
 }
 
 /// For platforms without buttons.
 fn hint(task: TaskId, finding: u32) -> String {
-    format!("\n`task fix {task} {finding}` lets the agent fix it.")
+    format!("\n`task fix-up {task} {finding}` lets the agent fix it.")
 }
 
 /// A name within a code span.

@@ -281,6 +281,13 @@ impl ChangeRequest {
         head.clone().unwrap_or_default()
     }
 
+    /// Whether the next look decides about something that the last one saw.
+    pub fn is_unsure(&self) -> bool {
+        let told = self.told_checks.as_ref().map(|(_, verdict)| *verdict);
+        let may_pass = self.checks == ChecksVerdict::Passed && told != Some(ChecksVerdict::Passed);
+        may_pass || self.may_conflict.is_some() && !self.conflict
+    }
+
     /// The oldest act that can be carried out now.
     pub fn ready_act(&self) -> Option<&Act> {
         self.acts.iter().find(|act| match &act.kind {

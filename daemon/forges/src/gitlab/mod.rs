@@ -1,5 +1,7 @@
 //! GitLab: the REST API, version 4.
 
+mod remarks;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
@@ -9,8 +11,8 @@ use uuid::Uuid;
 use vine_domain::{
     Branch,
     forge::{
-        Check, CheckState, ForgeKind, ForgeProject, ForgeUser, MergeMethod, OpenedRequest, Remark,
-        RequestSnapshot, ReviewVerdict, SeenState,
+        Check, CheckState, ForgeKind, ForgeProject, ForgeUser, MergeMethod, OpenedRequest,
+        RequestSnapshot, SeenState,
         rule::ForgeName,
         text::{self, RequestText},
     },
@@ -67,12 +69,6 @@ fn state(status: &Value) -> CheckState {
     }
 }
 
-/// GitLab itself touches a note within moments: ten seconds are the same time.
-fn is_edited(note: &Value) -> bool {
-    let about = |at: &Value| at.as_str().and_then(|at| at.get(..18)).map(str::to_owned);
-    about(&note["updated_at"]) != about(&note["created_at"])
-}
-
 impl Gitlab {
     async fn checks(&self, project: &ForgeProject, head: &str) -> ForgeResult<Vec<Check>> {
         let path = format!("{}/repository/commits/{head}/statuses", at(project));
@@ -94,51 +90,6 @@ impl Gitlab {
             is_own: true,
         };
         Ok(newest.into_iter().map(one).collect())
-    }
-
-    async fn remarks(&self, project: &ForgeProject, number: u64) -> ForgeResult<Vec<Remark>> {
-        let request = request(project, number);
-        let discussions = self.client.all(&format!("{request}/discussions")).await?;
-        let approvals = self.client.get(&format!("{request}/approvals")).await?;
-        let mut remarks = Vec::new();
-        for discussion in &discussions {
-            let thread = words(&discussion["id"]);
-            let notes = list(&discussion["notes"]).iter();
-            for note in notes.filter(|note| note["system"] != true) {
-                let Some(author) = user(&note["author"], "username") else {
-                    continue;
-                };
-                let position = &note["position"];
-                let place = position["new_path"].as_str().map(|path| {
-                    let line = position["new_line"]
-                        .as_u64()
-                        .or(position["old_line"].as_u64());
-                    let line = line.map_or_else(String::new, |line| format!(" line {line}"));
-                    format!("{path}{line}")
-                });
-                remarks.push(Remark {
-                    key: format!("{thread}:{}", id(&note["id"])),
-                    author,
-                    text: words(&note["body"]),
-                    place,
-                    edited: is_edited(note),
-                    verdict: None,
-                });
-            }
-        }
-        for approval in list(&approvals["approved_by"]) {
-            if let Some(author) = user(&approval["user"], "username") {
-                remarks.push(Remark {
-                    key: format!("approved:{}", author.id),
-                    author,
-                    text: String::new(),
-                    place: None,
-                    edited: false,
-                    verdict: Some(ReviewVerdict::Approved),
-                });
-            }
-        }
-        Ok(remarks)
     }
 
     /// The numbers of people; those that GitLab does not know are noted.
