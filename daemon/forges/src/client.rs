@@ -12,13 +12,14 @@ use reqwest::{
 };
 use serde_json::Value;
 use vine_domain::{
+    Branch,
     clock::{System, Timestamp},
-    forge::{ForgeKind, ForgeProject},
+    forge::{ForgeKind, ForgeProject, ForgeUser},
     ports::{ForgeError, ForgeResult},
 };
 
 use crate::{
-    json::list,
+    json::{list, text, user},
     settings::{BadSettings, ForgeSettings},
 };
 
@@ -143,6 +144,20 @@ impl Client {
         self.read(sent.map_err(away)?).await
     }
 
+    /// Whose token ours is; `name` is the field with the name.
+    pub async fn account(&self, name: &str) -> ForgeResult<ForgeUser> {
+        let account = self.get("/user").await?;
+        let none = || ForgeError::Refused("it does not tell whose token ours is".into());
+        user(&account, name).ok_or_else(none)
+    }
+
+    /// The branch that the project at this path merges into.
+    pub async fn default_branch(&self, path: &str) -> ForgeResult<Branch> {
+        let found = self.get(path).await?;
+        let named = text(&found["default_branch"]).parse();
+        named.map_err(|_| ForgeError::Refused("it names no default branch".into()))
+    }
+
     /// Whether a head is the merge of a base into the head before: what an update does, of GitHub and Forgejo.
     pub async fn is_updated(
         &self,
@@ -192,8 +207,8 @@ impl Client {
         if !response.status().is_success() {
             return Err(self.refused(response).await);
         }
-        let text = response.text().await.map_err(away)?;
-        match text.trim() {
+        let body = response.text().await.map_err(away)?;
+        match body.trim() {
             "" => Ok(Value::Null),
             text => serde_json::from_str(text).map_err(|error| ForgeError::Retry {
                 why: format!("its answer is not JSON: {error}"),

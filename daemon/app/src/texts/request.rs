@@ -16,6 +16,10 @@ use crate::texts::{counted, notice};
 
 /// The last lines of a log that are shown, and their characters.
 const LOG: (usize, usize) = (12, 1_200);
+/// Failed checks that are named.
+const NAMES: usize = 20;
+/// Characters of a name.
+const NAME: usize = 100;
 /// Failed checks whose logs are shown.
 const CHECKS: usize = 3;
 
@@ -201,8 +205,13 @@ fn failed(
     checks: &[(String, Option<String>)],
     by_rule: Option<(u8, u8)>,
 ) -> (String, Vec<Button>) {
+    let more = match checks.len().saturating_sub(NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     let names: Vec<String> = checks
         .iter()
+        .take(NAMES)
         .map(|(name, _)| format!("`{}`", code(name)))
         .collect();
     let logs = checks
@@ -217,7 +226,7 @@ fn failed(
         many => format!("{} failed", counted(many as u64, "check", "checks")),
     };
     let head = format!(
-        "**{what}** at {}: {}. {}",
+        "**{what}** at {}: {}{more}. {}",
         opened.named(),
         names.join(", "),
         opened.url
@@ -331,6 +340,7 @@ fn hint(task: TaskId, finding: u32) -> String {
 
 /// A name within a code span.
 fn code(name: &str) -> String {
+    let name: String = name.chars().take(NAME).collect();
     name.replace(['`', '\n', '\r'], "'")
 }
 

@@ -360,7 +360,9 @@ impl Comparison<'_> {
             return;
         };
         let place = remark.place.as_ref();
-        let place = place.map_or_else(String::new, |place| format!("At `{place}`: "));
+        let place = place.map_or_else(String::new, |place| {
+            format!("At `{}`: ", place.replace(['`', '\n', '\r'], "'"))
+        });
         let text = format!("{place}{words}");
         let keys = vec![remark.key.clone()];
         let finding = self.find(FindingSource::Remarks { keys }, false, text.clone());

@@ -81,9 +81,7 @@ impl Forge for Github {
     }
 
     async fn account(&self) -> ForgeResult<ForgeUser> {
-        let account = self.client.get("/user").await?;
-        let none = || ForgeError::Refused("it does not tell whose token ours is".into());
-        user(&account, "login").ok_or_else(none)
+        self.client.account("login").await
     }
 
     async fn missing_rights(&self, project: &ForgeProject) -> ForgeResult<Vec<String>> {
@@ -101,9 +99,9 @@ impl Forge for Github {
     }
 
     async fn default_branch(&self, project: &ForgeProject) -> ForgeResult<Branch> {
-        let found = self.client.get(&format!("/repos/{}", project.path)).await?;
-        let named = words(&found["default_branch"]).parse();
-        named.map_err(|_| ForgeError::Refused("it names no default branch".into()))
+        self.client
+            .default_branch(&format!("/repos/{}", project.path))
+            .await
     }
 
     async fn find(

@@ -122,9 +122,7 @@ impl Forge for Gitlab {
     }
 
     async fn account(&self) -> ForgeResult<ForgeUser> {
-        let account = self.client.get("/user").await?;
-        let none = || ForgeError::Refused("it does not tell whose token ours is".into());
-        user(&account, "username").ok_or_else(none)
+        self.client.account("username").await
     }
 
     async fn missing_rights(&self, project: &ForgeProject) -> ForgeResult<Vec<String>> {
@@ -148,9 +146,7 @@ impl Forge for Gitlab {
     }
 
     async fn default_branch(&self, project: &ForgeProject) -> ForgeResult<Branch> {
-        let found = self.client.get(&at(project)).await?;
-        let named = words(&found["default_branch"]).parse();
-        named.map_err(|_| ForgeError::Refused("it names no default branch".into()))
+        self.client.default_branch(&at(project)).await
     }
 
     async fn find(
