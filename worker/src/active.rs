@@ -52,8 +52,6 @@ pub struct AttemptHandle {
     trusted: Mutex<Instant>,
     trust: Duration,
     waiting: Mutex<HashMap<QuestionId, oneshot::Sender<Question>>>,
-    /// Questions whose answers came with the task; the agent receives those when it starts.
-    known: Vec<QuestionId>,
     words: Mutex<VecDeque<PersonMessage>>,
     /// Signals new messages.
     worded: Notify,
@@ -120,13 +118,6 @@ impl AttemptHandle {
     /// How many of its questions wait for people.
     pub fn waiting(&self) -> usize {
         lock(&self.waiting).len()
-    }
-
-    /// Resolves to the question once it has an outcome.
-    pub fn wait_for(&self, question: QuestionId) -> oneshot::Receiver<Question> {
-        let (send, receive) = oneshot::channel();
-        lock(&self.waiting).insert(question, send);
-        receive
     }
 
     /// Stops waiting for this question.
@@ -210,12 +201,12 @@ impl ActiveAttempts {
         let attempt = task.attempt;
         // A quarter of the lease is the margin for clock drift and for stopping the agent.
         let trust = Duration::from_secs(task.lease_secs) * 3 / 4;
+        // The agent receives these when it starts: the daemon need not send them.
         let known = task
             .answered
             .iter()
-            .filter(|question| question.answer().is_some())
-            .map(|question| question.id)
-            .collect();
+            .filter(|question| question.answer().is_some());
+        lock(&self.handling).extend(known.map(|question| (question.id, attempt)));
         let held = Arc::new(AttemptHandle {
             attempt,
             stop: CancellationToken::new(),
@@ -225,7 +216,6 @@ impl ActiveAttempts {
             trusted: Mutex::new(sent + trust),
             trust,
             waiting: Mutex::default(),
-            known,
             words: Mutex::default(),
             worded: Notify::new(),
             slot,
@@ -270,6 +260,20 @@ impl ActiveAttempts {
         }
     }
 
+    /// Resolves to the question once it has an outcome, even if that came with the task.
+    pub fn wait_for(
+        &self,
+        held: &AttemptHandle,
+        question: QuestionId,
+    ) -> oneshot::Receiver<Question> {
+        let (send, receive) = oneshot::channel();
+        lock(&held.waiting).insert(question, send);
+        if lock(&self.handling).remove(&question).is_some() {
+            self.changed.notify_one();
+        }
+        receive
+    }
+
     /// Stops an attempt.
     pub fn stop(&self, attempt: Attempt, why: StopReason) {
         if let Some(held) = lock(&self.held).get(&attempt) {
@@ -296,7 +300,7 @@ impl ActiveAttempts {
             (None, Some(held))
                 if question.expired.is_some()
                     && question.answer().is_some()
-                    && !held.known.contains(&question.id) =>
+                    && !lock(&self.handling).contains_key(&question.id) =>
             {
                 lock(&self.handling).insert(question.id, held.attempt);
                 held.put_words(PersonMessage::Late(Box::new(question)));
@@ -362,19 +366,11 @@ mod tests {
 
     fn task(answered: Vec<Question>) -> Assignment {
         let source = Source::try_from("/srv/site".to_owned()).expect("a path");
-        let repo = Repo {
-            name: Slug::from_text("site"),
+        let repo = Repo::new(
+            Slug::from_text("site"),
             source,
-            base: "main".parse().expect("a branch"),
-            paused: false,
-            trusted: false,
-            encrypted: false,
-            push: vine_domain::repo::Push::All,
-            guard: vine_domain::Guard::default(),
-            model: vine_domain::ModelChoice::default(),
-            followups: vine_domain::Followups::Mention,
-            requests: vine_domain::forge::RequestRule::default(),
-        };
+            "main".parse().expect("a branch"),
+        );
         Assignment {
             attempt: attempt(),
             lease_secs: 60,

@@ -21,6 +21,7 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
+use vine_domain::WorkerId;
 
 use crate::anonymous::{AnonymousConnection, AnonymousPool};
 
@@ -34,11 +35,12 @@ const STRANGE: Duration = Duration::from_secs(60);
 pub type PeerCheck = fn(SocketAddr, SocketAddr) -> bool;
 
 /// Serves until `closing`; then no new connection is accepted, and open ones end with their next
-/// answer.
+/// answer. Calls `cut` when a connection of a worker has ended.
 pub async fn serve(
     listener: TcpListener,
     shuns: Option<PeerCheck>,
     router: Router,
+    cut: impl Fn(WorkerId) + Clone + Send + 'static,
     closing: CancellationToken,
 ) {
     let mut door = Acceptor {
@@ -63,6 +65,7 @@ pub async fn serve(
             guest: guest.clone(),
         };
         let connection = open.watch(protocol.serve_connection(TokioIo::new(stream), service));
+        let cut = cut.clone();
         tokio::spawn(async move {
             tokio::select! {
                 // How a connection ends does not matter here.
@@ -70,6 +73,9 @@ pub async fn serve(
                 () = guest.closed() => {}
             }
             guest.leaves();
+            if let Some(worker) = guest.worker() {
+                cut(worker);
+            }
         });
     }
     open.shutdown().await;

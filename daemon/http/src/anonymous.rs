@@ -5,12 +5,13 @@ use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use tokio_util::sync::CancellationToken;
+use vine_domain::WorkerId;
 
 /// The most anonymous connections from one address, and from all of them. A browser opens six, a
 /// platform's servers a few dozen.
@@ -25,6 +26,8 @@ pub struct AnonymousConnection(Arc<PoolState>);
 struct PoolState {
     /// A caller authenticated on it.
     is_known: AtomicBool,
+    /// The worker that called over it.
+    worker: OnceLock<WorkerId>,
     /// A request on it is being answered.
     is_served: AtomicBool,
     is_gone: AtomicBool,
@@ -35,6 +38,18 @@ impl AnonymousConnection {
     /// A caller has authenticated.
     pub fn is_known_now(&self) {
         self.0.is_known.store(true, Ordering::Relaxed);
+    }
+
+    /// A worker has authenticated.
+    pub fn is_of_worker(&self, worker: WorkerId) {
+        self.is_known_now();
+        // Another worker behind the same proxy may use it too: the first counts.
+        let _first_counts = self.0.worker.set(worker);
+    }
+
+    /// The worker that called over it.
+    pub fn worker(&self) -> Option<WorkerId> {
+        self.0.worker.get().copied()
     }
 
     /// Whether a caller has authenticated.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, Method, StatusCode, Version, header, request::Parts},
     middleware::Next,
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
@@ -129,9 +129,22 @@ impl FromRequestParts<HttpState> for WorkerCaller {
         let token = bearer(shared, &parts.headers)?;
         let worker = shared.app.people.worker_of(&token).await?;
         same_wire(&parts.headers)?;
-        is_known(parts);
+        // Some proxies end their connection after each answer, which says nothing about the worker.
+        let is_kept = parts.version == Version::HTTP_11 && !is_closing(&parts.headers);
+        match parts.extensions.get::<AnonymousConnection>() {
+            Some(guest) if is_kept => guest.is_of_worker(worker),
+            Some(guest) => guest.is_known_now(),
+            None => {}
+        }
         Ok(Self(worker))
     }
+}
+
+fn is_closing(headers: &HeaderMap) -> bool {
+    let value = headers
+        .get(header::CONNECTION)
+        .and_then(|value| value.to_str().ok());
+    value.is_some_and(|value| value.eq_ignore_ascii_case("close"))
 }
 
 /// Refuses a worker that uses another version of the worker protocol, before anything changes.

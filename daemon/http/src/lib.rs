@@ -78,8 +78,9 @@ pub async fn serve(
     };
     let router = router(shared.clone())
         .merge(front.doors)
-        .layer(map_response_with_state(shared, farewell));
-    accept::serve(listener, front.shuns, router, closing).await;
+        .layer(map_response_with_state(shared.clone(), farewell));
+    let cut = move |worker| shared.app.fleet.connection_ended(worker);
+    accept::serve(listener, front.shuns, router, cut, closing).await;
 }
 
 /// A span for each request. The path is left out: it may be anything; the route is ours.

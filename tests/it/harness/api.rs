@@ -4,7 +4,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use vine_api::{Client, Enrol, Enrolled, WIRE, WIRE_HEADER};
-use vine_domain::token::Token;
+use vine_domain::{WorkerId, token::Token};
 
 use super::Place;
 
@@ -112,7 +112,7 @@ impl Api {
 }
 
 /// A worker that does only what the test says.
-pub async fn enrolled(place: &Place, slots: u32) -> Client {
+pub async fn enrolled(place: &Place, slots: u32) -> (Client, WorkerId) {
     let user = place.client();
     let code = Token::presented(&place.secret("enrolment").await);
     let enrol = Enrol {
@@ -121,9 +121,10 @@ pub async fn enrolled(place: &Place, slots: u32) -> Client {
         slots,
         version: "test".into(),
     };
-    let Enrolled { token, .. } = Client::new(user.base(), None)
+    let Enrolled { token, id } = Client::new(user.base(), None)
         .post("/workers", &enrol)
         .await
         .expect("enrolled");
-    user.with_token(token)
+    // With connections of its own, as another process has.
+    (Client::new(user.base(), Some(token)), id)
 }

@@ -1,9 +1,9 @@
 //! A worker that only the test moves: it claims tasks and asks whatever the test wants.
 
 use serde_json::Value;
-use vine_api::{AppendLog, Claim, Client, PostQuestion, PostedQuestion};
+use vine_api::{AppendLog, Claim, Client, Heartbeat, PostQuestion, PostedQuestion};
 use vine_domain::{
-    Ask,
+    Ask, WorkerId,
     attempt::Attempt,
     clock::{Ids as _, System},
     question::{Choice, Item},
@@ -14,6 +14,7 @@ use super::{Place, api::enrolled};
 /// A worker with tasks in its hands.
 pub struct HandWorker {
     client: Client,
+    id: WorkerId,
     /// What it holds, in the order of the claim.
     pub attempts: Vec<Attempt>,
 }
@@ -21,7 +22,7 @@ pub struct HandWorker {
 impl HandWorker {
     /// Claims so many tasks.
     pub async fn claims(place: &Place, tasks: u32) -> Self {
-        let client = enrolled(place, tasks).await;
+        let (client, id) = enrolled(place, tasks).await;
         let mut attempts = Vec::new();
         while attempts.len() < tasks as usize {
             let claim = Claim {
@@ -33,7 +34,11 @@ impl HandWorker {
             attempts.extend(claimed.assignments.iter().map(|one| one.attempt));
         }
         attempts.sort_by_key(|attempt| attempt.task);
-        Self { client, attempts }
+        Self {
+            client,
+            id,
+            attempts,
+        }
     }
 
     /// One of its tasks asks.
@@ -51,6 +56,24 @@ impl HandWorker {
             .post::<_, PostedQuestion>("/questions", &asked)
             .await;
         posted.expect("asked");
+    }
+
+    /// Sends one heartbeat, which waits so many seconds for messages.
+    pub async fn beats(&self, wait: f64) {
+        let beat = Heartbeat {
+            boot: System.uuid(),
+            slots: self.attempts.len() as u32,
+            leases: self.attempts.clone(),
+            handling: Vec::new(),
+            noting: Vec::new(),
+            pushing: Vec::new(),
+            trouble: None,
+            paused_repos: Vec::new(),
+            worktree_bytes: 0,
+            isolation: None,
+            wait,
+        };
+        self.client.beat(self.id, &beat).await.expect("heard");
     }
 
     /// One of its tasks says something in its thread.

@@ -339,8 +339,6 @@ async fn a_script_hears_each_answer() {
             match way {
                 Way::Held | Way::Parked => {}
                 Way::Killed => {
-                    // A worker that dies before it was heard of once is missed when its lease ends.
-                    tokio::time::sleep(Duration::from_secs(1)).await;
                     worker.take().expect("a worker").kill();
                     parked(&place, &task).await;
                 }

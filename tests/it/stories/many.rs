@@ -80,7 +80,7 @@ async fn many_tasks_are_created_in_their_order_and_once_or_not_at_all() {
 async fn of_attempts_that_end_together_each_is_taken_or_refused_for_itself() {
     let mut place = Place::new(Agent::Script("true")).await;
     let _daemon = place.daemon().await;
-    let worker = enrolled(&place, 3).await;
+    let (worker, _) = enrolled(&place, 3).await;
     for title in ["One", "Two", "Three", "Four", "Five"] {
         place.task(title, "work").await;
     }

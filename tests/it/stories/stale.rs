@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
-use crate::harness::{Agent, PATIENCE, Place, agents, git, gone, until};
+use crate::harness::{Agent, PATIENCE, Place, agents, git, gone, hand_worker::HandWorker, until};
 
 /// Says which attempt it is, waits for the gate, writes its attempt down.
 const SCRIPT: &str = "echo attempt $VINE_ATTEMPT; while [ ! -f \"$PLACE/gate-$VINE_ATTEMPT\" ]; do sleep 0.1; done; \
@@ -128,4 +129,29 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
         .collect();
     assert_eq!(outcomes, ["lost", "done"]);
     place.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_dies_between_two_heartbeats_is_missed_as_soon_as_another() {
+    let mut place = Place::new(Agent::Script("true")).await;
+    let _daemon = place.daemon().await;
+    for (waits, is_missed) in [(0.1, true), (0.0, false)] {
+        let task = place.task("Work", "work").await;
+        let worker = HandWorker::claims(&place, 1).await;
+        worker.beats(waits).await;
+        // Its connection is idle now. It ends with its process.
+        drop(worker);
+        if is_missed {
+            let is_queued = |shown: &Value| shown["state"] == "queued";
+            place
+                .wait_for(PATIENCE / 3, &task, "it was missed", is_queued)
+                .await;
+            place.say(&format!("task cancel {task}")).await;
+            place.say("worker remove by-hand").await;
+        } else {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            let state = place.show(&task).await["state"].clone();
+            assert_eq!(state, "running", "it never kept a heartbeat open");
+        }
+    }
 }

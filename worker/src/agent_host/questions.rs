@@ -58,7 +58,7 @@ impl AgentHost {
             context: self.named(context),
         };
         let PostedQuestion { id } = self.send("/questions", &post).await?;
-        let question = self.held.wait_for(id);
+        let question = self.desk.wait_for(&self.held, id);
         let waiting = WaitGuard::begin(self, id);
         let question = tokio::select! {
             () = self.stopped() => return Err(AttemptOver),

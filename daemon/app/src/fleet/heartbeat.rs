@@ -4,7 +4,7 @@
 //! waits until there is a message for the worker. Its connection is open nearly all the time, so a
 //! connection that closes without a goodbye means that the process is gone:
 //!
-//! 1. the call is dropped: the worker's connection is marked as cut
+//! 1. the call is dropped, or a connection ends between two calls: the worker is marked as cut
 //! 2. a new heartbeat of the same boot clears the mark
 //! 3. after `GONE` (`presence.rs`) without one, the sweep ends the worker's leases early
 //!
@@ -74,6 +74,11 @@ impl Drop for OpenHeartbeat<'_> {
 }
 
 impl Fleet {
+    /// A connection over which the worker called has ended.
+    pub fn connection_ended(&self, worker: WorkerId) {
+        self.presence.connection_ended(worker, self.clock.now());
+    }
+
     /// Processes a heartbeat and waits for messages for the worker; empty if there are none.
     #[tracing::instrument(level = "debug", name = "heartbeat", skip_all, fields(worker.id = %worker))]
     pub async fn beat(
@@ -81,7 +86,7 @@ impl Fleet {
         worker: WorkerId,
         beat: WorkerHeartbeat,
     ) -> AppResult<Vec<WorkerMessage>> {
-        let is_new = self.presence.heard(worker);
+        let is_new = self.presence.heard(worker, !beat.wait.is_zero());
         let mut open = OpenHeartbeat {
             fleet: self,
             worker,

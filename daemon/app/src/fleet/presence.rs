@@ -12,6 +12,8 @@ use vine_domain::{Timestamp, WorkerId, attempt::Attempt};
 
 /// How long a worker whose connection closed may take to reconnect.
 pub const GONE: Duration = Duration::from_secs(2);
+/// The longest time between two heartbeats of a worker that lives.
+const BETWEEN: Duration = Duration::from_secs(1);
 /// Leases are written at most this often; a lease lasts four times as long.
 pub(super) const COARSE: Duration = Duration::from_secs(15);
 /// If a worker does not name a lease for this long, it never received it.
@@ -33,6 +35,10 @@ pub struct Presence {
 struct WorkerConnection {
     /// Open heartbeats.
     open: u32,
+    /// It keeps heartbeats open, so there is always one as long as it lives.
+    waits: bool,
+    /// When its last heartbeat here ended. Behind a balancer the next one may reach another daemon.
+    ended: Option<Instant>,
     /// When the last open heartbeat was dropped.
     cut: Option<Timestamp>,
     renewed: HashMap<Attempt, Timestamp>,
@@ -105,9 +111,22 @@ impl Presence {
     pub fn ended(&self, worker: WorkerId, cut: Option<Timestamp>) {
         if let Some(line) = self.lines().get_mut(&worker) {
             line.open = line.open.saturating_sub(1);
+            line.ended = Some(Instant::now());
             if cut.is_some() && line.open == 0 {
                 line.cut = cut;
             }
+        }
+    }
+
+    /// A connection of the worker has ended. Between two heartbeats, which follow each other at once, that
+    /// says as much as an open heartbeat that is dropped: the process may have died.
+    pub fn connection_ended(&self, worker: WorkerId, now: Timestamp) {
+        if let Some(line) = self.lines().get_mut(&worker)
+            && line.waits
+            && line.open == 0
+            && line.ended.is_some_and(|ended| ended.elapsed() < BETWEEN)
+        {
+            line.cut.get_or_insert(now);
         }
     }
 
@@ -116,12 +135,14 @@ impl Presence {
         self.lines().remove(&worker);
     }
 
-    /// A heartbeat has begun. Whether the worker is new to this daemon, or was cut.
-    pub fn heard(&self, worker: WorkerId) -> bool {
+    /// A heartbeat has begun, and waits for messages or does not. Whether the worker is new to this
+    /// daemon, or was cut.
+    pub fn heard(&self, worker: WorkerId, waits: bool) -> bool {
         let mut lines = self.lines();
         let is_new = lines.get(&worker).is_none_or(|line| line.cut.is_some());
         let line = lines.entry(worker).or_default();
         line.open += 1;
+        line.waits |= waits;
         line.cut = None;
         is_new
     }
@@ -160,5 +181,46 @@ impl Presence {
             }
         }
         (due, lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vine_domain::clock::{Ids as _, System};
+
+    use super::*;
+
+    /// A worker that let a heartbeat wait, which ended.
+    fn between() -> (Presence, WorkerId) {
+        let (presence, worker) = (Presence::default(), WorkerId(System.uuid()));
+        presence.heard(worker, true);
+        presence.ended(worker, None);
+        (presence, worker)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_ends_between_two_heartbeats_is_missed_and_an_idle_one_is_not() {
+        let later = Timestamp(10_000);
+        let (presence, worker) = between();
+        presence.connection_ended(worker, Timestamp(0));
+        assert_eq!(presence.gone(later), [(worker, Timestamp(0))]);
+
+        // Its heartbeats reach another daemon meanwhile, and a connection to this one has idled out.
+        let (presence, worker) = between();
+        tokio::time::sleep(Duration::from_secs(90)).await;
+        presence.connection_ended(worker, Timestamp(0));
+        assert_eq!(presence.gone(later), []);
+
+        // One heartbeat is open, and another connection ends.
+        let (presence, worker) = between();
+        presence.heard(worker, true);
+        presence.connection_ended(worker, Timestamp(0));
+        assert_eq!(presence.gone(later), []);
+
+        let (presence, worker) = (Presence::default(), WorkerId(System.uuid()));
+        presence.heard(worker, false);
+        presence.ended(worker, None);
+        presence.connection_ended(worker, Timestamp(0));
+        assert_eq!(presence.gone(later), [], "it never lets one wait");
     }
 }

@@ -153,7 +153,8 @@ pub async fn goodbye(
 /// `POST /{id}/heartbeat`, by the worker itself; waits until there are worker messages.
 #[utoipa::path(
     post, path = "/workers/{id}/heartbeat", tag = "workers", operation_id = "workers_beat",
-    summary = "Renews leases, then waits for worker messages.",
+    summary = "Renews leases, then waits for worker messages. A worker that keeps heartbeats open is missed two \
+     seconds after its connection has ended; one that never lets them wait is missed when its leases end.",
     request_body = Heartbeat,
     params(("id" = WorkerId, Path)),
     responses((status = 200, body = HeartbeatReply, description = "Success."), Refused),
