@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use vine_domain::{
-    Branch, Effort, Followups, ModelName, Repo, Slug, Wall,
+    Branch, Conventions, Effort, Followups, ModelName, Repo, Slug, Wall,
     forge::RequestRule,
     guard::{Egress, Host, Preset},
     repo::Push,
@@ -41,6 +41,8 @@ pub struct RepoView {
     pub followups: Followups,
     /// What it wants of its pull requests.
     pub requests: RequestRule,
+    /// How it names branches and ends commit messages.
+    pub conventions: Conventions,
 }
 
 impl RepoView {
@@ -62,6 +64,7 @@ impl RepoView {
             effort: repo.model.effort,
             followups: repo.followups,
             requests: repo.requests.clone(),
+            conventions: repo.conventions.clone(),
         }
     }
 }

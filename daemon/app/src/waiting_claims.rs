@@ -301,11 +301,7 @@ impl WaitingClaims {
 #[cfg(test)]
 mod tests {
 
-    use vine_domain::{
-        Epoch, Guard, Lane, Repo, Slug, TaskId, Timestamp,
-        attempt::Attempt,
-        repo::{Push, Source},
-    };
+    use vine_domain::{Epoch, Lane, Repo, Slug, TaskId, Timestamp, attempt::Attempt, repo::Source};
 
     use super::*;
 
@@ -354,19 +350,11 @@ mod tests {
 
     fn claimed(worker: WorkerId) -> ClaimedTask {
         let branch = || "main".parse().expect("a branch");
-        let repo = Repo {
-            name: Slug::from_text("site"),
-            source: Source::try_from("/srv/site".to_owned()).expect("a path"),
-            base: branch(),
-            paused: false,
-            trusted: false,
-            encrypted: false,
-            push: Push::All,
-            guard: Guard::default(),
-            model: vine_domain::ModelChoice::default(),
-            followups: vine_domain::Followups::Mention,
-            requests: vine_domain::forge::RequestRule::default(),
-        };
+        let repo = Repo::new(
+            Slug::from_text("site"),
+            Source::try_from("/srv/site".to_owned()).expect("a path"),
+            branch(),
+        );
         let attempt = Attempt {
             task: TaskId(7),
             epoch: Epoch(1),

@@ -30,6 +30,7 @@ row! {
         pub model: String,
         pub followups: String,
         pub requests: String,
+        pub conventions: String,
     }
 }
 
@@ -51,6 +52,7 @@ impl TryFrom<RepoRow> for Repo {
             model: from_json(&row.model)?,
             followups: parsed(&row.followups)?,
             requests: from_json(&row.requests)?,
+            conventions: from_json(&row.conventions)?,
         })
     }
 }
@@ -60,7 +62,7 @@ macro_rules! all_repos {
     () => {
         rows!(
             RepoRow,
-            r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard, model, followups, requests
+            r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard, model, followups, requests, conventions
                FROM repos WHERE NOT removed ORDER BY name"#
         )
     };
@@ -106,11 +108,12 @@ async fn move_in(
 #[async_trait]
 impl Repos for Database {
     async fn save_repo(&self, repo: &Repo) -> StoreResult<()> {
-        let saved = statement!("INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard, model, followups, requests)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        let saved = statement!("INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard, model, followups, requests, conventions)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted,
                  encrypted = excluded.encrypted, push = excluded.push, guard = excluded.guard, model = excluded.model,
-                 followups = excluded.followups, requests = excluded.requests, removed = false",
+                 followups = excluded.followups, requests = excluded.requests,
+                 conventions = excluded.conventions, removed = false",
             repo.name.as_str(),
             repo.source.as_str(),
             repo.base.as_str(),
@@ -121,7 +124,8 @@ impl Repos for Database {
             json(&repo.guard),
             json(&repo.model),
             repo.followups.as_str(),
-            json(&repo.requests)
+            json(&repo.requests),
+            json(&repo.conventions)
         );
         saved.run(self.writer()).await.map(drop)
     }

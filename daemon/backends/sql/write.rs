@@ -150,7 +150,6 @@ fn follow(script: &mut StatementBatch, by: &ByKind<'_>, passed: &Passed, now: Ti
         .filter(|(_, is_written)| **is_written)
         .map(|(saved, _)| *saved)
         .collect();
-    let audits = audits.chain(carried.iter().filter_map(|saved| saved.audit.as_ref()));
     audit(script, audits.chain(by.audits.iter().copied()));
     let created: Vec<(_, String)> = fresh.iter().map(|new| create::log_line(new)).collect();
     let created = created

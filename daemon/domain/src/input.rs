@@ -186,7 +186,14 @@ impl Branch {
     /// The default branch of a task. The title makes it readable, and distinguishes it from
     /// branches of other installations, which also count from 1.
     pub fn of_task(id: TaskId, title: &Title) -> Self {
-        let words: String = title
+        Self(format!("vine/{id}-{}", title.as_words()))
+    }
+}
+
+impl Title {
+    /// Its first words as a part of a branch's name: `paint-the-door`; `task` if there are none.
+    pub fn as_words(&self) -> String {
+        let words: String = self
             .as_str()
             .to_lowercase()
             .chars()
@@ -199,10 +206,10 @@ impl Branch {
             }
             name = format!("{name}-{word}");
         }
-        if name.is_empty() {
-            name = "-task".into();
+        match name.strip_prefix('-') {
+            Some(name) => name.to_owned(),
+            None => "task".into(),
         }
-        Self(format!("vine/{id}{name}"))
     }
 }
 

@@ -10,6 +10,7 @@ pub mod assignment;
 pub mod attempt;
 pub mod chat;
 pub mod clock;
+pub mod conventions;
 pub mod failure;
 pub mod filled_form;
 pub mod forge;
@@ -47,6 +48,7 @@ pub mod worker;
 
 pub use access::{AuditEntry, ConfiguredPerson, Denied, Role, User, Verb};
 pub use clock::{Clock, Ids, Timestamp};
+pub use conventions::Conventions;
 pub use failure::{Failure, FailureKind};
 pub use guard::{Guard, Wall, WorkerIsolation};
 pub use ids::{Epoch, MessageId, QuestionId, SessionId, TaskId, UserId, WorkerId, uuid_of};

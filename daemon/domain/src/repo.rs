@@ -5,6 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    conventions::Conventions,
     forge::RequestRule,
     guard::Guard,
     input::{Branch, Slug},
@@ -44,6 +45,29 @@ pub struct Repo {
     /// What it wants of its pull requests.
     #[serde(default)]
     pub requests: RequestRule,
+    /// How it names branches and ends commit messages.
+    #[serde(default)]
+    pub conventions: Conventions,
+}
+
+impl Repo {
+    /// A repository with the usual rules.
+    pub fn new(name: Slug, source: Source, base: Branch) -> Self {
+        Self {
+            name,
+            source,
+            base,
+            paused: false,
+            trusted: false,
+            encrypted: false,
+            push: Push::default(),
+            guard: Guard::default(),
+            model: ModelChoice::default(),
+            followups: Followups::default(),
+            requests: RequestRule::default(),
+            conventions: Conventions::default(),
+        }
+    }
 }
 
 /// Which words in the thread of a task that is over let it continue.

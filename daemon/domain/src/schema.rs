@@ -12,6 +12,7 @@ use utoipa::{
 
 use crate::{
     clock::Timestamp,
+    conventions::{BranchPattern, Trailers},
     forge::rule::ForgeName,
     ids::{Epoch, MessageId, QuestionId, SessionId, TaskId, UserId, WorkerId},
     input::{Branch, ModelName, Prompt, Slug, Title},
@@ -58,6 +59,8 @@ schemas! {
     Prompt: of(Type::String).min_length(Some(1)).max_length(Some(262_144)), "Plant a hedge of beech along the lane.";
     Branch: of(Type::String).min_length(Some(1)).max_length(Some(200)), "vine/T-142";
     ModelName: of(Type::String).pattern(Some("^[A-Za-z0-9][A-Za-z0-9_.:/@\\[\\]-]{0,99}$")), "opus";
+    BranchPattern: of(Type::String).max_length(Some(100)), "agents/{id}-{title}";
+    Trailers: of(Type::String), "Refs: {id}; Change-type: fix";
     ForgeName: of(Type::String).min_length(Some(1)).max_length(Some(100)), "octocat";
     Slug: of(Type::String).pattern(Some("^[a-z0-9][a-z0-9._-]{0,63}$")), "garden";
     Source: of(Type::String).max_length(Some(1000)), "https://example.org/garden.git";

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use vine_domain::{
     Branch, Effort, Followups, Invalid, Lane, ModelName, QuestionId, SessionId, Slug, TaskId,
     Title, Wall,
+    conventions::{BranchPattern, Trailers},
     forge::{MergeMethod, OpenRule, rule::ForgeNames},
     guard::{Egress, Host, Preset},
     repo::Push,
@@ -473,6 +474,12 @@ pub enum RepoVerb {
         /// How often failed checks start a round by themselves: 0 to 5
         #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u8).range(0..=5))]
         fix_checks: Option<u8>,
+        /// The names of its branches, like agents/{id}-{title}, or default
+        #[arg(long, value_name = "PATTERN")]
+        branches: Option<OrDefault<BranchPattern>>,
+        /// The last lines of its commits, like "Refs: {id}", with ; between them, or default
+        #[arg(long, value_name = "LINES")]
+        trailers: Option<OrDefault<Trailers>>,
     },
     /// Remove a repository that has no open tasks; its history stays
     Remove {

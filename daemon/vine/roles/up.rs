@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use vine_app::{App, Caller, people::tokens::TokenRequest};
 use vine_domain::{
     Repo, Wall, WorkerIsolation,
-    repo::{Push, Source},
+    repo::Source,
     token::{Token, TokenKind},
 };
 use vine_worker::{
@@ -71,19 +71,11 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     let standing = wall::settle(&mut work, &state_root()?)?;
     let until = CancellationToken::new();
     let daemon = start(config, &args, state.clone(), until.clone()).await?;
-    let repo = Repo {
-        name: repo,
-        source: Source::try_from(folder.display().to_string())?,
-        base: base.parse()?,
-        paused: false,
-        trusted: false,
-        encrypted: false,
-        push: Push::All,
-        guard: vine_domain::Guard::default(),
-        model: vine_domain::ModelChoice::default(),
-        followups: vine_domain::Followups::Mention,
-        requests: vine_domain::forge::RequestRule::default(),
-    };
+    let repo = Repo::new(
+        repo,
+        Source::try_from(folder.display().to_string())?,
+        base.parse()?,
+    );
     // What people have set since is kept.
     let known = daemon.app.tasks.all_repos().await?;
     let repo = match known.into_iter().find(|known| known.name == repo.name) {

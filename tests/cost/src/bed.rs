@@ -11,13 +11,13 @@ use vine_app::{
     tasks::TaskRequest,
 };
 use vine_domain::{
-    Ask, Clock, Guard, Question, QuestionId, Repo, Role, Timestamp, User, UserId, Worker, WorkerId,
+    Ask, Clock, Question, QuestionId, Repo, Role, Timestamp, User, UserId, Worker, WorkerId,
     assignment::WorkerMessage,
     attempt::Attempt,
     clock::{Ids, System},
     ports::Store,
     question::Item,
-    repo::{Push, Source},
+    repo::Source,
     schedule::ClaimRequest,
     task::Report,
     worker::WorkerLimits,
@@ -140,19 +140,11 @@ impl Bed {
 }
 
 fn repo() -> Result<Repo> {
-    Ok(Repo {
-        name: "site".parse()?,
-        source: Source::try_from("/srv/site".to_owned())?,
-        base: "main".parse()?,
-        paused: false,
-        trusted: false,
-        encrypted: false,
-        push: Push::All,
-        guard: Guard::default(),
-        model: vine_domain::ModelChoice::default(),
-        followups: vine_domain::Followups::Mention,
-        requests: vine_domain::forge::RequestRule::default(),
-    })
+    Ok(Repo::new(
+        "site".parse()?,
+        Source::try_from("/srv/site".to_owned())?,
+        "main".parse()?,
+    ))
 }
 
 fn worker(seen: Timestamp) -> Worker {

@@ -93,19 +93,11 @@ impl Bed {
         let store = open(&base, clock.clone()).await;
         for name in ["site", "shop"] {
             let source = Source::try_from(format!("/srv/{name}")).expect("a path");
-            let repo = Repo {
-                name: Slug::from_text(name),
+            let repo = Repo::new(
+                Slug::from_text(name),
                 source,
-                base: "main".parse().expect("a branch"),
-                paused: false,
-                trusted: false,
-                encrypted: false,
-                push: vine_domain::repo::Push::All,
-                guard: vine_domain::Guard::default(),
-                model: vine_domain::ModelChoice::default(),
-                followups: vine_domain::Followups::Mention,
-                requests: vine_domain::forge::RequestRule::default(),
-            };
+                "main".parse().expect("a branch"),
+            );
             store.save_repo(&repo).await.expect("stored");
             store
                 .bind_room("chat", name, &repo.name)

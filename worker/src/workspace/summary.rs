@@ -11,15 +11,14 @@ pub(super) const SUMMARY_LIMIT: usize = 64 * 1024;
 pub(super) const PUSHING: Duration = Duration::from_secs(60);
 
 pub(super) fn message(task: &Assignment, commit: &CommitConfig) -> String {
-    let trailer = if commit.trailer.is_empty() {
-        String::new()
-    } else {
-        format!("\n{}", commit.trailer)
-    };
-    format!(
-        "{}\n\nTask: {}\nRequested-by: {}{trailer}",
-        task.title, task.attempt.task, task.requester
-    )
+    let id = task.attempt.task;
+    let trailers = task.repo.conventions.trailers(id, &task.requester);
+    let lines = [trailers.as_str(), commit.trailer.as_str()];
+    let lines: Vec<&str> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+    match lines.is_empty() {
+        true => task.title.to_string(),
+        false => format!("{}\n\n{}", task.title, lines.join("\n")),
+    }
 }
 
 pub(super) fn cut(mut text: String, limit: usize) -> String {

@@ -27,25 +27,26 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             app.people
                 .allow(caller, Verb::Administer, None, &format!("repo {name}"))
                 .await?;
-            // A push rule stays until another one is given.
+            // What was set for it stays until it is set again.
             let known = app.tasks.find_repo(&name).await?;
             let known_push = known.as_ref().map(|known| known.push);
             let push = push.or(known_push).unwrap_or_default();
-            let (guard, model, followups, requests) = known
-                .map(|known| (known.guard, known.model, known.followups, known.requests))
-                .unwrap_or_default();
-            let repo = Repo {
-                name,
-                source: Source::try_from(source)?.without_secrets()?,
-                base,
-                paused: false,
+            let new = Repo {
                 trusted,
                 encrypted,
                 push,
-                guard,
-                model,
-                followups,
-                requests,
+                ..Repo::new(name, Source::try_from(source)?.without_secrets()?, base)
+            };
+            let repo = match known {
+                Some(known) => Repo {
+                    guard: known.guard,
+                    model: known.model,
+                    followups: known.followups,
+                    requests: known.requests,
+                    conventions: known.conventions,
+                    ..new
+                },
+                None => new,
             };
             app.tasks.add_repo(&repo).await?;
             Ok(CommandOutput::new(line(&repo), RepoView::of(&repo)))
@@ -128,6 +129,8 @@ async fn set(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<CommandOut
         assignees,
         merge,
         fix_checks,
+        branches,
+        trailers,
     } = verb
     else {
         return Err(AppError::Unreadable("this sets nothing".into()));
@@ -149,6 +152,8 @@ async fn set(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<CommandOut
             merge,
             fix_checks,
         },
+        branches: branches.map(Choice::named),
+        trailers: trailers.map(Choice::named),
     };
     let repo = app.fleet.guard(caller, &name, &wish).await?;
     let none = app
@@ -294,6 +299,7 @@ fn line(repo: &Repo) -> String {
         .requests
         .said()
         .iter()
+        .chain(&repo.conventions.said())
         .map(|one| format!(", {one}"))
         .collect();
     format!(

@@ -6,6 +6,7 @@ use vine_domain::{
     WorkerId,
     attempt::Attempt,
     chat::Button,
+    conventions::{BranchPattern, Conventions, Trailers},
     forge::{
         MergeMethod, OpenRule, RequestRule,
         rule::{ForgeName, ForgeNames},
@@ -38,6 +39,10 @@ pub struct RepoPatch {
     pub followups: Option<Followups>,
     /// What it wants of its pull requests.
     pub requests: RequestPatch,
+    /// Another pattern for branches; `Some(None)` for ours.
+    pub branches: Option<Option<BranchPattern>>,
+    /// Other last lines of commits; `Some(None)` for ours.
+    pub trailers: Option<Option<Trailers>>,
 }
 
 /// Changes to what a repository wants of its pull requests.
@@ -111,6 +116,8 @@ impl RepoPatch {
             || self.model.is_some()
             || self.effort.is_some()
             || self.followups.is_some()
+            || self.branches.is_some()
+            || self.trailers.is_some()
             || self.requests.opens_elsewhere();
         match other || wider || !self.refuse.is_empty() {
             true => Verb::Administer,
@@ -135,6 +142,14 @@ impl RepoPatch {
             .effort
             .map(|one| format!(" effort {}", one.map_or("default", Effort::as_str)));
         let followups = self.followups.map(|rule| format!(" followups {rule}"));
+        let branches = self.branches.as_ref().map(|one| match one {
+            Some(pattern) => format!(" branches {}", pattern.as_str()),
+            None => " branches default".into(),
+        });
+        let trailers = self.trailers.as_ref().map(|one| match one {
+            Some(lines) => format!(" trailers \"{lines}\""),
+            None => " trailers default".into(),
+        });
         let allow = self.allow.iter().map(|host| format!(" allow {host}"));
         let refuse = self.refuse.iter().map(|host| format!(" refuse {host}"));
         let parts = preset
@@ -145,6 +160,8 @@ impl RepoPatch {
             .chain(effort)
             .chain(followups)
             .chain(self.requests.said())
+            .chain(branches)
+            .chain(trailers)
             .chain(allow)
             .chain(refuse);
         parts.collect::<Vec<_>>().join(",")
@@ -233,6 +250,10 @@ impl Fleet {
             model,
             followups: wish.followups.unwrap_or(repo.followups),
             requests: wish.requests.applied(repo.requests.clone()),
+            conventions: Conventions {
+                branches: wish.branches.clone().unwrap_or(repo.conventions.branches),
+                trailers: wish.trailers.clone().unwrap_or(repo.conventions.trailers),
+            },
             ..repo
         };
         self.tasks.add_repo(&repo).await?;

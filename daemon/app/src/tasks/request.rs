@@ -88,7 +88,7 @@ impl PermittedTask {
                 return Err(Invalid::new("branch name", "`HEAD` is reserved", hint).into());
             }
             Some(branch) => branch,
-            None => Branch::of_task(id, &title),
+            None => self.repo.conventions.branch(id, &title),
         };
         let mut new = NewTask {
             id,
