@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
-use vine_domain::{QuestionId, Timestamp, Wall};
+use vine_domain::{QuestionId, Timestamp, Wall, forge::ForgeKind};
 use vine_grammar::{QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};
 
 /// `vine`
@@ -57,6 +57,8 @@ pub enum ShellCommand {
     },
     /// Check this machine and its configuration
     Doctor,
+    /// Connect to GitHub, GitLab or Forgejo: what to click, the token, its rights, webhooks
+    Setup(SetupArgs),
     /// Show or validate the configuration
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -198,6 +200,40 @@ pub struct WorkerArgs {
     /// Wall around agents: bubblewrap, container, user or plain (default: the strongest available)
     #[arg(long)]
     pub wall: Option<Wall>,
+}
+
+/// `vine setup`
+#[derive(Debug, clap::Args)]
+pub struct SetupArgs {
+    /// github, gitlab or forgejo
+    pub forge: ForgeKind,
+    /// The forge's host, as in the addresses of your repositories (default: the well-known one)
+    #[arg(long)]
+    pub host: Option<String>,
+    /// The address of its API, if it is not where the forge usually has it
+    #[arg(long, value_name = "URL")]
+    pub api_url: Option<String>,
+    /// A file that holds the token and stays there (default: asked for, or from standard input)
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The address of a repository to try, repeatable (default: the daemon's repositories)
+    #[arg(long, value_name = "ADDRESS")]
+    pub repo: Vec<String>,
+    /// Do not have the forge send webhooks
+    #[arg(long)]
+    pub no_webhook: bool,
+}
+
+impl SetupArgs {
+    /// The forge's host.
+    pub fn host(&self) -> &str {
+        let usual = match self.forge {
+            ForgeKind::Github => "github.com",
+            ForgeKind::Gitlab => "gitlab.com",
+            ForgeKind::Forgejo => "codeberg.org",
+        };
+        self.host.as_deref().unwrap_or(usual)
+    }
 }
 
 /// `vine login`

@@ -3,8 +3,6 @@
 
 use std::{
     fs,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use vine_api::Client;
 use vine_domain::token::Token;
 
-use crate::{agent_processes::is_inside_attempt, paths::state_root};
+use crate::{
+    agent_processes::is_inside_attempt,
+    paths::{private_file, state_root},
+};
 
 /// A daemon's address, and a token of the person who started it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,17 +32,7 @@ impl Endpoint {
 
     /// Writes it for shells.
     pub fn keep(&self, state: &Path) -> Result<()> {
-        let file = Self::file(state);
-        let draft = state.join("endpoint.json.new");
-        let _left_by_a_crash = fs::remove_file(&draft);
-        let mut handle = fs::OpenOptions::new()
-            .create_new(true)
-            .write(true)
-            .mode(0o600)
-            .open(&draft)
-            .with_context(|| format!("could not write {}", draft.display()))?;
-        handle.write_all(&serde_json::to_vec(self)?)?;
-        fs::rename(&draft, &file).with_context(|| format!("could not write {}", file.display()))
+        private_file(&Self::file(state), &serde_json::to_vec(self)?)
     }
 
     /// The port of its address.

@@ -51,7 +51,7 @@ pub fn ask_git(folder: &Path, arguments: &[&str]) -> Option<String> {
 }
 
 /// What git prints, or its error message.
-fn run_git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
+pub fn run_git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("git")
         .arg("-C")
         .arg(folder)

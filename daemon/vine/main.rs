@@ -19,12 +19,14 @@ mod traces;
 use std::process::ExitCode;
 
 use clap::Parser;
+use vine_grammar::TaskVerb;
 use vine_worker::{DoorCall, through_door};
 
 use crate::{
     cli::{Cli, ShellCommand},
     config::Config,
     output::say,
+    roles::merge::MergeHere,
 };
 
 fn main() -> ExitCode {
@@ -82,6 +84,20 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         ShellCommand::Import { file } => roles::transfer::import(&config()?, &file).await?,
         ShellCommand::Backup { file } => roles::transfer::backup(&config()?, &file).await?,
         ShellCommand::Doctor => return roles::doctor::run(&config()?).await,
+        ShellCommand::Setup(setup) => roles::setup::run(globals.config.as_deref(), setup).await?,
+        ShellCommand::Task(TaskVerb::Merge {
+            task: Some(task),
+            method,
+            when_checks_pass,
+            head,
+        }) => {
+            let merge = MergeHere {
+                task,
+                method,
+                needs_forge: when_checks_pass || head.is_some(),
+            };
+            roles::merge::run(&globals, &merge).await?;
+        }
         ShellCommand::Manifest {
             platform: cli::ManifestPlatform::Slack,
         } => say!("{:#}", roles::chat::manifest(&config()?)?),

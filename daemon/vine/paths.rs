@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    os::unix::fs::DirBuilderExt,
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -30,6 +31,22 @@ pub fn private_folder(path: &Path) -> Result<()> {
         .mode(0o700)
         .create(path)
         .with_context(|| format!("could not create the folder {}", path.display()))
+}
+
+/// Writes a file that only this user can read, whole or not at all.
+pub fn private_file(file: &Path, bytes: &[u8]) -> Result<()> {
+    let draft = file.with_extension("new");
+    let failed = || format!("could not write {}", file.display());
+    let _left_by_a_crash = fs::remove_file(&draft);
+    let mut new = fs::OpenOptions::new();
+    let mut handle = new
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(&draft)
+        .with_context(failed)?;
+    handle.write_all(bytes).with_context(failed)?;
+    fs::rename(&draft, file).with_context(failed)
 }
 
 /// The state folder of a repository: outside it, one for each path.

@@ -15,6 +15,7 @@ use crate::{
     agent::{self, AgentRun, FinishedRun, RunOutcome},
     agent_host::{AgentHost, AttemptOver},
     context::WorkerContext,
+    lending,
     process::ProcessMark,
     report::{close, give_up, is_over, keep, report},
     wall::{
@@ -58,6 +59,9 @@ pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assign
             Some(StopReason::LeaseOver { over: true, .. }) => UnfinishedPolicy::Here,
             _ => UnfinishedPolicy::ByRule,
         };
+        if keeping == UnfinishedPolicy::ByRule {
+            let _kept_here_without = lending::borrow(bench, task.attempt, &task.repo).await;
+        }
         keep(bench, task.attempt.task, workspace, keeping).await;
     }
     let over = match result {
@@ -106,12 +110,17 @@ async fn work(
     }
     let kind_resumes = bench.config.agent.kind.resumes();
     let resume = task.resume.filter(|_| kind_resumes);
-    let prepare = Workspace::prepare(
-        &bench.config.state,
-        task,
-        &bench.config.git,
-        resume.is_some(),
-    );
+    let prepare = async {
+        let lent = lending::borrow(bench, task.attempt, &task.repo).await;
+        let (state, git) = (&bench.config.state, &bench.config.git);
+        let prepared = Workspace::prepare(state, task, git, resume.is_some()).await;
+        prepared.map_err(|mut failure| {
+            if let Err(why) = lent {
+                failure.what = format!("{} {why}", failure.what);
+            }
+            failure
+        })
+    };
     let workspace = tokio::select! {
         // Git may wait for the network; a stop must not wait for git.
         () = host.stopped() => return Ok(None),

@@ -1,8 +1,16 @@
 //! Configuration of a worker.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use vine_domain::{Slug, Wall, secrets::KnownSecrets};
+use vine_domain::{Repo, Slug, Wall, secrets::KnownSecrets};
+
+use crate::git_tokens::{self, GitTokens};
 
 /// One worker.
 #[derive(Debug, Clone)]
@@ -103,12 +111,31 @@ pub struct GitConfig {
     pub access: GitAccess,
     /// Settings for single repositories, by name; these take precedence.
     pub repos: BTreeMap<Slug, GitAccess>,
+    /// Tokens that the daemon has lent.
+    pub tokens: Arc<GitTokens>,
 }
 
 impl GitConfig {
-    /// How the remote of a repository is reached.
-    pub fn access(&self, repo: &Slug) -> &GitAccess {
+    /// What the operator set for the remote of a repository.
+    pub fn of(&self, repo: &Slug) -> &GitAccess {
         self.repos.get(repo).unwrap_or(&self.access)
+    }
+
+    /// How the remote of a repository is reached: as the operator set it, else with a token that the daemon lent.
+    pub fn access(&self, state: &Path, repo: &Repo) -> GitAccess {
+        let own = self.of(&repo.name).clone();
+        match self
+            .tokens
+            .file(state, repo)
+            .filter(|_| own.token_file.is_none())
+        {
+            Some(lent) => GitAccess {
+                token_file: Some(lent),
+                token_user: git_tokens::USER.into(),
+                ..own
+            },
+            None => own,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{io::AsyncReadExt, process::Command};
 
-use crate::config::GitAccess;
+use crate::{config::GitAccess, git_tokens::https_host};
 
 /// A failed git command.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -260,13 +260,6 @@ fn helper(file: &Path, user: &str) -> String {
     format!(
         "!f() {{ test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' {user} \"$(cat {file})\"; }}; f"
     )
-}
-
-/// Host and port of an HTTPS address.
-fn https_host(source: &str) -> Option<&str> {
-    let rest = source.strip_prefix("https://")?;
-    let host = rest.split('/').next()?;
-    Some(host.rsplit_once('@').map_or(host, |(_, host)| host))
 }
 
 /// Quotes a path for a shell.

@@ -333,19 +333,11 @@ mod tests {
     }
 
     fn repo(name: &str) -> Repo {
-        Repo {
-            name: Slug::from_text(name),
-            source: "/srv/site".to_owned().try_into().expect("a path"),
-            base: "main".parse().expect("a branch"),
-            paused: false,
-            trusted: false,
-            encrypted: false,
-            push: vine_domain::repo::Push::All,
-            guard: vine_domain::Guard::default(),
-            model: vine_domain::ModelChoice::default(),
-            followups: vine_domain::Followups::Mention,
-            requests: vine_domain::forge::RequestRule::default(),
-        }
+        Repo::new(
+            Slug::from_text(name),
+            "/srv/site".to_owned().try_into().expect("a path"),
+            "main".parse().expect("a branch"),
+        )
     }
 
     #[tokio::test(start_paused = true)]

@@ -28,6 +28,8 @@ impl PartProbe for HealthProbes {
             // As an attempt would, which also reveals problems in our own copy. A wall that the
             // repository requires is the daemon's to check: it assigns none of its tasks here.
             HealthPart::Repository(_) => match repo {
+                // An attempt will borrow a token; a probe belongs to none and cannot.
+                Some(repo) if config.git.tokens.is_missing(&config.state, repo) => Ok(()),
                 Some(repo) => Keeper::fresh(&config.state, repo, &config.git)
                     .await
                     .map(|_| ()),

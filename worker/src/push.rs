@@ -7,7 +7,8 @@ use vine_api::ReportKeptWork;
 use vine_domain::{Repo, Timestamp, attempt::Attempt};
 
 use crate::{
-    context::WorkerContext, keeper::record::FolderRecord, report::tell_kept, workspace::Workspace,
+    context::WorkerContext, keeper::record::FolderRecord, lending, report::tell_kept,
+    workspace::Workspace,
 };
 
 /// Pause between attempts to report the outcome.
@@ -75,6 +76,7 @@ async fn push(bench: &WorkerContext, order: PushRequest) -> bool {
         };
         return tell_kept(bench, &kept).await;
     };
+    let _git_says_what_is_missing = lending::borrow(bench, attempt, &repo).await;
     let record = FolderRecord { repo, ..record };
     let mut workspace = Workspace::of_orphan(state, record, &bench.config.git);
     let pushed = workspace.push(&commit, &bench.config.agent.known).await;

@@ -13,6 +13,7 @@ use crate::{
     agent_host::{AgentHost, insist},
     context::WorkerContext,
     disk::has_room,
+    lending,
     workspace::{UnfinishedPolicy, Workspace, changes::GitChanges},
 };
 
@@ -99,6 +100,9 @@ pub(crate) async fn bring(
     let mut lent = false;
     let mut pause = bench.config.probe;
     loop {
+        if let Err(why) = lending::borrow(bench, task.attempt, &task.repo).await {
+            host.log(why);
+        }
         let brought = match workspace.finish(finished).await {
             Ok(notes) => workspace
                 .publish(tries + 1 == GIT_TRIES, &bench.config.agent.known)
@@ -115,6 +119,12 @@ pub(crate) async fn bring(
         };
         host.log(format!("git failed, trying again: {}", failure.what));
         if failure.kind.owner() == FailureOwner::Repository {
+            // The token may have been taken back.
+            bench
+                .config
+                .git
+                .tokens
+                .forget(&bench.config.state, &task.repo);
             bench.place.take_note(&failure, &task.repo);
             if !std::mem::replace(&mut lent, true) {
                 held.slot.lend();

@@ -19,6 +19,7 @@ use crate::{
     config::WorkerConfig,
     context::WorkerContext,
     disk::{WorktreeSize, has_room},
+    git_tokens,
     health::{HealthPart, WorkerHealth},
     identity::{WorkerIdentity, renew},
     probe::HealthProbes,
@@ -63,6 +64,7 @@ pub async fn run(
     let config = Arc::new(config);
     let place = Arc::new(WorkerHealth::new(config.probe));
     remove_left_behind();
+    git_tokens::clear(&config.state);
     let walls = Arc::new(Walls::stand(&config)?);
     walls.clear_up(&config)?;
     tracing::info!("wall: {}", walls.standing.said());

@@ -12,6 +12,7 @@ use vine_domain::{
     WorkerIsolation,
     guard::{LOGIN, Preset},
     ports::Store,
+    repo::Source,
 };
 
 use crate::AppResult;
@@ -24,8 +25,7 @@ const ENROLLED: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 struct IsolationState {
     read: Option<Timestamp>,
-    guards: HashMap<Slug, Guard>,
-    models: HashMap<Slug, ModelChoice>,
+    repos: HashMap<Slug, Repo>,
     walls: HashMap<WorkerId, WorkerWall>,
     names: HashMap<WorkerId, String>,
 }
@@ -74,9 +74,14 @@ impl IsolationCache {
 
     /// A repository was saved.
     pub fn holds(&self, repo: &Repo) {
-        let mut seen = self.seen();
-        seen.guards.insert(repo.name.clone(), repo.guard.clone());
-        seen.models.insert(repo.name.clone(), repo.model.clone());
+        self.seen().repos.insert(repo.name.clone(), repo.clone());
+    }
+
+    /// Whether a repository is a folder on its workers' machines, and not at an address.
+    pub fn is_folder(&self, repo: &Slug) -> bool {
+        let seen = self.seen();
+        let source = seen.repos.get(repo).map(|repo| &repo.source);
+        matches!(source, Some(Source::Path(_)))
     }
 
     /// Repositories that require a stronger wall than a worker's.
@@ -87,12 +92,9 @@ impl IsolationCache {
             .walls
             .get(&worker)
             .map_or(Wall::Plain, |stands| stands.wall);
-        let refuses = |(_, guard): &(&Slug, &Guard)| guard.refuses(wall).is_some();
-        seen.guards
-            .iter()
-            .filter(refuses)
-            .map(|(repo, _)| repo.clone())
-            .collect()
+        let refuses = |repo: &&Repo| repo.guard.refuses(wall).is_some();
+        let repos = seen.repos.values().filter(refuses);
+        repos.map(|repo| repo.name.clone()).collect()
     }
 
     /// What a card shows: `model opus · preset test · wall bubblewrap`; `None` while nothing is known.
@@ -103,11 +105,12 @@ impl IsolationCache {
         worker: Option<WorkerId>,
     ) -> Option<String> {
         let seen = self.seen();
-        let model = match seen.models.get(repo) {
-            Some(of_repo) => chosen.or(of_repo).said(),
+        let known = seen.repos.get(repo);
+        let model = match known {
+            Some(repo) => chosen.or(&repo.model).said(),
             None => chosen.said(),
         };
-        let guard = seen.guards.get(repo).cloned().unwrap_or_default();
+        let guard = known.map_or_else(Guard::default, |repo| repo.guard.clone());
         let stands = worker.and_then(|worker| seen.walls.get(&worker)).copied();
         let wall = stands.map(|stands| stands.wall);
         let login = stands.filter(|stands| stands.login);
@@ -219,14 +222,8 @@ impl Isolation {
             .iter()
             .map(|(worker, ..)| (worker.id, worker.name.clone()))
             .collect();
-        seen.models = repos
-            .iter()
-            .map(|repo| (repo.name.clone(), repo.model.clone()))
-            .collect();
-        seen.guards = repos
-            .into_iter()
-            .map(|repo| (repo.name, repo.guard))
-            .collect();
+        let named = |repo: Repo| (repo.name.clone(), repo);
+        seen.repos = repos.into_iter().map(named).collect();
         let wall = |(worker, ..): (Worker, usize, usize)| {
             Some((worker.id, WorkerWall::of(&worker.standing?)))
         };
@@ -282,7 +279,9 @@ mod tests {
             wall: Some(Wall::Container),
             ..Guard::default()
         };
-        around.seen().guards.insert(repo.clone(), guard);
+        let source = Source::Path("/srv/site".into());
+        let site = Repo::new(repo.clone(), source, "main".parse().expect("a branch"));
+        around.holds(&Repo { guard, ..site });
         let said = around
             .on_card(&repo, &ModelChoice::default(), None)
             .expect("known");

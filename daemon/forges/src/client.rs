@@ -7,30 +7,25 @@ use std::{
 };
 
 use reqwest::{
-    Method, Response, StatusCode,
+    Method, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH},
 };
 use serde_json::Value;
 use vine_domain::{
     Branch,
-    clock::{System, Timestamp},
-    forge::{ForgeKind, ForgeProject, ForgeUser},
+    forge::{ForgeKind, ForgeProject, ForgeUser, GitToken},
     ports::{ForgeError, ForgeResult},
 };
 
 use crate::{
+    app_tokens::{AppTokens, At},
     json::{list, text, user},
-    settings::{BadSettings, ForgeSettings},
+    refusal::{PAUSE, away, refused},
+    settings::{BadSettings, ForgeAuth, ForgeSettings},
 };
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The pause after a failure that the forge says nothing about.
-const PAUSE: Duration = Duration::from_secs(2);
-/// The pause after a limit was reached, if the forge names none.
-const LIMITED: Duration = Duration::from_secs(60);
-/// The longest pause that a forge may ask for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// Bytes of a log that are read, from its end.
 const LOG: usize = 64 * 1024;
 /// Bytes of a log that are read at all.
@@ -44,26 +39,43 @@ const PAGES: usize = 10;
 /// An answer with the tag by which the forge tells whether it has changed.
 type Tagged = (String, Arc<Value>);
 
+/// What calls are authenticated with.
+enum ClientAuth {
+    Token(HeaderValue),
+    App(Box<AppTokens>),
+}
+
+impl ClientAuth {
+    fn of(settings: &ForgeSettings) -> Result<Self, BadSettings> {
+        let token = match &settings.auth {
+            ForgeAuth::App(key) => return Ok(Self::App(Box::new(AppTokens::new(key)?))),
+            ForgeAuth::Token(token) => token,
+        };
+        let value = match settings.kind {
+            // Not GitLab's own header: it would be sent on to wherever an answer redirects.
+            ForgeKind::Github | ForgeKind::Gitlab => format!("Bearer {token}"),
+            ForgeKind::Forgejo => format!("token {token}"),
+        };
+        let bad = |_| BadSettings("the token has characters that no token has".into());
+        let mut token = HeaderValue::from_str(&value).map_err(bad)?;
+        token.set_sensitive(true);
+        Ok(Self::Token(token))
+    }
+}
+
 /// HTTP with one forge.
 pub struct Client {
     http: reqwest::Client,
     base: String,
     kind: ForgeKind,
+    auth: ClientAuth,
     known: Mutex<HashMap<String, Tagged>>,
 }
 
 impl Client {
     pub fn new(settings: &ForgeSettings) -> Result<Self, BadSettings> {
+        let auth = ClientAuth::of(settings)?;
         let mut headers = HeaderMap::new();
-        let value = match settings.kind {
-            // Not GitLab's own header: it would be sent on to wherever an answer redirects.
-            ForgeKind::Github | ForgeKind::Gitlab => format!("Bearer {}", settings.token),
-            ForgeKind::Forgejo => format!("token {}", settings.token),
-        };
-        let bad = |_| BadSettings("the token has characters that no token has".into());
-        let mut token = HeaderValue::from_str(&value).map_err(bad)?;
-        token.set_sensitive(true);
-        headers.insert(AUTHORIZATION, token);
         if settings.kind == ForgeKind::Github {
             let version = HeaderName::from_static("x-github-api-version");
             headers.insert(version, HeaderValue::from_static("2022-11-28"));
@@ -80,6 +92,7 @@ impl Client {
             http,
             base: settings.api_url.trim_end_matches('/').to_owned(),
             kind: settings.kind,
+            auth,
             known: Mutex::default(),
         })
     }
@@ -87,7 +100,7 @@ impl Client {
     /// An answer; the one before if the forge says that it has not changed, which costs nothing of its limit.
     pub async fn get(&self, path: &str) -> ForgeResult<Arc<Value>> {
         let known = self.known().get(path).cloned();
-        let mut request = self.http.get(format!("{}{path}", self.base));
+        let mut request = self.request(Method::GET, path).await?;
         if let Some((tag, _)) = &known {
             request = request.header(IF_NONE_MATCH, tag);
         }
@@ -139,13 +152,54 @@ impl Client {
     }
 
     pub async fn send(&self, method: Method, path: &str, body: &Value) -> ForgeResult<Value> {
-        let url = format!("{}{path}", self.base);
-        let sent = self.http.request(method, url).json(body).send().await;
+        let request = self.request(method, path).await?;
+        let sent = request.json(body).send().await;
         self.read(sent.map_err(away)?).await
+    }
+
+    /// A call, with our token.
+    async fn request(&self, method: Method, path: &str) -> ForgeResult<RequestBuilder> {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        Ok(match &self.auth {
+            ClientAuth::Token(token) => request.header(AUTHORIZATION, token.clone()),
+            ClientAuth::App(app) => match app.for_call(self.at(), path).await? {
+                Some(token) => request.bearer_auth(token.reveal()),
+                None => request,
+            },
+        })
+    }
+
+    fn at(&self) -> At<'_> {
+        At {
+            http: &self.http,
+            base: &self.base,
+        }
+    }
+
+    /// A token for git in the project at this path; `None` if ours is not an App's.
+    pub async fn git_token(&self, project: &str) -> ForgeResult<Option<GitToken>> {
+        match &self.auth {
+            ClientAuth::Token(_) => Ok(None),
+            ClientAuth::App(app) => app.for_git(self.at(), project).await.map(Some),
+        }
+    }
+
+    /// What our App may do in the project at this path; `None` if ours is not an App's token.
+    pub async fn app_rights(&self, project: &str) -> ForgeResult<Option<Value>> {
+        match &self.auth {
+            ClientAuth::Token(_) => Ok(None),
+            ClientAuth::App(app) => {
+                let installation = app.installation(self.at(), project).await?;
+                Ok(Some(installation["permissions"].clone()))
+            }
+        }
     }
 
     /// Whose token ours is; `name` is the field with the name.
     pub async fn account(&self, name: &str) -> ForgeResult<ForgeUser> {
+        if let ClientAuth::App(app) = &self.auth {
+            return app.account(self.at()).await;
+        }
         let account = self.get("/user").await?;
         let none = || ForgeError::Refused("it does not tell whose token ours is".into());
         user(&account, name).ok_or_else(none)
@@ -176,7 +230,7 @@ impl Client {
 
     /// The end of a log; `None` if there is none.
     pub async fn log(&self, path: &str) -> ForgeResult<Option<String>> {
-        let request = self.http.get(format!("{}{path}", self.base));
+        let request = self.request(Method::GET, path).await?;
         let mut response = request.send().await.map_err(away)?;
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
             return Ok(None);
@@ -203,6 +257,18 @@ impl Client {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Why a call was refused. A token of an App that is not accepted is not used again: the next call has a new one.
+    async fn refused(&self, response: Response) -> ForgeError {
+        let is_taken_back = response.status() == StatusCode::UNAUTHORIZED;
+        match (refused(response).await, &self.auth) {
+            (ForgeError::Refused(why), ClientAuth::App(app)) if is_taken_back => {
+                app.forget();
+                ForgeError::Retry { why, after: PAUSE }
+            }
+            (error, _) => error,
+        }
+    }
+
     async fn read(&self, response: Response) -> ForgeResult<Value> {
         if !response.status().is_success() {
             return Err(self.refused(response).await);
@@ -215,99 +281,5 @@ impl Client {
                 after: PAUSE,
             }),
         }
-    }
-
-    async fn refused(&self, response: Response) -> ForgeError {
-        let status = response.status();
-        let pause = asked_pause(response.headers());
-        let body = response.text().await.unwrap_or_default();
-        let why = said(status, &body);
-        match status {
-            StatusCode::TOO_MANY_REQUESTS => ForgeError::Retry {
-                why,
-                after: pause.unwrap_or(LIMITED),
-            },
-            // GitHub's secondary limits are not always named in a header.
-            StatusCode::FORBIDDEN if pause.is_some() || why.contains("rate limit") => {
-                ForgeError::Retry {
-                    why,
-                    after: pause.unwrap_or(LIMITED),
-                }
-            }
-            StatusCode::METHOD_NOT_ALLOWED if is_passing(&why) => {
-                ForgeError::Retry { why, after: PAUSE }
-            }
-            status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
-                ForgeError::Retry {
-                    why,
-                    after: pause.unwrap_or(PAUSE),
-                }
-            }
-            StatusCode::CONFLICT => ForgeError::Conflict(why),
-            StatusCode::UNAUTHORIZED => {
-                ForgeError::Refused(format!("it does not accept our token ({why})"))
-            }
-            _ => ForgeError::Refused(why),
-        }
-    }
-}
-
-/// Whether a merge was refused only for the moment.
-fn is_passing(why: &str) -> bool {
-    ["try again later", "Base branch was modified"]
-        .iter()
-        .any(|words| why.contains(words))
-}
-
-fn away(error: reqwest::Error) -> ForgeError {
-    // The address may hold the name of a private project, and is in our configuration.
-    let error = error.without_url();
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-    ForgeError::Retry {
-        why: format!("it cannot be reached: {error}{}", cause.unwrap_or_default()),
-        after: PAUSE,
-    }
-}
-
-/// How long the forge asks us to wait: `Retry-After`, or until its limit starts again.
-fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-    let pause = match number("retry-after") {
-        Some(seconds) => seconds,
-        None => {
-            let left = number("x-ratelimit-remaining").or(number("ratelimit-remaining"))?;
-            let reset = number("x-ratelimit-reset").or(number("ratelimit-reset"))?;
-            if left > 0 {
-                return None;
-            }
-            let now: Timestamp = vine_domain::Clock::now(&System);
-            reset - now.0 / 1000 + 1
-        }
-    };
-    let pause = Duration::from_secs(u64::try_from(pause.max(1)).unwrap_or(1));
-    Some(pause.min(LONGEST_PAUSE))
-}
-
-/// What the forge said, in one line.
-fn said(status: StatusCode, body: &str) -> String {
-    let value: Value = serde_json::from_str(body).unwrap_or_default();
-    let message = match (&value["message"], &value["error"]) {
-        (Value::String(message), _) => message.clone(),
-        (_, Value::String(error)) => error.clone(),
-        (Value::Null, _) => String::new(),
-        (other, _) => other.to_string(),
-    };
-    let details = list(&value["errors"]).iter();
-    let details = details.filter_map(|one| one["message"].as_str().or(one.as_str()));
-    let parts: Vec<&str> = std::iter::once(message.as_str()).chain(details).collect();
-    let said = parts
-        .join(" ")
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
-    let said: String = said.chars().take(300).collect();
-    match said.is_empty() {
-        true => format!("it answered {status}"),
-        false => format!("it answered {}: {said}", status.as_u16()),
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use vine_domain::{
     Branch,
     forge::{
-        Check, CheckState, ForgeKind, ForgeProject, ForgeUser, OpenedRequest, Remark,
+        Check, CheckState, ForgeKind, ForgeProject, ForgeUser, GitToken, OpenedRequest, Remark,
         RequestSnapshot, ReviewVerdict, SeenState,
         rule::ForgeName,
         text::{self, RequestText},
@@ -179,6 +179,10 @@ impl Forge for Forgejo {
             )],
             Err(error) => return Err(error),
         })
+    }
+
+    async fn git_token(&self, _project: &ForgeProject) -> ForgeResult<Option<GitToken>> {
+        Ok(None)
     }
 
     async fn default_branch(&self, project: &ForgeProject) -> ForgeResult<Branch> {

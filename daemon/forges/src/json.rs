@@ -28,3 +28,8 @@ pub fn user(value: &Value, name: &str) -> Option<ForgeUser> {
         name: text(&value[name]),
     })
 }
+
+/// A text as one part of a path or of a query.
+pub fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}

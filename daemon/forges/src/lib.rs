@@ -3,11 +3,14 @@
 //!
 //! Nothing here decides anything, and nothing is stored. The token never leaves `client`.
 
+mod app_tokens;
 mod client;
 mod forgejo;
 mod github;
 mod gitlab;
+mod hooks;
 mod json;
+mod refusal;
 mod settings;
 pub mod webhook;
 
@@ -15,7 +18,8 @@ use std::sync::Arc;
 
 use vine_domain::{forge::ForgeKind, ports::Forge};
 
-pub use settings::{BadSettings, ForgeSettings};
+pub use hooks::{NewWebhook, Webhooks};
+pub use settings::{AppKey, BadSettings, ForgeAuth, ForgeSettings};
 
 /// The adapter of a forge.
 pub fn connect(settings: &ForgeSettings) -> Result<Arc<dyn Forge>, BadSettings> {

@@ -85,6 +85,12 @@ const LOOKED_AT: [(ForgeKind, &[&str]); 3] = [
     ),
 ];
 
+/// The types of a forge that say something about a request.
+pub(crate) fn looked_at(kind: ForgeKind) -> &'static [&'static str] {
+    let found = LOOKED_AT.iter().find(|(known, _)| *known == kind);
+    found.map_or(&[], |(_, types)| types)
+}
+
 /// The types that we neither act on nor show.
 const IGNORED: [(ForgeKind, &[&str]); 3] = [
     (

@@ -2,10 +2,10 @@
 
 use std::{collections::HashSet, path::PathBuf, time::Duration};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use vine_domain::forge::ForgeKind;
-use vine_forges::{ForgeSettings, api_of};
+use vine_forges::{AppKey, ForgeAuth, ForgeSettings, api_of};
 
 use super::secret::Secret;
 
@@ -18,6 +18,8 @@ pub struct ForgeConfig {
     pub api_url: Option<String>,
     pub token: Option<String>,
     pub token_file: Option<PathBuf>,
+    pub app_id: Option<String>,
+    pub app_key_file: Option<PathBuf>,
     pub webhook_secret: Option<String>,
     pub webhook_secret_file: Option<PathBuf>,
     pub look_seconds: u64,
@@ -31,6 +33,8 @@ impl Default for ForgeConfig {
             api_url: None,
             token: None,
             token_file: None,
+            app_id: None,
+            app_key_file: None,
             webhook_secret: None,
             webhook_secret_file: None,
             look_seconds: 60,
@@ -46,6 +50,8 @@ impl ForgeConfig {
             api_url: Some(String::new()),
             token: Some(String::new()),
             token_file: Some(PathBuf::new()),
+            app_id: Some(String::new()),
+            app_key_file: Some(PathBuf::new()),
             webhook_secret: Some(String::new()),
             webhook_secret_file: Some(PathBuf::new()),
             ..Self::default()
@@ -92,14 +98,25 @@ impl ForgeConfig {
         Ok(ForgeSettings {
             kind,
             api_url: api_url.unwrap_or_else(|| api_of(kind, &self.host)),
-            token: self.token_secret().read()?,
+            auth: self.auth()?,
             pace: Duration::from_secs(self.look_seconds),
         })
     }
 
+    fn auth(&self) -> Result<ForgeAuth> {
+        let (Some(app), Some(file)) = (&self.app_id, &self.app_key_file) else {
+            return Ok(ForgeAuth::Token(self.token_secret().read()?));
+        };
+        let pem = std::fs::read_to_string(file)
+            .with_context(|| format!("could not read forges.app_key_file {}", file.display()))?;
+        let app = app.clone();
+        Ok(ForgeAuth::App(AppKey { app, pem }))
+    }
+
     /// Files whose change is a change of the settings.
     pub fn secret_files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.token_file.iter().chain(&self.webhook_secret_file)
+        let files = self.token_file.iter().chain(&self.app_key_file);
+        files.chain(&self.webhook_secret_file)
     }
 
     fn check(&self) -> Result<()> {
@@ -113,11 +130,28 @@ impl ForgeConfig {
         self.kind()?;
         self.token_secret().check()?;
         self.hook_secret().check()?;
-        if !self.token_secret().is_set() {
-            bail!(
-                "forges: `{}` has no token; set `token_file` (or `token`)",
+        let has_token = self.token_secret().is_set();
+        match (&self.app_id, &self.app_key_file) {
+            (None, None) if !has_token => bail!(
+                "forges: `{}` has no token; set `token_file` (or `token`), or `app_id` and `app_key_file` of a GitHub App",
                 self.host
-            );
+            ),
+            (None, None) => {}
+            (Some(_), Some(_)) if has_token => bail!(
+                "forges: `{}` has a token and an App; use one of them",
+                self.host
+            ),
+            (Some(_), Some(_)) if self.kind()? != ForgeKind::Github => {
+                bail!(
+                    "forges: only GitHub has Apps; use `token_file` for {}",
+                    self.host
+                )
+            }
+            (Some(_), Some(_)) => {}
+            _ => bail!(
+                "forges: `{}` needs both `app_id` and `app_key_file`",
+                self.host
+            ),
         }
         if let Some(url) = &self.api_url {
             super::chat::whole("forges.api_url", url, "https://api.github.com")?;
@@ -187,6 +221,31 @@ mod tests {
                     },
                 ],
                 "only one",
+            ),
+            (
+                vec![ForgeConfig {
+                    app_id: Some("7".into()),
+                    token: None,
+                    ..forge("github.com")
+                }],
+                "needs both",
+            ),
+            (
+                vec![ForgeConfig {
+                    app_id: Some("7".into()),
+                    app_key_file: Some("key.pem".into()),
+                    ..forge("github.com")
+                }],
+                "use one of them",
+            ),
+            (
+                vec![ForgeConfig {
+                    app_id: Some("7".into()),
+                    app_key_file: Some("key.pem".into()),
+                    token: None,
+                    ..forge("codeberg.org")
+                }],
+                "only GitHub has Apps",
             ),
             (
                 vec![ForgeConfig {

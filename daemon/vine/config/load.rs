@@ -37,6 +37,14 @@ impl Config {
         Ok(config)
     }
 
+    /// Checks the text of a configuration file by itself.
+    pub fn check_text(text: &str) -> Result<()> {
+        let table: Table = text.parse()?;
+        check_keys(&table, &known()?, "")?;
+        let config: Self = Value::Table(table).try_into()?;
+        config.check()
+    }
+
     fn check(&self) -> Result<()> {
         if !(1..=1000).contains(&self.worker.slots) {
             bail!("worker.slots is {}; use 1 to 1000", self.worker.slots);

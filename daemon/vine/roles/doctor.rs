@@ -223,7 +223,7 @@ async fn forges(config: &Config) -> Vec<Check> {
 }
 
 /// The projects of the daemon's repositories; none while no daemon runs here.
-async fn projects() -> Vec<ForgeProject> {
+pub async fn projects() -> Vec<ForgeProject> {
     let Ok(endpoint) = Endpoint::find() else {
         return Vec::new();
     };

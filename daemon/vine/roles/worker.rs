@@ -158,6 +158,7 @@ fn git(config: &Config) -> Result<GitConfig> {
         Ok((repo, access))
     });
     Ok(GitConfig {
+        tokens: std::sync::Arc::default(),
         commit: CommitConfig {
             name: commit.name,
             email: commit.email,

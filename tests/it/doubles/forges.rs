@@ -9,7 +9,11 @@ use std::{
 use serde_json::{Value, json};
 use vine_doubles::forge::{Forge, world::State};
 
-use crate::harness::{commit_all, git, make_repository, path};
+use crate::harness::{
+    commit_all,
+    forge::{APP, install_app},
+    git, make_repository, path,
+};
 
 /// A project with a branch `work`, and a check that failed on it.
 async fn project() -> (Forge, tempfile::TempDir) {
@@ -67,7 +71,7 @@ fn python() -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn octokit_and_pygithub_work_with_the_double_of_github() {
-    let expected = json!({ "me": "judge", "number": 1, "comments": ["hello"], "checks": ["failure"], "found": 1, "body": "y", "moved": 409, "merged": true });
+    let expected = json!({ "me": "judge", "number": 1, "comments": ["hello"], "checks": ["failure"], "found": 1, "body": "y", "moved": 409, "merged": true, "hooks": ["https://vine.example.org/forges/github.com"] });
     let (forge, _folder) = project().await;
     let by: Value = judged(
         Command::new("node"),
@@ -87,6 +91,22 @@ async fn octokit_and_pygithub_work_with_the_double_of_github() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn octokit_is_an_app_at_the_double_of_github() {
+    let (forge, folder) = project().await;
+    let key = install_app(&forge, folder.path());
+    let by: Value = judged(
+        Command::new("node"),
+        "judge_app.mjs",
+        &[path(&tools()), &forge.api("github"), APP, path(&key)],
+    )
+    .await;
+    assert_eq!(
+        by,
+        json!({ "me": "vine-app", "found": "org/site", "minutes": 60, "permissions": { "contents": "write" }, "refused": 401 })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn python_gitlab_works_with_the_double_of_gitlab() {
     let (forge, _folder) = project().await;
     let api = forge.api("gitlab");
@@ -98,7 +118,7 @@ async fn python_gitlab_works_with_the_double_of_gitlab() {
     .await;
     assert_eq!(
         by,
-        json!({ "me": "judge", "number": 1, "comments": ["hello"], "checks": ["failed"], "found": 1, "moved": 409, "merged": true })
+        json!({ "me": "judge", "number": 1, "comments": ["hello"], "checks": ["failed"], "found": 1, "moved": 409, "merged": true, "hooks": ["https://vine.example.org/forges/gitlab.com"] })
     );
 }
 
@@ -113,6 +133,6 @@ async fn pyforgejo_works_with_the_double_of_forgejo() {
     .await;
     assert_eq!(
         by,
-        json!({ "me": "judge", "number": 1, "comments": ["hello"], "checks": ["failure"], "found": 1, "moved": 409, "merged": true })
+        json!({ "me": "judge", "number": 1, "comments": ["hello"], "checks": ["failure"], "found": 1, "moved": 409, "merged": true, "hooks": ["https://vine.example.org/forges/codeberg.org"] })
     );
 }

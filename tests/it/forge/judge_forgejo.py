@@ -21,7 +21,11 @@ except ApiError as error:
     moved = error.status_code
 client.repository.repo_merge_pull_request("org", "site", pull.number, do="merge", head_commit_id=pull.head.sha)
 after = client.repository.repo_get_pull_request("org", "site", pull.number)
+config = {"url": "https://vine.example.org/forges/codeberg.org", "content_type": "json", "secret": "s"}
+hook = client.repository.repo_create_hook("org", "site", config=config, type="forgejo", active=True, events=["push"])
+hooks = [one.config["url"] for one in client.repository.repo_list_hooks("org", "site")]
+client.repository.repo_delete_hook("org", "site", hook.id)
 print(json.dumps({
     "me": me.login, "number": pull.number, "comments": [one.body for one in comments],
-    "checks": [str(one.status) for one in status.statuses], "found": len(found), "moved": moved, "merged": after.merged,
+    "checks": [str(one.status) for one in status.statuses], "found": len(found), "moved": moved, "merged": after.merged, "hooks": hooks,
 }))

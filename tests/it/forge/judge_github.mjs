@@ -23,7 +23,11 @@ try {
 }
 await octokit.rest.pulls.merge({ ...pull, sha: made.head.sha, merge_method: "squash" });
 const { data: after } = await octokit.rest.pulls.get(pull);
+const config = { url: "https://vine.example.org/forges/github.com", content_type: "json", secret: "s" };
+const { data: hook } = await octokit.rest.repos.createWebhook({ ...site, events: ["push"], config });
+const { data: hooks } = await octokit.rest.repos.listWebhooks(site);
+await octokit.rest.repos.deleteWebhook({ ...site, hook_id: hook.id });
 console.log(JSON.stringify({
   me: me.login, number: made.number, comments: comments.map((one) => one.body), checks: runs.data.check_runs.map((one) => one.conclusion),
-  found: found.data.length, body: after.body, moved, merged: after.merged,
+  found: found.data.length, body: after.body, moved, merged: after.merged, hooks: hooks.map((one) => one.config.url),
 }));

@@ -21,7 +21,10 @@ except gitlab.exceptions.GitlabError as error:
 request.merge(sha=request.sha)
 after = site.mergerequests.get(request.iid)
 comments = [note["body"] for one in after.discussions.list(get_all=True) for note in one.attributes["notes"]]
+hook = site.hooks.create({"url": "https://vine.example.org/forges/gitlab.com", "token": "s", "push_events": True})
+hooks = [one.url for one in site.hooks.list(get_all=True)]
+hook.delete()
 print(json.dumps({
     "me": client.user.username, "number": request.iid, "comments": comments, "checks": checks, "found": found,
-    "moved": moved, "merged": after.state == "merged",
+    "moved": moved, "merged": after.state == "merged", "hooks": hooks,
 }))

@@ -115,6 +115,7 @@ async fn frozen_answers_of_the_api() {
         prompt: Of yew
         repo:
           base: main
+          conventions: { branches: null, trailers: null }
           encrypted: false
           followups: mention
           guard: { egress: list }
@@ -542,6 +543,7 @@ async fn frozen_answers_of_the_api() {
         prompt: Water it
         repo:
           base: main
+          conventions: { branches: null, trailers: null }
           encrypted: false
           followups: mention
           guard: { egress: list }
@@ -575,6 +577,7 @@ async fn frozen_answers_of_the_api() {
         prompt: Cut it
         repo:
           base: main
+          conventions: { branches: null, trailers: null }
           encrypted: false
           followups: mention
           guard: { egress: list }
@@ -666,6 +669,11 @@ async fn frozen_answers_of_the_api() {
     ");
     let refused = json!({ "attempt": gone, "hosts": ["evil.example"] });
     assert_snapshot!(worker(&format!("POST /workers/{id}/refused"), refused).await, @"
+    404
+    { code: not_found, hint: `task list` lists tasks, message: there is no task T-99 }
+    ");
+    let lend = worker(&format!("POST /workers/{id}/git-token"), gone.clone()).await;
+    assert_snapshot!(lend, @"
     404
     { code: not_found, hint: `task list` lists tasks, message: there is no task T-99 }
     ");

@@ -152,7 +152,7 @@ async fn frozen_discord_threads() {
     let scene = Scene::begin().await;
     let day = &scene.day;
     let task = day.choice_and_done().await;
-    assert_snapshot!(scene.thread(task).await, @"
+    assert_snapshot!(scene.thread(task).await, @r"
     - author: vine
       components:
         - components:
@@ -182,6 +182,7 @@ async fn frozen_discord_threads() {
          hedge.md | 2 ++
          1 file changed, 2 insertions(+)
         ```
+        Merge it with `git merge vine/T-1-plant-a-hedge`, or with `vine task merge T-1` in your clone.
         3 turns, 12345 tokens in, 678 out, about $0.12
       flags: 4
     ");
@@ -510,7 +511,7 @@ async fn frozen_discord_threads() {
           id: snowflake-3
           proxy_url: |
             http://LOOPBACK/attachments/snowflake-3/notice-uuid-2.md
-          size: 9173
+          size: 9264
           url: |
             http://LOOPBACK/attachments/snowflake-3/notice-uuid-2.md
       author: vine
@@ -634,6 +635,7 @@ async fn frozen_discord_talk() {
          hedge.md | 2 ++
          1 file changed, 2 insertions(+)
         ```
+        Merge it with `git merge vine/T-1-talk`, or with `vine task merge T-1` in your clone.
         3 turns, 12345 tokens in, 678 out, about $0.12
       flags: 4
     - { author: vine, content: T-1 is done: no agent has read the note from Ann., flags: 4 }
@@ -1445,6 +1447,14 @@ async fn frozen_discord_questions_that_are_open() {
                   type: 3
                 - description: How often failed checks start a round by themselves: 0 to 5
                   name: fix_checks
+                  required: false
+                  type: 3
+                - description: The names of its branches, like agents/{id}-{title}, or default
+                  name: branches
+                  required: false
+                  type: 3
+                - description: The last lines of its commits, like "Refs: {id}", with ; between them, or default
+                  name: trailers
                   required: false
                   type: 3
               type: 1

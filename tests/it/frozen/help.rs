@@ -54,6 +54,7 @@ async fn frozen_help() {
       import       Import a file from `vine export` into an empty database
       backup       Copy the SQLite database while the daemon keeps running
       doctor       Check this machine and its configuration
+      setup        Connect to GitHub, GitLab or Forgejo: what to click, the token, its rights, webhooks
       config       Show or validate the configuration
       login        Print a one-time login link to the page
       token        Create, list and revoke API tokens and worker enrolment codes
@@ -249,6 +250,22 @@ async fn frozen_help() {
 
     Options:
       -h, --help  Print help
+
+    $ vine setup --help
+    Connect to GitHub, GitLab or Forgejo: what to click, the token, its rights, webhooks
+
+    Usage: vine setup [OPTIONS] <FORGE>
+
+    Arguments:
+      <FORGE>  github, gitlab or forgejo
+
+    Options:
+          --host <HOST>        The forge's host, as in the addresses of your repositories (default: the well-known one)
+          --api-url <URL>      The address of its API, if it is not where the forge usually has it
+          --token-file <FILE>  A file that holds the token and stays there (default: asked for, or from standard input)
+          --repo <ADDRESS>     The address of a repository to try, repeatable (default: the daemon's repositories)
+          --no-webhook         Do not have the forge send webhooks
+      -h, --help               Print help
 
     $ vine config --help
     Show or validate the configuration
@@ -905,6 +922,8 @@ async fn frozen_help() {
           --assignees <NAMES>   Whom its pull requests are assigned to, by their names on the forge; empty for nobody
           --merge <METHOD>      How its pull requests are merged: merge, squash or rebase
           --fix-checks <TIMES>  How often failed checks start a round by themselves: 0 to 5
+          --branches <PATTERN>  The names of its branches, like agents/{id}-{title}, or default
+          --trailers <LINES>    The last lines of its commits, like "Refs: {id}", with ; between them, or default
       -h, --help                Print help
 
     $ vine repo remove --help
@@ -967,6 +986,7 @@ async fn frozen_help() {
       import       Import a file from `vine export` into an empty database
       backup       Copy the SQLite database while the daemon keeps running
       doctor       Check this machine and its configuration
+      setup        Connect to GitHub, GitLab or Forgejo: what to click, the token, its rights, webhooks
       config       Show or validate the configuration
       login        Print a one-time login link to the page
       token        Create, list and revoke API tokens and worker enrolment codes

@@ -255,12 +255,11 @@ async fn frozen_matrix_threads() {
            hedge.md | 2 ++
            1 file changed, 2 insertions(+)
           ```
+          Merge it with `git merge vine/T-1-plant-a-hedge`, or with `vine task merge T-1` in your clone.
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Commit <code>0123456789ab</code> on <code>vine/T-1-plant-a-hedge</code>:</p><pre><code> hedge.md | 2 ++
-           1 file changed, 2 insertions(+)
-          </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Commit <code>0123456789ab</code> on <code>vine/T [… 475 characters in all …] code>vine task merge T-1</code> in your clone.<br>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2214,15 +2213,11 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 3157 characters in all …]  hedge.md | 2 ++
-           1 file changed, 2 insertions(+)
-          ```
+          > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 3248 characters in all …] -a-lot`, or with `vine task merge T-7` in your clone.
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <blockquote><p>. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A l [… 3235 characters in all …]
-           1 file changed, 2 insertions(+)
-          </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
+          <blockquote><p>. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A l [… 3351 characters in all …] code>vine task merge T-7</code> in your clone.<br>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -2644,12 +2639,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
            hedge.md | 2 ++
            1 file changed, 2 insertions(+)
           ```
+          Merge it with `git merge vine/T-1-talk`, or with `vine task merge T-1` in your clone.
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Commit <code>0123456789ab</code> on <code>vine/T-1-talk</code>:</p><pre><code> hedge.md | 2 ++
-           1 file changed, 2 insertions(+)
-          </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Commit <code>0123456789ab</code> on <code>vine/T [… 457 characters in all …] code>vine task merge T-1</code> in your clone.<br>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1

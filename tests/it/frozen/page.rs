@@ -198,6 +198,7 @@ async fn frozen_screens() {
     Commit 0123456789ab on vine/T-1-plant-a-hedge:
     hedge.md | 2 ++
     1 file changed, 2 insertions(+)
+    Merge it with git merge vine/T-1-plant-a-hedge, or with vine task merge T-1 in your clone.
     3 turns, 12345 tokens in, 678 out, about $0.12
     <textarea T-1 is over. Write what to do next.>
     [Continue]

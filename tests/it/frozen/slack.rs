@@ -143,7 +143,7 @@ async fn frozen_slack_threads() {
     let scene = Scene::begin().await;
     let day = &scene.day;
     let task = day.choice_and_done().await;
-    assert_snapshot!(scene.thread(task).await, @"
+    assert_snapshot!(scene.thread(task).await, @r"
     - blocks:
         - text:
             text: |
@@ -201,6 +201,7 @@ async fn frozen_slack_threads() {
                1 file changed, 2 insertions(+)
               ```
 
+              Merge it with `git merge vine/T-1-plant-a-hedge`, or with `vine task merge T-1` in your clone.
               3 turns, 12345 tokens in, 678 out, about $0.12
             type: mrkdwn
             verbatim: true
@@ -217,6 +218,7 @@ async fn frozen_slack_threads() {
          1 file changed, 2 insertions(+)
         ```
 
+        Merge it with `git merge vine/T-1-plant-a-hedge`, or with `vine task merge T-1` in your clone.
         3 turns, 12345 tokens in, 678 out, about $0.12
       user: U0BOT
     ");
@@ -1165,6 +1167,7 @@ async fn frozen_slack_threads() {
                1 file changed, 2 insertions(+)
               ```
 
+              Merge it with `git merge vine/T-7-say-a-lot`, or with `vine task merge T-7` in your clone.
               3 turns, 12345 tokens in, 678 out, about $0.12
             type: mrkdwn
             verbatim: true
@@ -1179,6 +1182,7 @@ async fn frozen_slack_threads() {
          1 file changed, 2 insertions(+)
         ```
 
+        Merge it with `git merge vine/T-7-say-a-lot`, or with `vine task merge T-7` in your clone.
         3 turns, 12345 tokens in, 678 out, about $0.12
       user: U0BOT
     "#);
@@ -1189,7 +1193,7 @@ async fn frozen_slack_talk() {
     let scene = Scene::begin().await;
     let day = &scene.day;
     let task = day.talk(|who, at, words| scene.says(who, at, words)).await;
-    assert_snapshot!(scene.thread(task).await, @"
+    assert_snapshot!(scene.thread(task).await, @r"
     - blocks:
         - text:
             text: |
@@ -1324,6 +1328,7 @@ async fn frozen_slack_talk() {
                1 file changed, 2 insertions(+)
               ```
 
+              Merge it with `git merge vine/T-1-talk`, or with `vine task merge T-1` in your clone.
               3 turns, 12345 tokens in, 678 out, about $0.12
             type: mrkdwn
             verbatim: true
@@ -1340,6 +1345,7 @@ async fn frozen_slack_talk() {
          1 file changed, 2 insertions(+)
         ```
 
+        Merge it with `git merge vine/T-1-talk`, or with `vine task merge T-1` in your clone.
         3 turns, 12345 tokens in, 678 out, about $0.12
       user: U0BOT
     - blocks:

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use vine_doubles::forge::{
     Forge,
+    apps::App,
     world::{Request, Stage},
 };
 
@@ -19,6 +20,36 @@ use super::{Agent, PATIENCE, Place, Process, Sections, git, path};
 
 /// The token of our account on the forge.
 pub const TOKEN: &str = "token-of-vine-bot";
+
+/// The id of our App.
+pub const APP: &str = "4711";
+
+/// Installs an App in all projects of a forge, and gives the file with its key.
+pub fn install_app(forge: &Forge, folder: &Path) -> PathBuf {
+    let key = folder.join("app.pem");
+    let file = path(&key);
+    run(
+        "ssh-keygen",
+        &[
+            "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "", "-f", file,
+        ],
+    );
+    let public = run(
+        "ssh-keygen",
+        &["-e", "-m", "PEM", "-f", &format!("{file}.pub")],
+    );
+    let mut world = forge.world();
+    world.app = Some(App {
+        id: APP.into(),
+        slug: "vine-app".into(),
+        public,
+        permissions: serde_json::json!({ "contents": "write", "pull_requests": "write", "checks": "read" }),
+        good_for: Duration::from_secs(3600),
+        tokens: Vec::new(),
+    });
+    world.add_user("vine-app[bot]", true);
+    key
+}
 
 /// A git server that checks keys.
 pub struct GitServer {
@@ -191,6 +222,8 @@ impl Deref for ForgePlace {
 pub struct OnForge {
     pub forge: Forge,
     pub server: GitServer,
+    /// The address of the repository there.
+    pub address: String,
     /// The number of Ann's account, who is an operator.
     pub ann: u64,
 }
@@ -238,7 +271,12 @@ impl ForgePlace {
             ..Sections::default()
         };
         let place = Place::with_sections(agent, sections).await;
-        let on = OnForge { forge, server, ann };
+        let on = OnForge {
+            forge,
+            address: server.address(),
+            server,
+            ann,
+        };
         Self { place, on }
     }
 
@@ -247,7 +285,7 @@ impl ForgePlace {
         let is_first = self.place.is_new();
         let daemon = self.place.daemon().await;
         if is_first {
-            let add = format!("repo add site {} --base main", self.server.address());
+            let add = format!("repo add site {} --base main", self.address);
             self.place.say(&add).await;
         }
         daemon

@@ -17,17 +17,17 @@ use crate::harness::{
     workspace::Workspace,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Paints in the first round, and does what it is told in each later one.
 const PAINTS: &str = "set -e\ncat >> \"$PLACE/prompts\"\n\
     if [ \"$VINE_ROUND\" = 1 ]; then colour=$(vine ask 'Which colour?' --option Red --option Blue); else colour=\"round $VINE_ROUND\"; fi\n\
     echo \"$colour\" > door.txt\nvine finish \"Painted it. cc @everyone, fixes #1\"\n";
 
-const KINDS: [&str; 3] = ["github", "gitlab", "forgejo"];
+pub const KINDS: [&str; 3] = ["github", "gitlab", "forgejo"];
 
 /// A task whose question is answered, until its request is open.
-async fn opened(place: &ForgePlace) -> Value {
+pub async fn opened(place: &ForgePlace) -> Value {
     let task = place.place.task("Paint the door", "Paint it.").await;
     let (question, _) = place.place.question(&task).await;
     place.place.answer(&task, &question, "Blue").await;
@@ -37,7 +37,7 @@ async fn opened(place: &ForgePlace) -> Value {
         .await
 }
 
-async fn at_work(kind: &str) -> (ForgePlace, [Process; 2]) {
+pub async fn at_work(kind: &str) -> (ForgePlace, [Process; 2]) {
     let mut place = ForgePlace::new(kind, Agent::Script(PAINTS), "", "").await;
     let daemon = place.daemon().await;
     place
@@ -721,7 +721,7 @@ async fn no_credential_is_where_an_agent_or_a_reader_could_find_it() {
 }
 
 /// Sends a webhook as GitHub does.
-async fn hook(place: &ForgePlace, event: &str, body: &str, secret: &str) -> u16 {
+pub async fn hook(place: &ForgePlace, event: &str, body: &str, secret: &str) -> u16 {
     use hmac::{Hmac, Mac as _};
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("any length");
     mac.update(body.as_bytes());

@@ -1,5 +1,6 @@
 //! Stories that are the same on every store and told once, on SQLite.
 
+mod apps;
 mod bounds;
 mod browser;
 mod chosen;
@@ -17,14 +18,17 @@ mod inside;
 mod issuer;
 mod keeper;
 mod matrix_kept;
+mod merging;
 mod models;
 mod openapi;
 mod output;
 mod place;
 mod progress;
 mod protocol;
+mod request_ways;
 mod rivals;
 mod sentences;
+mod setup;
 mod slack_kept;
 mod terminal;
 mod transfer;

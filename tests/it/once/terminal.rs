@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Agent, PATIENCE, Place, until};
 
@@ -31,6 +31,24 @@ sys.stdout.write(said)
 sys.exit(os.waitstatus_to_exitcode(status))
 "#;
 
+/// Whether a command worked, and what the terminal shows then.
+pub fn at_terminal(place: &Place, words: &[&str], pairs: &Value) -> (bool, String) {
+    let vine = place.vine(words);
+    let own = vine.get_envs();
+    let own = own.filter_map(|(name, value)| Some((name, value?)));
+    let mut command = Command::new("python3");
+    command.env_clear().envs(own);
+    command
+        .args(["-c", TYPES, &pairs.to_string()])
+        .arg(vine.get_program())
+        .args(vine.get_args())
+        .current_dir(place.folder.path())
+        .env("VINE_STATE", place.state("daemon"));
+    let ended = command.output().expect("it runs");
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    (ended.status.success(), said)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_are_answered_one_after_the_other_at_a_terminal() {
     let script = "vine ask 'Which colour?' --option Red --option Blue > colour; vine ask 'What should it say?' > words";
@@ -42,21 +60,8 @@ async fn questions_are_answered_one_after_the_other_at_a_terminal() {
             open.contains(question).then_some(())
         })
         .await;
-        let vine = place.vine(&["answer"]);
-        let pairs = json!([["q stops): ", typed]]);
-        let own = vine.get_envs();
-        let own = own.filter_map(|(name, value)| Some((name, value?)));
-        let mut command = Command::new("python3");
-        command.env_clear().envs(own);
-        command
-            .args(["-c", TYPES, &pairs.to_string()])
-            .arg(vine.get_program())
-            .args(vine.get_args())
-            .current_dir(place.folder.path())
-            .env("VINE_STATE", place.state("daemon"));
-        let ended = command.output().expect("it runs");
-        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-        assert!(ended.status.success(), "{said}");
+        let (worked, said) = at_terminal(&place, &["answer"], &json!([["q stops): ", typed]]));
+        assert!(worked, "{said}");
         assert!(said.contains(&format!("Answered {question}.")), "{said}");
     }
     let shown = place.wait(&task, "done").await;

@@ -47,7 +47,7 @@ use crate::{
 pub struct Keeper {
     dir: PathBuf,
     repo: Repo,
-    access: GitAccess,
+    config: GitConfig,
 }
 
 impl From<GitError> for Failure {
@@ -79,7 +79,7 @@ impl Keeper {
         Self {
             dir: state.join("repos").join(name),
             repo: repo.clone(),
-            access: git.access(&repo.name).clone(),
+            config: git.clone(),
         }
     }
 
@@ -140,7 +140,12 @@ impl Keeper {
     /// Git on this copy. Its configuration is rewritten before each use, since agents may run as
     /// the same user.
     pub fn git(&self) -> Git {
-        Git::of(&self.dir).reaching(&self.access, self.repo.source.as_str())
+        Git::of(&self.dir).reaching(&self.access(), self.repo.source.as_str())
+    }
+
+    /// How its remote is reached now.
+    fn access(&self) -> GitAccess {
+        self.config.access(self.state(), &self.repo)
     }
 
     /// The worker's own folder.
@@ -250,7 +255,7 @@ impl Keeper {
             source,
             &to,
         ];
-        let git = Git::at(parent).reaching(&self.access, source);
+        let git = Git::at(parent).reaching(&self.access(), source);
         git.run(&clone).await?;
         // The copy needs no branches of its own; only fetched ones count.
         let drafted = Self {

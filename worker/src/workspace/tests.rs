@@ -44,6 +44,7 @@ fn git_config() -> GitConfig {
         trailer: String::new(),
     };
     GitConfig {
+        tokens: std::sync::Arc::default(),
         commit,
         access: GitAccess::default(),
         repos: BTreeMap::new(),
@@ -65,19 +66,11 @@ impl Bench {
         git(&source, &["add", "."]);
         git(&source, &["commit", "--quiet", "-m", "Begin"]);
         let address = address(&source.display().to_string());
-        let repo = Repo {
-            name: Slug::from_text("site"),
-            source: address.try_into().expect("a source"),
-            base: "trunk".parse().expect("a branch"),
-            paused: false,
-            trusted: false,
-            encrypted: false,
-            push: Push::All,
-            guard: vine_domain::Guard::default(),
-            model: vine_domain::ModelChoice::default(),
-            followups: vine_domain::Followups::Mention,
-            requests: vine_domain::forge::RequestRule::default(),
-        };
+        let repo = Repo::new(
+            Slug::from_text("site"),
+            address.try_into().expect("a source"),
+            "trunk".parse().expect("a branch"),
+        );
         let task = Assignment {
             attempt: Attempt {
                 task: TaskId(1),

@@ -6,6 +6,7 @@
 
 mod acts;
 pub mod forges;
+mod git_token;
 mod hints;
 mod orders;
 mod publish;
@@ -107,7 +108,6 @@ impl ChangeRequests {
             request,
             due,
             messages,
-            audit: None,
         };
         self.writes.save_request(save).await
     }

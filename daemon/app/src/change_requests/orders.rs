@@ -278,7 +278,6 @@ impl ChangeRequests {
                 request,
                 due: Some(due),
                 messages,
-                audit: None,
             };
             match self.writes.save_request(save).await {
                 Err(AppError::Store(StoreError::Conflict)) => {}

@@ -132,7 +132,6 @@ impl ChangeRequests {
             request,
             due,
             messages: Vec::new(),
-            audit: None,
         };
         self.writes.save_request(save).await
     }

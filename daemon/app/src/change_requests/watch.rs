@@ -33,8 +33,8 @@ impl ChangeRequests {
             return Ok(());
         };
         let (forge, project) = (&tended.forge, &tended.project);
-        let us = forge.account().await?;
         let mut seen = forge.look(project, opened.number).await?;
+        let us = forge.account().await?;
         for check in &mut seen.checks {
             check.summary = clean(&check.summary);
         }

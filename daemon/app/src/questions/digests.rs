@@ -88,6 +88,7 @@ impl Questions {
             settings: &settings,
             now: self.clock.now(),
             isolation: None,
+            is_folder: false,
         };
         let id = MessageId(uuid_of(&format!("{list} {why}")));
         let message = texts::digest(&context, id, list, repo, open);

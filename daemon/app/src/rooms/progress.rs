@@ -98,6 +98,7 @@ impl ShownProgress {
                     settings: &settings,
                     now: time,
                     isolation: isolation.as_deref(),
+                    is_folder: false,
                 };
                 let id = rooms.tasks.message_id();
                 OutboxItem {

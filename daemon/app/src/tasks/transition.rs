@@ -179,6 +179,7 @@ impl Tasks {
             settings: &settings,
             now: self.clock.now(),
             isolation: isolation.as_deref(),
+            is_folder: self.isolation.known.is_folder(&change.task.repo),
         };
         Commit {
             messages: texts::messages(&*self.ids, &context, before, &change),
@@ -211,6 +212,7 @@ impl Tasks {
             settings: &settings,
             now: self.clock.now(),
             isolation: isolation.as_deref(),
+            is_folder: self.isolation.known.is_folder(&task.repo),
         };
         texts::card(&context, MessageId(self.ids.uuid()), task)
     }

@@ -74,7 +74,9 @@ impl ChangeMessage<'_> {
                 let note = self.change.notes.iter().find(|note| note.key == *key)?;
                 self.post(OutboundKind::Note { note: *key }, noted(task, note))
             }
-            Announcement::Done(report) => self.calling(requester, done(task, report)),
+            Announcement::Done(report) => {
+                self.calling(requester, done(task, report, context.is_folder))
+            }
             Announcement::Failed { failure, again } => self.failed(failure, *again),
             Announcement::Lost { why, again } => self.lost(why, *again),
             Announcement::Released => self.released(),

@@ -12,6 +12,8 @@ pub(crate) struct TextContext<'a> {
     pub now: Timestamp,
     /// The preset and wall of the task's agent, as its card shows them.
     pub isolation: Option<&'a str>,
+    /// The task's repository is a folder, so its work is merged by hand.
+    pub is_folder: bool,
 }
 
 impl TextContext<'_> {

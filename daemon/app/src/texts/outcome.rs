@@ -57,7 +57,8 @@ pub(crate) fn shown(id: MessageId, task: vine_domain::TaskId, file: FileRef) -> 
     }
 }
 
-pub(crate) fn done(task: &Task, report: &Report) -> String {
+/// A task is done. Work in a folder is merged by hand: there is no request that could be merged.
+pub(crate) fn done(task: &Task, report: &Report, is_folder: bool) -> String {
     // Scripts report no usage.
     let spent = match report.usage == Usage::default() {
         true => String::new(),
@@ -96,8 +97,18 @@ pub(crate) fn done(task: &Task, report: &Report) -> String {
     } else {
         format!("{}\n\n", quoted(&report.summary))
     };
+    let branch = report
+        .branch
+        .as_ref()
+        .filter(|_| is_folder && head == "is done");
+    let merge = branch.map_or_else(String::new, |branch| {
+        format!(
+            "\nMerge it with `git merge {branch}`, or with `vine task merge {}` in your clone.",
+            task.id
+        )
+    });
     format!(
-        "**{} {head}.**\n\n{summary}{outcome}{denied}{spent}",
+        "**{} {head}.**\n\n{summary}{outcome}{merge}{denied}{spent}",
         task.id
     )
 }

@@ -4,7 +4,7 @@ use vine_domain::{
     Branch, MessageId, Task, TaskId,
     chat::{Button, ButtonKind, Outbound},
     forge::{
-        Act, ActKind, ChangeRequest, MergeMethod, OpenedRequest, Remark, RequestState,
+        Act, ActKind, ChangeRequest, ForgeKind, MergeMethod, OpenedRequest, Remark, RequestState,
         ReviewVerdict,
         news::{News, Speaker},
         text,
@@ -20,6 +20,8 @@ const LOG: (usize, usize) = (12, 1_200);
 const NAMES: usize = 20;
 /// Characters of a name.
 const NAME: usize = 100;
+/// Characters of a button's label.
+const LABEL: usize = 40;
 /// Failed checks whose logs are shown.
 const CHECKS: usize = 3;
 
@@ -45,7 +47,11 @@ pub(crate) fn request_opened(
     };
     let merge = (!is_draft).then(|| shown.merge_button(&request.seen_head()));
     Some(Outbound {
-        buttons: merge.into_iter().chain([shown.close_button()]).collect(),
+        buttons: merge
+            .into_iter()
+            .chain(shown.update_button())
+            .chain([shown.close_button()])
+            .collect(),
         ..notice(id, task.id, text)
     })
 }
@@ -183,6 +189,16 @@ impl Shown<'_> {
         )
         .of(ButtonKind::Command)
         .dangerous(confirm)
+    }
+
+    /// Merges the base into its branch; GitLab could only rewrite the branch.
+    fn update_button(&self) -> Option<Button> {
+        let Self { task, opened, .. } = self;
+        let says = format!("/vine task request {} --update", task.id);
+        let label = format!("Update from {}", self.request.base());
+        let label: String = label.chars().take(LABEL).collect();
+        let button = Button::saying(label, says).of(ButtonKind::Command);
+        (opened.kind != ForgeKind::Gitlab).then_some(button)
     }
 
     fn close_button(&self) -> Button {

@@ -5,6 +5,7 @@
 //! [`request::Act`], and what a forge shows becomes a message.
 
 mod finding;
+mod git_token;
 pub mod news;
 pub mod project;
 pub mod request;
@@ -13,6 +14,7 @@ pub mod snapshot;
 pub mod text;
 
 pub use finding::{Finding, FindingSource, FindingState};
+pub use git_token::GitToken;
 pub use project::{ForgeKind, ForgeProject};
 pub use request::{
     Act, ActKind, ChangeRequest, MergeMethod, OpenedRequest, RequestBrief, RequestState,

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     forge::{
-        Check, ForgeKind, ForgeProject, ForgeUser, MergeMethod, OpenedRequest, RequestSnapshot,
-        rule::ForgeName, text::RequestText,
+        Check, ForgeKind, ForgeProject, ForgeUser, GitToken, MergeMethod, OpenedRequest,
+        RequestSnapshot, rule::ForgeName, text::RequestText,
     },
     input::Branch,
 };
@@ -86,6 +86,8 @@ pub trait Forge: Send + Sync {
     async fn account(&self) -> ForgeResult<ForgeUser>;
     /// What our account may not do in a project, although it needs to: each with what to do about it.
     async fn missing_rights(&self, project: &ForgeProject) -> ForgeResult<Vec<String>>;
+    /// A credential for git in one project, which ends by itself; `None` if this forge has none to lend.
+    async fn git_token(&self, project: &ForgeProject) -> ForgeResult<Option<GitToken>>;
     /// The branch that a project merges into.
     async fn default_branch(&self, project: &ForgeProject) -> ForgeResult<Branch>;
     /// The open request of a branch of the project itself, if there is one.

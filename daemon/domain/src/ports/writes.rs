@@ -121,8 +121,6 @@ pub struct SaveRequest {
     pub due: Option<Timestamp>,
     /// Messages for the task's thread.
     pub messages: Vec<Outbound>,
-    /// The decision that allowed it, for the audit.
-    pub audit: Option<AuditEntry>,
 }
 
 /// Messages that change no task. One whose id is known is ignored.

@@ -12,7 +12,8 @@ use uuid::Uuid;
 use vine_domain::{
     Branch,
     forge::{
-        Check, ForgeKind, ForgeProject, ForgeUser, OpenedRequest, RequestSnapshot, SeenState,
+        Check, ForgeKind, ForgeProject, ForgeUser, GitToken, OpenedRequest, RequestSnapshot,
+        SeenState,
         rule::ForgeName,
         text::{self, RequestText},
     },
@@ -21,7 +22,7 @@ use vine_domain::{
 
 use crate::{
     client::Client,
-    json::{list, text as words, user},
+    json::{encoded, list, text as words, user},
 };
 
 /// GitHub.
@@ -70,6 +71,16 @@ impl Github {
     }
 }
 
+/// What an App may not do, although it needs to. For its tokens, a repository never says that they may push.
+fn missing_of_app(project: &ForgeProject, rights: &Value) -> Vec<String> {
+    let missing = ["contents", "pull_requests"]
+        .into_iter()
+        .filter(|right| rights[right] != "write");
+    missing
+        .map(|right| format!("the App may not write {right} in {project}; change its permissions, and accept them there"))
+        .collect()
+}
+
 #[async_trait]
 impl Forge for Github {
     fn kind(&self) -> ForgeKind {
@@ -85,6 +96,16 @@ impl Forge for Github {
     }
 
     async fn missing_rights(&self, project: &ForgeProject) -> ForgeResult<Vec<String>> {
+        match self.client.app_rights(&project.path).await {
+            Ok(None) => {}
+            Ok(Some(rights)) => return Ok(missing_of_app(project, &rights)),
+            Err(ForgeError::Refused(why)) => {
+                return Ok(vec![format!(
+                    "the App is not installed in {project} ({why})"
+                )]);
+            }
+            Err(error) => return Err(error),
+        }
         let found = self.client.get(&format!("/repos/{}", project.path)).await;
         Ok(match found {
             Ok(found) if found["permissions"]["push"] == true => Vec::new(),
@@ -96,6 +117,10 @@ impl Forge for Github {
             )],
             Err(error) => return Err(error),
         })
+    }
+
+    async fn git_token(&self, project: &ForgeProject) -> ForgeResult<Option<GitToken>> {
+        self.client.git_token(&project.path).await
     }
 
     async fn default_branch(&self, project: &ForgeProject) -> ForgeResult<Branch> {
@@ -110,8 +135,7 @@ impl Forge for Github {
         branch: &Branch,
     ) -> ForgeResult<Option<FoundRequest>> {
         let owner = project.path.split('/').next().unwrap_or_default();
-        let head: String =
-            url::form_urlencoded::byte_serialize(format!("{owner}:{branch}").as_bytes()).collect();
+        let head = encoded(&format!("{owner}:{branch}"));
         let path = format!("/repos/{}/pulls?state=open&head={head}", project.path);
         let open = self.client.get(&path).await?;
         let ours = |one: &&Value| one["head"]["ref"] == branch.as_str();

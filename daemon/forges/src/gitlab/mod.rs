@@ -11,8 +11,8 @@ use uuid::Uuid;
 use vine_domain::{
     Branch,
     forge::{
-        Check, CheckState, ForgeKind, ForgeProject, ForgeUser, MergeMethod, OpenedRequest,
-        RequestSnapshot, SeenState,
+        Check, CheckState, ForgeKind, ForgeProject, ForgeUser, GitToken, MergeMethod,
+        OpenedRequest, RequestSnapshot, SeenState,
         rule::ForgeName,
         text::{self, RequestText},
     },
@@ -21,7 +21,7 @@ use vine_domain::{
 
 use crate::{
     client::Client,
-    json::{id, list, text as words, user},
+    json::{encoded, id, list, text as words, user},
 };
 
 /// The least access level that may push and open merge requests: Developer.
@@ -44,10 +44,6 @@ fn found(request: &Value) -> FoundRequest {
         opened,
         draft: request["draft"] == true,
     }
-}
-
-fn encoded(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 fn at(project: &ForgeProject) -> String {
@@ -143,6 +139,10 @@ impl Forge for Gitlab {
                 "the token may not write to {project}; give it the role Developer and the scope `api`"
             )],
         })
+    }
+
+    async fn git_token(&self, _project: &ForgeProject) -> ForgeResult<Option<GitToken>> {
+        Ok(None)
     }
 
     async fn default_branch(&self, project: &ForgeProject) -> ForgeResult<Branch> {

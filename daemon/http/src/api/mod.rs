@@ -5,6 +5,7 @@ mod audit;
 #[expect(unused_qualifications, reason = "utoipa names parameters in full")]
 mod chat;
 mod commands;
+mod git_tokens;
 mod query;
 mod questions;
 mod queue;
@@ -100,6 +101,7 @@ fn documented() -> OpenApiRouter<HttpState> {
         .routes(routes!(workers::kept))
         .routes(routes!(workers::spent))
         .routes(routes!(workers::guard))
+        .routes(routes!(git_tokens::lend))
         .routes(routes!(workers::refused))
         .routes(routes!(queue::enqueue))
         .routes(routes!(queue::claim))

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Call,
+    Answer, Call, hooks,
     world::{Check, Kind, Project, Remark, Request, Stage, State, World},
 };
 
@@ -23,6 +23,11 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>) -> Answer {
 fn of_project(world: &mut World, call: &Call<'_>, named: &str, rest: &[&str]) -> Answer {
     if call.method != "GET" && !call.user.writes {
         return Answer::refused(403, "user should be allowed to write");
+    }
+    if let ["hooks", rest @ ..] = rest {
+        let id = world.id();
+        let project = world.projects.get_mut(named).expect("it is there");
+        return hooks::answer(project, call, id, rest);
     }
     let project = &world.projects[named];
     match (call.method, rest) {
@@ -207,6 +212,7 @@ fn user(world: &World, id: u64) -> Value {
 fn pull(world: &World, project: &Project, request: &Request, base: &str) -> Value {
     let head = project.head(request);
     let is_open = request.stage == Stage::Open;
+    let source = project.id + u64::from(request.fork.is_some());
     let merged_by = match request.stage {
         Stage::Merged(by) => Some(user(world, by)),
         _ => None,
@@ -216,7 +222,7 @@ fn pull(world: &World, project: &Project, request: &Request, base: &str) -> Valu
         "html_url": format!("{base}/{}/pulls/{}", project.path, request.number), "state": if is_open { "open" } else { "closed" },
         "draft": request.draft, "merged": matches!(request.stage, Stage::Merged(_)), "merged_by": merged_by,
         "mergeable": is_open && !request.draft && !project.conflicts(&request.base, &head),
-        "head": { "ref": request.head, "sha": head, "repo_id": project.id }, "base": { "ref": request.base, "repo_id": project.id },
+        "head": { "ref": request.head, "sha": head, "repo_id": source }, "base": { "ref": request.base, "repo_id": project.id },
     })
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Call,
+    Answer, Call, hooks,
     world::{Check, Kind, Project, Remark, Request, Stage, State, World},
 };
 
@@ -27,18 +27,46 @@ fn of_project(world: &mut World, call: &Call<'_>, named: &str, rest: &[&str]) ->
     if call.method != "GET" && !call.user.writes {
         return Answer::refused(403, "Resource not accessible by personal access token");
     }
+    if let ["hooks", rest @ ..] = rest {
+        let id = world.id();
+        let project = world.projects.get_mut(named).expect("it is there");
+        return hooks::answer(project, call, id, rest);
+    }
     match (call.method, rest) {
-        ("GET", []) => Answer::ok(repository(
-            &world.projects[named],
-            call.user.writes,
-            call.base,
-        )),
+        ("GET", []) => {
+            // For tokens of Apps it always says that they may not.
+            let pushes = call.user.writes && !call.user.name.ends_with("[bot]");
+            Answer::ok(repository(&world.projects[named], pushes, call.base))
+        }
         ("GET", ["pulls"]) => list(world, call, named),
         ("POST", ["pulls"]) => open(world, call, named),
         ("GET", ["commits", sha]) => {
             let project = &world.projects[named];
             let url = api(call.base, project, &format!("/commits/{sha}"));
             Answer::ok(json!({ "sha": sha, "url": url }))
+        }
+        ("GET", ["commits", _, "check-runs"]) if world.projects[named].hides_checks => {
+            Answer::refused(403, "Resource not accessible by personal access token")
+        }
+        ("GET", ["actions", "runs"]) => {
+            let sha = call.query("head_sha").unwrap_or_default();
+            let project = &world.projects[named];
+            let first = project.checks.get(sha).and_then(|checks| checks.first());
+            let run = first.map(|check| json!({ "id": check.id, "head_sha": sha, "pull_requests": about(project, sha) }));
+            Answer::ok(
+                json!({ "total_count": 1, "workflow_runs": run.into_iter().collect::<Vec<_>>() }),
+            )
+        }
+        ("GET", ["actions", "runs", id, "jobs"]) => {
+            let all = &world.projects[named].checks;
+            let of_run = all
+                .values()
+                .find(|checks| checks.iter().any(|check| check.id.to_string() == *id));
+            let jobs = of_run
+                .into_iter()
+                .flatten()
+                .map(|check| run(check, &Value::Null));
+            Answer::ok(json!({ "total_count": 1, "jobs": jobs.collect::<Vec<_>>() }))
         }
         ("GET", ["commits", sha, "check-runs"]) => {
             let checks = world.projects[named].checks.get(*sha);
@@ -212,6 +240,10 @@ fn pull(world: &World, project: &Project, request: &Request, base: &str) -> Valu
     let head = project.head(request);
     let is_open = request.stage == Stage::Open;
     let dirty = is_open && project.conflicts(&request.base, &head);
+    let repo = match &request.fork {
+        Some(owner) => format!("{owner}/site"),
+        None => project.path.clone(),
+    };
     let merged_by = match request.stage {
         Stage::Merged(by) => Some(user(world, by)),
         _ => None,
@@ -222,7 +254,7 @@ fn pull(world: &World, project: &Project, request: &Request, base: &str) -> Valu
         "html_url": format!("{base}/{}/pull/{}", project.path, request.number), "title": request.title, "body": request.body,
         "state": if is_open { "open" } else { "closed" }, "draft": request.draft, "merged": matches!(request.stage, Stage::Merged(_)),
         "merged_by": merged_by, "mergeable": !dirty, "mergeable_state": if dirty { "dirty" } else { "clean" },
-        "head": { "ref": request.head, "sha": head, "repo": { "full_name": project.path } },
+        "head": { "ref": request.head, "sha": head, "repo": { "full_name": repo } },
         "base": { "ref": request.base, "repo": { "full_name": project.path } },
         "labels": request.labels.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>(),
         "requested_reviewers": request.reviewers.iter().map(|name| json!({ "login": name })).collect::<Vec<_>>(),
@@ -233,13 +265,14 @@ fn pull(world: &World, project: &Project, request: &Request, base: &str) -> Valu
 
 fn list(world: &World, call: &Call<'_>, named: &str) -> Answer {
     let project = &world.projects[named];
-    let head = call
-        .query("head")
-        .and_then(|head| head.split_once(':'))
-        .map(|(_, branch)| branch);
+    let head = call.query("head").and_then(|head| head.split_once(':'));
+    let owner = |one: &Request| match &one.fork {
+        Some(owner) => owner.clone(),
+        None => named.split('/').next().unwrap_or_default().to_owned(),
+    };
     let meant = |one: &&Request| {
         (call.query("state") != Some("open") || one.stage == Stage::Open)
-            && head.is_none_or(|head| one.head == head)
+            && head.is_none_or(|(of, branch)| one.head == branch && owner(one) == of)
     };
     let found = project.requests.iter().filter(meant);
     call.page(
@@ -268,7 +301,8 @@ fn open(world: &mut World, call: &Call<'_>, named: &str) -> Answer {
 
 /// The open requests of a commit.
 fn about(project: &Project, sha: &str) -> Value {
-    let of = |one: &&Request| project.head(one) == sha;
+    // Runs for a fork name no request.
+    let of = |one: &&Request| one.fork.is_none() && project.head(one) == sha;
     let found = project.requests.iter().filter(of);
     found.map(|one| json!({ "number": one.number })).collect()
 }

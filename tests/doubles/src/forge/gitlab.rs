@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Call,
+    Answer, Call, hooks,
     world::{Check, Kind, Project, Remark, Request, Stage, State, World},
 };
 
@@ -41,6 +41,11 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>) -> Answer {
 fn of_project(world: &mut World, call: &Call<'_>, named: &str, rest: &[&str]) -> Answer {
     if call.method != "GET" && !call.user.writes {
         return Answer::refused(403, "403 Forbidden");
+    }
+    if let ["hooks", rest @ ..] = rest {
+        let id = world.id();
+        let project = world.projects.get_mut(named).expect("it is there");
+        return hooks::answer(project, call, id, rest);
     }
     let project = &world.projects[named];
     match (call.method, rest) {
@@ -214,11 +219,12 @@ fn shown(world: &World, project: &Project, request: &Request, base: &str) -> Val
         Stage::Merged(by) => ("merged", Some(user(world, by)), None),
         Stage::Closed(by) => ("closed", None, Some(user(world, by))),
     };
+    let source = project.id + u64::from(request.fork.is_some());
     let conflicts = request.stage == Stage::Open && project.conflicts(&request.base, &head);
     json!({
         "id": project.id * 1000 + request.number, "iid": request.number, "title": request.title, "description": request.body,
         "web_url": format!("{base}/{}/-/merge_requests/{}", project.path, request.number), "state": state, "draft": request.draft,
-        "source_branch": request.head, "target_branch": request.base, "source_project_id": project.id, "target_project_id": project.id,
+        "source_branch": request.head, "target_branch": request.base, "source_project_id": source, "target_project_id": project.id,
         "sha": head, "has_conflicts": conflicts, "detailed_merge_status": if conflicts { "conflict" } else { "mergeable" },
         "merge_user": merged, "closed_by": closed, "labels": request.labels,
         "reviewers": request.reviewers, "assignees": request.assignees,

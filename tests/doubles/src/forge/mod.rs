@@ -3,9 +3,12 @@
 //! `@octokit/openapi` (GitHub, REST 2022-11-28), GitLab's REST API resources (18.0), Forgejo's
 //! `swagger.v1.json` (11.0).
 
+pub mod apps;
 mod forgejo;
+pub mod git;
 mod github;
 mod gitlab;
+pub mod hooks;
 pub mod world;
 
 use std::{
@@ -63,6 +66,8 @@ pub enum How {
     CutAfter,
     /// It is refused for so many seconds.
     Limited(u32),
+    /// It is refused as too much at once, as GitHub's secondary limits are: not with their usual status.
+    Secondary,
     /// It is done after so many milliseconds.
     Slow(u64),
 }
@@ -196,6 +201,13 @@ async fn call(
             let limited = plain(429, "{\"message\":\"too many requests\"}");
             return ([("retry-after", seconds.to_string())], limited).into_response();
         }
+        Some(How::Secondary) => {
+            let limited = plain(
+                403,
+                "{\"message\":\"You have exceeded a secondary rate limit\"}",
+            );
+            return ([("retry-after", "1")], limited).into_response();
+        }
         Some(How::Slow(millis)) => tokio::time::sleep(Duration::from_millis(millis)).await,
         Some(How::CutAfter) | None => {}
     }
@@ -254,7 +266,9 @@ impl Forge {
         let kind = parts.next().unwrap_or_default();
         let token = match kind.as_str() {
             "github" => header("authorization")
-                .and_then(|text| text.strip_prefix("Bearer ").or(text.strip_prefix("token "))),
+                .and_then(|text| text.split_once(' '))
+                .filter(|(scheme, _)| ["bearer", "token"].contains(&scheme.to_lowercase().as_str()))
+                .map(|(_, token)| token),
             "forgejo" => header("authorization").and_then(|text| text.strip_prefix("token ")),
             _ => header("private-token")
                 .or_else(|| header("authorization").and_then(|text| text.strip_prefix("Bearer "))),
@@ -263,14 +277,24 @@ impl Forge {
         let query = uri.query().unwrap_or_default();
         let base = self.wire().base.clone();
         let mut world = self.world();
-        let Some(user) = token.and_then(|token| world.user_of(token)) else {
+        let path: Vec<String> = parts.skip(skipped).collect();
+        let sent: Value = serde_json::from_slice(body).unwrap_or_default();
+        if kind == "github" {
+            let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+            let answer = apps::answer(&mut world, method.as_str(), &parts, token, &sent);
+            if let Some(answer) = answer {
+                return (answer, false);
+            }
+        }
+        let project = path.get(1..3).map_or_else(String::new, |two| two.join("/"));
+        let Some(user) = token.and_then(|token| world.caller(token, &project)) else {
             return (Answer::refused(401, "Bad credentials"), false);
         };
         let call = Call {
             method: method.as_str(),
-            path: parts.skip(skipped).collect(),
+            path,
             query: serde_urlencoded::from_str(query).unwrap_or_default(),
-            body: serde_json::from_slice(body).unwrap_or_default(),
+            body: sent,
             user,
             base: &base,
         };

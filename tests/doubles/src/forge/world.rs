@@ -6,11 +6,15 @@ use std::{
     process::{Command, Stdio},
 };
 
+use super::{apps::App, hooks::Hook};
+
 /// Projects and people.
 #[derive(Default)]
 pub struct World {
     pub projects: BTreeMap<String, Project>,
     pub users: Vec<User>,
+    /// The App, if there is one.
+    pub app: Option<App>,
     next: u64,
 }
 
@@ -22,6 +26,8 @@ pub struct User {
     pub token: String,
     /// Whether they may write to projects.
     pub writes: bool,
+    /// Whether they may make webhooks.
+    pub administers: bool,
 }
 
 /// A project.
@@ -33,6 +39,9 @@ pub struct Project {
     /// The checks of commits.
     pub checks: BTreeMap<String, Vec<Check>>,
     pub labels: Vec<(u64, String)>,
+    pub hooks: Vec<Hook>,
+    /// Tokens may not read check runs, only jobs.
+    pub hides_checks: bool,
 }
 
 /// A check of a commit.
@@ -62,7 +71,9 @@ pub struct Request {
     pub base: String,
     pub draft: bool,
     pub stage: Stage,
-    /// The head when it was merged or closed.
+    /// Who owns the fork that its branch is in; `None` if it is in the project.
+    pub fork: Option<String>,
+    /// The head when it was merged or closed, or that of a fork.
     pub last: Option<String>,
     pub labels: Vec<String>,
     pub reviewers: Vec<String>,
@@ -117,6 +128,7 @@ impl World {
             name: name.into(),
             token: format!("token-of-{name}"),
             writes,
+            administers: writes,
         });
         id
     }
@@ -133,6 +145,8 @@ impl World {
                 requests: Vec::new(),
                 checks: BTreeMap::new(),
                 labels: vec![(label, "vine".into())],
+                hooks: Vec::new(),
+                hides_checks: false,
             },
         );
     }
@@ -281,6 +295,7 @@ impl Project {
             base: base.into(),
             draft: false,
             stage: Stage::Open,
+            fork: None,
             last: None,
             labels: Vec::new(),
             reviewers: Vec::new(),
@@ -292,8 +307,9 @@ impl Project {
 
     /// Why it cannot be opened: the branch is missing, has nothing new, or has an open request.
     pub fn not_openable(&self, head: &str, base: &str) -> Option<&'static str> {
-        let is_open =
-            |one: &&Request| one.head == head && one.base == base && one.stage == Stage::Open;
+        let is_open = |one: &&Request| {
+            one.fork.is_none() && one.head == head && one.base == base && one.stage == Stage::Open
+        };
         match (self.tip(head), self.tip(base)) {
             (None, _) | (_, None) => Some("a branch is missing"),
             (Some(head), Some(base)) if head == base => Some("No commits between the branches"),
