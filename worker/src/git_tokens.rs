@@ -30,6 +30,8 @@ pub enum Lent {
         attempt: Attempt,
         /// When it ends.
         ends: Timestamp,
+        /// Git failed with it: the next use is to ask for another.
+        doubted: bool,
     },
     /// It could not be borrowed.
     Missing,
@@ -52,7 +54,7 @@ impl GitTokens {
     /// Whether an attempt has a token that lasts for a while.
     pub fn lasts(&self, state: &Path, repo: &Repo, attempt: Attempt) -> bool {
         let lent = self.of(state, repo);
-        matches!(lent, Some((_, Lent::Good { attempt: of, ends })) if of == attempt && ends.since(System.now()) > SPARE)
+        matches!(lent, Some((_, Lent::Good { attempt: of, ends, doubted: false })) if of == attempt && ends.since(System.now()) > SPARE)
     }
 
     fn of(&self, state: &Path, repo: &Repo) -> Option<(PathBuf, Lent)> {
@@ -68,12 +70,38 @@ impl GitTokens {
         is_good.then_some(file)
     }
 
-    /// Whether the repository has no token only because none could be borrowed.
+    /// Whether the repository has no good token, but an attempt would get one.
     pub fn is_missing(&self, state: &Path, repo: &Repo) -> bool {
-        matches!(self.of(state, repo), Some((_, Lent::Missing)))
+        match self.of(state, repo) {
+            Some((_, Lent::Good { ends, doubted, .. })) => doubted || ends <= System.now(),
+            Some((_, Lent::Missing)) => true,
+            None => false,
+        }
     }
 
-    /// The token was refused, or there is none to lend: the next use asks for another.
+    /// Git failed with the token of this attempt. Others of the same repository may be using it, so it stays.
+    pub fn doubt(&self, state: &Path, repo: &Repo, attempt: Attempt) {
+        if let Some((
+            file,
+            Lent::Good {
+                attempt: of, ends, ..
+            },
+        )) = self.of(state, repo)
+            && of == attempt
+        {
+            let doubted = true;
+            self.keep(
+                file,
+                Lent::Good {
+                    attempt,
+                    ends,
+                    doubted,
+                },
+            );
+        }
+    }
+
+    /// There is none to lend.
     pub fn forget(&self, state: &Path, repo: &Repo) {
         if let Some(file) = file_of(state, repo)
             && self.all().remove(&file).is_some()
@@ -152,6 +180,7 @@ mod tests {
         let lent = |seconds| Lent::Good {
             attempt,
             ends: System.now().plus(Duration::from_secs(seconds)),
+            doubted: false,
         };
         let file = file_of(state, &ours).expect("https");
         tokens.all().insert(file.clone(), lent(60));
@@ -159,6 +188,11 @@ mod tests {
         assert_eq!(tokens.file(state, &moved), None);
         tokens.all().insert(file.clone(), lent(0));
         assert_eq!(tokens.file(state, &ours), None, "it has ended");
+        assert!(tokens.is_missing(state, &ours));
+        tokens.all().insert(file.clone(), lent(3600));
+        assert!(tokens.lasts(state, &ours, attempt) && !tokens.is_missing(state, &ours));
+        tokens.doubt(state, &ours, attempt);
+        assert!(!tokens.lasts(state, &ours, attempt) && tokens.file(state, &ours).is_some());
         tokens.all().insert(file, Lent::Missing);
         assert!(tokens.is_missing(state, &ours) && !tokens.is_missing(state, &moved));
         assert_eq!(file_of(state, &repo("git@github.com:org/site.git")), None);

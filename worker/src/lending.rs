@@ -32,7 +32,15 @@ pub async fn borrow(bench: &WorkerContext, attempt: Attempt, repo: &Repo) -> Res
             git_tokens::write(&file, &token)
                 .map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
             let ends = token.expires_at;
-            tokens.keep(file, Lent::Good { attempt, ends });
+            let doubted = false;
+            tokens.keep(
+                file,
+                Lent::Good {
+                    attempt,
+                    ends,
+                    doubted,
+                },
+            );
             Ok(())
         }
         // The repository has moved to another forge meanwhile.
@@ -40,6 +48,8 @@ pub async fn borrow(bench: &WorkerContext, attempt: Attempt, repo: &Repo) -> Res
             tokens.forget(state, repo);
             Ok(())
         }
+        // Another attempt's is for the same repository.
+        Err(_) if tokens.file(state, repo).is_some() => Ok(()),
         Err(error) => {
             tracing::warn!(task.id = %attempt.task, "no token for {}: {error}", repo.name);
             tokens.keep(file, Lent::Missing);

@@ -77,10 +77,15 @@ async fn push(bench: &WorkerContext, order: PushRequest) -> bool {
         return tell_kept(bench, &kept).await;
     };
     let _git_says_what_is_missing = lending::borrow(bench, attempt, &repo).await;
-    let record = FolderRecord { repo, ..record };
+    let record = FolderRecord {
+        repo: repo.clone(),
+        ..record
+    };
     let mut workspace = Workspace::of_orphan(state, record, &bench.config.git);
     let pushed = workspace.push(&commit, &bench.config.agent.known).await;
     let kept = pushed.unwrap_or_else(|failure| {
+        // The token may have been taken back.
+        bench.config.git.tokens.doubt(state, &repo, attempt);
         workspace.kept(vec![format!(
             "Push failed. The worker keeps the work; to retry, type `task push {}`. Reason: {}",
             attempt.task, failure.what

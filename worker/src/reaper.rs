@@ -8,12 +8,13 @@ use std::{
 };
 
 use vine_api::Orphans;
-use vine_domain::SessionId;
+use vine_domain::{SessionId, attempt::Attempt};
 
 use crate::{
     context::WorkerContext,
     disk::remove_all,
     keeper::record::FolderRecord,
+    lending,
     report::{close, is_over, keep, tell_kept},
     wall::home::SessionHome,
     workspace::{UnfinishedPolicy, Workspace},
@@ -50,11 +51,17 @@ async fn reap(bench: &WorkerContext, begins: bool) {
         if !is_over && !begins {
             continue;
         }
+        let epoch = record.epoch;
+        let attempt = Attempt { task, epoch };
+        let repo = record.repo.clone();
         let mut workspace = Workspace::of_orphan(&config.state, record, &config.git);
         if begins && workspace.finished().is_none() {
             let keeping = match is_over {
                 true => UnfinishedPolicy::Here,
-                false => UnfinishedPolicy::ByRule,
+                false => {
+                    let _kept_here_without = lending::borrow(bench, attempt, &repo).await;
+                    UnfinishedPolicy::ByRule
+                }
             };
             keep(bench, task, &mut workspace, keeping).await;
         }

@@ -120,11 +120,12 @@ pub(crate) async fn bring(
         host.log(format!("git failed, trying again: {}", failure.what));
         if failure.kind.owner() == FailureOwner::Repository {
             // The token may have been taken back.
+            let state = &bench.config.state;
             bench
                 .config
                 .git
                 .tokens
-                .forget(&bench.config.state, &task.repo);
+                .doubt(state, &task.repo, task.attempt);
             bench.place.take_note(&failure, &task.repo);
             if !std::mem::replace(&mut lent, true) {
                 held.slot.lend();

@@ -144,7 +144,8 @@ fn is_closing(headers: &HeaderMap) -> bool {
     let value = headers
         .get(header::CONNECTION)
         .and_then(|value| value.to_str().ok());
-    value.is_some_and(|value| value.eq_ignore_ascii_case("close"))
+    let mut words = value.unwrap_or_default().split(',');
+    words.any(|word| word.trim().eq_ignore_ascii_case("close"))
 }
 
 /// Refuses a worker that uses another version of the worker protocol, before anything changes.

@@ -120,13 +120,7 @@ impl ForgeConfig {
     }
 
     fn check(&self) -> Result<()> {
-        let is_host = |c: char| c.is_ascii_alphanumeric() || "-.:_".contains(c);
-        if self.host.is_empty() || !self.host.chars().all(is_host) {
-            bail!(
-                "forges: `{}` is not a host; write it as the addresses of your repositories have it, like github.com",
-                self.host
-            );
-        }
+        check_host(&self.host)?;
         self.kind()?;
         self.token_secret().check()?;
         self.hook_secret().check()?;
@@ -163,6 +157,17 @@ impl ForgeConfig {
             );
         }
         Ok(())
+    }
+}
+
+/// Whether this is a host, as the addresses of repositories have it.
+pub fn check_host(host: &str) -> Result<()> {
+    let is_host = |c: char| c.is_ascii_alphanumeric() || "-.:_".contains(c);
+    match !host.is_empty() && host.chars().all(is_host) {
+        true => Ok(()),
+        false => bail!(
+            "forges: `{host}` is not a host; write it as the addresses of your repositories have it, like github.com"
+        ),
     }
 }
 

@@ -24,7 +24,7 @@ use vine_domain::{
 
 pub use chat::{BUILT_IN, ChatConfig};
 pub use database::{DatabaseConfig, DurabilityName, RedisConfig};
-pub use forges::ForgeConfig;
+pub use forges::{ForgeConfig, check_host};
 pub use login::LoginConfig;
 pub use people::{PersonConfig, grants};
 pub use worker::{AgentName, AgentsConfig, CommitSection, GitSection, RemoteConfig, WorkerSection};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use vine_api::Client;
 use vine_domain::{Branch, Slug, TaskId, forge::MergeMethod, visible_text};
@@ -14,6 +14,13 @@ use crate::{
     output::say,
     shell,
 };
+
+/// What git can be in the middle of.
+const UNDER_WAY: [(&str, &str); 3] = [
+    ("MERGE_HEAD", "a merge"),
+    ("CHERRY_PICK_HEAD", "a cherry-pick"),
+    ("REVERT_HEAD", "a revert"),
+];
 
 /// What of a task is merged, as the API returns it.
 #[derive(Debug, Deserialize)]
@@ -55,7 +62,14 @@ pub async fn run(globals: &Globals, merge: &MergeHere) -> Result<()> {
             task.repo
         );
     }
-    let here = top_level(&std::env::current_dir()?)?;
+    let here = top_level(&std::env::current_dir()?).with_context(|| {
+        format!(
+            "{} is merged in a clone of {}, or in {}",
+            task.id,
+            task.repo,
+            source.display()
+        )
+    })?;
     let work = FoundWork::of(&task, &here, &source)?;
     work.merge(&here, merge.method.unwrap_or_default())
 }
@@ -153,26 +167,35 @@ impl<'a> FoundWork<'a> {
                     here,
                     &["merge", "--quiet", "--no-ff", "-m", &message, self.commit],
                 )
+                .map(|_| true)
             }
             MergeMethod::Squash => self.squash(here, &format!("{title} ({id})")),
             MergeMethod::Rebase => {
                 bail!("use --method merge or squash here, or `git rebase` yourself")
             }
         };
-        if let Err(said) = merged {
-            return self.undo(here, &onto, &said);
+        match merged {
+            Ok(true) => {}
+            Ok(false) => {
+                // Or git would offer its words for the next commit.
+                let _nothing_is_staged = ask_git(here, &["reset", "--quiet", "--merge"]);
+                say!("{onto} has the changes of {id} already.");
+                return Ok(());
+            }
+            Err(said) => return self.undo(here, &onto, &said),
         }
         let tip = ask_git(here, &["rev-parse", "--short", "HEAD"]).unwrap_or_default();
         say!("Merged {id} into {onto}, which is at {tip} now.");
         Ok(())
     }
 
-    fn squash(&self, here: &Path, message: &str) -> Result<String, String> {
+    /// Returns whether there was something to commit.
+    fn squash(&self, here: &Path, message: &str) -> Result<bool, String> {
         // `--ff` is against a person's own `merge.ff = false`, which does not go with it.
         run_git(here, &["merge", "--quiet", "--ff", "--squash", self.commit])?;
         match ask_git(here, &["diff", "--cached", "--quiet"]) {
-            Some(_) => Err("its changes are there already".into()),
-            None => run_git(here, &["commit", "--quiet", "-m", message]),
+            Some(_) => Ok(false),
+            None => run_git(here, &["commit", "--quiet", "-m", message]).map(|_| true),
         }
     }
 
@@ -192,6 +215,14 @@ impl<'a> FoundWork<'a> {
                 self.task.id
             );
         }
+        for (name, what) in UNDER_WAY {
+            if ask_git(here, &["rev-parse", "--verify", "--quiet", name]).is_some() {
+                bail!(
+                    "{what} is under way in {}; finish or abort it first",
+                    here.display()
+                );
+            }
+        }
         let changed = run_git(here, &["status", "--porcelain", "--untracked-files=no"]);
         match changed.map_err(anyhow::Error::msg)?.is_empty() {
             true => Ok(onto),
@@ -205,11 +236,14 @@ impl<'a> FoundWork<'a> {
     /// A merge that does not work leaves everything as it was.
     fn undo(&self, here: &Path, onto: &str, said: &str) -> Result<()> {
         let files = ask_git(here, &["diff", "--name-only", "--diff-filter=U"]).unwrap_or_default();
-        // After `merge --squash` there is no merge to abort.
-        if ask_git(here, &["merge", "--abort"]).is_none() {
-            let _clean_before = ask_git(here, &["reset", "--quiet", "--merge"]);
-        }
+        // After `merge --squash` there is no merge to abort. Nothing was changed before, so that all that differs
+        // now is what the merge, or a hook, has done.
+        let is_undone = ask_git(here, &["merge", "--abort"]).is_some()
+            || ask_git(here, &["reset", "--quiet", "--hard", "HEAD"]).is_some();
         let id = self.task.id;
+        if !is_undone {
+            bail!("git could not merge {id}, nor undo it; look at `git status`: {said}");
+        }
         match files.is_empty() {
             true => bail!("git could not merge {id}, and nothing was changed: {said}"),
             false => bail!(

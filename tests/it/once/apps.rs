@@ -156,7 +156,23 @@ async fn tokens_that_end_or_are_taken_back_are_replaced() {
     painted(&place, "Paint the gate").await;
     taken_back(&place);
     painted(&place, "Paint the fence").await;
-    assert_eq!(place.requests(|one| one.number), [1, 2, 3]);
+    // Taken back while an agent works: its push needs another one.
+    let gate = place.place.folder.path().join("gate");
+    fs::write(&gate, "").expect("written");
+    let before = lent(&place).len();
+    let task = place.place.task("Paint the shed", "Paint it.").await;
+    until(PATIENCE, "it has fetched", || {
+        (lent(&place).len() > before).then_some(())
+    })
+    .await;
+    place.place.wait(&task, "running").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    taken_back(&place);
+    fs::remove_file(&gate).expect("it is there");
+    place
+        .shows(&task, |request| request["state"] == "open")
+        .await;
+    assert_eq!(place.requests(|one| one.number), [1, 2, 3, 4]);
 }
 
 /// Asks for the token of an attempt: how many tokens for git there are afterwards, or the refusal.

@@ -136,10 +136,14 @@ impl Presence {
     }
 
     /// A heartbeat has begun, and waits for messages or does not. Whether the worker is new to this
-    /// daemon, or was cut.
+    /// daemon, was cut, or was elsewhere: then the store has to show that it is here now.
     pub fn heard(&self, worker: WorkerId, waits: bool) -> bool {
         let mut lines = self.lines();
-        let is_new = lines.get(&worker).is_none_or(|line| line.cut.is_some());
+        let was_away = |line: &WorkerConnection| {
+            let is_late = line.ended.is_some_and(|ended| ended.elapsed() >= BETWEEN);
+            line.cut.is_some() || line.open == 0 && is_late
+        };
+        let is_new = lines.get(&worker).is_none_or(was_away);
         let line = lines.entry(worker).or_default();
         line.open += 1;
         line.waits |= waits;
@@ -210,6 +214,11 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(90)).await;
         presence.connection_ended(worker, Timestamp(0));
         assert_eq!(presence.gone(later), []);
+
+        assert!(
+            presence.heard(worker, true),
+            "it is here again, as the store is to show"
+        );
 
         // One heartbeat is open, and another connection ends.
         let (presence, worker) = between();

@@ -49,8 +49,10 @@ impl KeptSecrets {
                 private_file(&file, text.as_bytes())?;
                 Some(file)
             }
+            (GivenToken::InFile { file: given, .. }, Some(Some(file))) if given == file => None,
             (GivenToken::New(text) | GivenToken::InFile { text, .. }, Some(Some(file))) => {
-                private_file(file, text.as_bytes())?;
+                rewrite(file, text.as_bytes())
+                    .with_context(|| format!("could not write {}", file.display()))?;
                 say!("Replaced the token in {}.", file.display());
                 None
             }
@@ -120,8 +122,7 @@ impl ForgeEntry<'_> {
             say!("Add this to your configuration, `vine.toml`:\n\n{entry}");
             return Ok(());
         };
-        let is_ours = !rustix::process::geteuid().is_root() || Endpoint::find().is_ok();
-        if !is_ours {
+        if !is_daemons_user() {
             say!(
                 "Put these files where the daemon can read them, and add this to {}:\n\n{entry}",
                 file.display()
@@ -144,18 +145,39 @@ impl ForgeEntry<'_> {
     }
 }
 
-/// Adds an entry to a configuration file, whole or not at all, if it is valid with it.
+/// Whether the daemon reads what this user can read. Only root sets things up for others.
+fn is_daemons_user() -> bool {
+    if !rustix::process::geteuid().is_root() {
+        return true;
+    }
+    let state = std::env::var_os("VINE_STATE").map(PathBuf::from);
+    let state = state.map_or_else(state_root, Ok);
+    let owner = state.and_then(|state| Ok(fs::metadata(state)?.uid()));
+    std::env::var_os("VINE_DAEMON").is_none()
+        && owner.is_ok_and(|uid| uid == 0)
+        && Endpoint::find().is_ok()
+}
+
+/// Adds an entry to a configuration file, if that is valid with it.
 fn append(file: &Path, entry: &str) -> Result<()> {
-    // The file itself, if this is a link to it.
-    let file = fs::canonicalize(file)?;
-    let before = fs::read_to_string(&file)?;
+    let before = fs::read_to_string(file)?;
     let after = format!("{}\n\n{entry}", before.trim_end());
     Config::check_text(&after)?;
-    let draft = file.with_extension("toml.new");
-    fs::copy(&file, &draft)?;
-    fs::write(&draft, after.trim_start())?;
+    rewrite(file, after.trim_start().as_bytes())
+}
+
+/// Replaces what is in a file, whole or not at all; its owner and mode stay.
+fn rewrite(file: &Path, bytes: &[u8]) -> Result<()> {
+    // The file itself, if this is a link to it.
+    let file = fs::canonicalize(file)?;
+    let draft = file.with_extension("vine-new");
     let owner = fs::metadata(&file)?;
-    let _only_root_can = chown(&draft, Some(owner.uid()), Some(owner.gid()));
-    fs::rename(&draft, &file)?;
-    Ok(())
+    fs::copy(&file, &draft)?;
+    let written = fs::write(&draft, bytes)
+        .and_then(|()| chown(&draft, Some(owner.uid()), Some(owner.gid())))
+        .and_then(|()| fs::rename(&draft, &file));
+    if written.is_err() {
+        let _the_first_error_counts = fs::remove_file(&draft);
+    }
+    Ok(written?)
 }

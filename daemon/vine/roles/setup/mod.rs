@@ -7,7 +7,10 @@ mod token;
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use vine_domain::{forge::ForgeProject, ports::Forge};
+use vine_domain::{
+    forge::ForgeProject,
+    ports::{Forge, ForgeError},
+};
 use vine_forges::{ForgeSettings, NewWebhook, Webhooks};
 
 use self::{
@@ -16,7 +19,7 @@ use self::{
 };
 use crate::{
     cli::SetupArgs,
-    config::{Config, ForgeConfig},
+    config::{Config, ForgeConfig, check_host},
     output::say,
     roles::doctor::projects,
 };
@@ -28,6 +31,7 @@ const LOOK: Duration = Duration::from_secs(60);
 pub async fn run(file: Option<&Path>, args: SetupArgs) -> Result<()> {
     let config = Config::load(file)?;
     let host = args.host().to_lowercase();
+    check_host(&host)?;
     let known = config
         .forges
         .iter()
@@ -49,13 +53,13 @@ pub async fn run(file: Option<&Path>, args: SetupArgs) -> Result<()> {
         pace: LOOK,
     };
     let forge = vine_forges::connect(&settings)?;
-    let account = forge
-        .account()
-        .await
-        .with_context(|| format!(
-                "{host} does not accept the token; nothing was changed. Another token can be piped in: `vine setup {} < FILE`",
-                args.forge
-            ))?;
+    let account = forge.account().await.map_err(|error| match error {
+        ForgeError::Retry { why, .. } => anyhow::anyhow!("{host}: {why}; nothing was changed"),
+        refused => anyhow::anyhow!(
+            "{host} does not accept the token ({refused}); nothing was changed. Another token can be piped in: `vine setup {} < FILE`",
+            args.forge
+        ),
+    })?;
     say!(
         "The token is that of {} (number {}).",
         account.name,
