@@ -1,10 +1,11 @@
 //! A worker that only the test moves: it claims tasks and asks whatever the test wants.
 
 use serde_json::Value;
-use vine_api::{AppendLog, Claim, Client, Heartbeat, PostQuestion, PostedQuestion};
+use uuid::Uuid;
+use vine_api::{AppendLog, Claim, Client, Heartbeat, PostQuestion, PostedQuestion, ReportUsage};
 use vine_domain::{
-    Ask, WorkerId,
-    attempt::Attempt,
+    Ask, Progress, WorkerId,
+    attempt::{Attempt, Usage},
     clock::{Ids as _, System},
     question::{Choice, Item},
 };
@@ -15,6 +16,7 @@ use super::{Place, api::enrolled};
 pub struct HandWorker {
     client: Client,
     id: WorkerId,
+    boot: Uuid,
     /// What it holds, in the order of the claim.
     pub attempts: Vec<Attempt>,
 }
@@ -37,6 +39,7 @@ impl HandWorker {
         Self {
             client,
             id,
+            boot: System.uuid(),
             attempts,
         }
     }
@@ -61,7 +64,7 @@ impl HandWorker {
     /// Sends one heartbeat, which waits so many seconds for messages.
     pub async fn beats(&self, wait: f64) {
         let beat = Heartbeat {
-            boot: System.uuid(),
+            boot: self.boot,
             slots: self.attempts.len() as u32,
             leases: self.attempts.clone(),
             handling: Vec::new(),
@@ -74,6 +77,18 @@ impl HandWorker {
             wait,
         };
         self.client.beat(self.id, &beat).await.expect("heard");
+    }
+
+    /// One of its tasks tells what it is at.
+    pub async fn is_at(&self, which: usize, progress: Progress) {
+        let spent = ReportUsage {
+            attempt: self.attempts[which],
+            usage: Usage::default(),
+            progress: Some(progress),
+        };
+        let path = format!("/workers/{}/spent", self.id);
+        let told = self.client.post::<_, Value>(&path, &spent).await;
+        told.expect("told");
     }
 
     /// One of its tasks says something in its thread.

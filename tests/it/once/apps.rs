@@ -68,7 +68,7 @@ fn tokens(place: &ForgePlace) -> Vec<AppToken> {
 /// Those that workers were lent.
 fn lent(place: &ForgePlace) -> Vec<AppToken> {
     let mut tokens = tokens(place);
-    tokens.retain(|one| !one.permissions.is_null());
+    tokens.retain(|one| one.permissions["contents"] == "write");
     tokens
 }
 

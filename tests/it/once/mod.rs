@@ -33,3 +33,4 @@ mod slack_kept;
 mod terminal;
 mod transfer;
 mod walls;
+mod working;

@@ -80,6 +80,16 @@ impl World {
         }
     }
 
+    /// Whether a token is good for anything.
+    fn knows(&self, token: &str) -> bool {
+        let app = self.app.as_ref();
+        let lent = app.and_then(|app| app.tokens.iter().find(|one| one.token == token));
+        match lent {
+            Some(lent) => !lent.revoked && lent.ends > System.now(),
+            None => self.user_of(token).is_some(),
+        }
+    }
+
     /// Whether git may read and write a project with this password.
     pub fn may_use_git(&self, password: &str, project: &str) -> bool {
         let lent = self
@@ -103,6 +113,10 @@ pub(super) fn answer(
 ) -> Option<Answer> {
     if let ("GET", ["users", name]) = (method, path) {
         let none = || Answer::refused(404, "Not Found");
+        // As a server in private mode: strangers see nothing.
+        if !world.knows(bearer.unwrap_or_default()) {
+            return Some(Answer::refused(401, "Requires authentication"));
+        }
         let found = world
             .named(name)
             .map(|user| json!({ "login": user.name, "id": user.id }));
@@ -125,6 +139,7 @@ pub(super) fn answer(
     };
     Some(match (method, path) {
         ("GET", ["app"]) => Answer::ok(json!({ "id": 1, "slug": app.slug, "name": app.slug })),
+        ("GET", ["app", "installations"]) => Answer::ok(json!([{ "id": 77 }])),
         ("GET", ["repos", ..]) => {
             Answer::ok(json!({ "id": 77, "app_slug": app.slug, "permissions": app.permissions }))
         }
