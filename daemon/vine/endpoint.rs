@@ -25,6 +25,16 @@ pub struct Endpoint {
     pub token: Token,
 }
 
+/// Refuses what only people may do, if this runs inside a task.
+pub fn refuse_agents() -> Result<()> {
+    match is_inside_attempt() {
+        true => {
+            bail!("this runs inside a task, and only people may do this; ask them with `vine ask`")
+        }
+        false => Ok(()),
+    }
+}
+
 impl Endpoint {
     fn file(state: &Path) -> PathBuf {
         state.join("endpoint.json")
@@ -48,9 +58,7 @@ impl Endpoint {
     /// The daemon for this shell: from the environment, the state folder, the repository, or the
     /// only one that runs.
     pub fn find() -> Result<Self> {
-        if is_inside_attempt() {
-            bail!("this runs inside a task, and only people may do this; ask them with `vine ask`");
-        }
+        refuse_agents()?;
         if let (Ok(url), Some(token)) = (std::env::var("VINE_DAEMON"), token_of_environment()?) {
             return Ok(Self { url, token });
         }

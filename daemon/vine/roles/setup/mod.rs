@@ -20,6 +20,7 @@ use self::{
 use crate::{
     cli::SetupArgs,
     config::{Config, ForgeConfig, check_host},
+    endpoint::refuse_agents,
     output::say,
     roles::doctor::projects,
 };
@@ -29,6 +30,7 @@ const LOOK: Duration = Duration::from_secs(60);
 
 /// Connects to the forge.
 pub async fn run(file: Option<&Path>, args: SetupArgs) -> Result<()> {
+    refuse_agents()?;
     let config = Config::load(file)?;
     let host = args.host().to_lowercase();
     check_host(&host)?;
