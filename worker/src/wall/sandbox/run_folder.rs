@@ -56,9 +56,15 @@ pub fn remove_left_behind() {
     }
 }
 
+/// Listens at `name` in the folder. The socket gets that name once it listens: one that is only
+/// bound refuses connections like one of a dead keeper, and [`remove_left_behind`] of another
+/// worker would take the folder away.
 pub(super) fn listen(run: &RunFolder, name: &str) -> Result<LimitedListener<UnixListener>> {
-    let socket = run.0.join(name);
-    let listener = UnixListener::bind(&socket);
+    let (socket, bound) = (run.0.join(name), run.0.join(format!("{name}.new")));
+    let listener = UnixListener::bind(&bound).and_then(|listener| {
+        fs::rename(&bound, &socket)?;
+        Ok(listener)
+    });
     let listener =
         listener.with_context(|| format!("cannot create the socket {}", socket.display()))?;
     Ok(LimitedListener::new(listener))
@@ -73,4 +79,47 @@ pub(super) fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
         copy_all(&entry.path(), &to.join(entry.file_name()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        time::Duration,
+    };
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_starts_takes_no_folder_of_a_run_that_begins() {
+        let is_over = AtomicBool::new(false);
+        let gone = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    remove_left_behind();
+                }
+            });
+            let gone = (0..5000).filter(|number| {
+                let run = RunFolder::make(SessionId(Uuid::from_u128(0xabc_0000 + number)));
+                let run = run.expect("made");
+                let _listener = listen(&run, "door");
+                std::thread::sleep(Duration::from_micros(100));
+                !run.0.join("door").exists()
+            });
+            let gone = gone.count();
+            is_over.store(true, Ordering::Relaxed);
+            gone
+        });
+        assert_eq!(gone, 0, "of 5000 folders");
+    }
+
+    #[test]
+    fn what_a_killed_keeper_left_behind_is_removed() {
+        let run = RunFolder::make(SessionId(Uuid::from_u128(0xdef_0000))).expect("made");
+        drop(std::os::unix::net::UnixListener::bind(run.0.join("door")).expect("bound"));
+        remove_left_behind();
+        assert!(!run.0.exists());
+    }
 }
