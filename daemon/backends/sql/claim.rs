@@ -275,11 +275,11 @@ async fn take(tx: &mut Connection, taken: &[Assigned], now: Timestamp) -> StoreR
         TaskRow,
         r#"UPDATE tasks SET state = 'running', detail = NULL, epoch = tasks.epoch + 1, version = tasks.version + 1, updated = $1,
                lease_worker = c.worker, lease_until = $2
-           FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'worker' AS worker FROM json_each($3)) c
+           FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'worker' AS worker FROM (SELECT key, value FROM json_each($3) LIMIT 1000000000 OFFSET 0) l) c
            WHERE tasks.id = c.task AND tasks.state || '' = 'queued'
            RETURNING tasks.id AS "id!", tasks.title, tasks.prompt, tasks.repo, tasks.base, tasks.branch, tasks.lane, tasks.model, tasks.round, tasks.round_key, tasks.waits_for, tasks.request, tasks.requester, tasks.created,
                tasks.updated, tasks.epoch, tasks.failures, tasks.losses, tasks.state, tasks.detail, tasks.lease_worker, tasks.lease_until,
-               tasks.version, tasks.updated AS "claimed?""#,
+               tasks.version, tasks.updated AS "claimed?", CAST(0 AS BIGINT) AS "pending!: i64""#,
         now.0,
         now.plus(LEASE).0,
         json(&pairs)

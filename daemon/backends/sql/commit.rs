@@ -41,29 +41,12 @@ pub(super) fn log_lines(commit: &Commit) -> impl Iterator<Item = (Attempt, &str)
     log.iter().map(|line| (task.attempt(), line.as_str()))
 }
 
-/// The fence: a task is only written if its row is still the one that was decided on. Returns the
-/// written tasks.
-pub(super) async fn save_tasks(
-    tx: &mut Connection,
-    commits: &[&Commit],
-    now: Timestamp,
-) -> StoreResult<HashSet<TaskId>> {
-    if commits.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let row = |commit: &&Commit| {
-        let task = &commit.change.task;
-        let state = StateColumns::from(&commit.change.task.state);
-        json!({
-            "id": task.id.0, "version": task.version, "epoch": task.epoch.0, "lane": task.lane.rank(), "branch": task.branch, "failures": task.failures,
-            "losses": json(&task.losses), "state": state.word, "detail": state.detail, "dead": state.dead, "worker": state.worker,
-            "until": state.until, "round": task.round.number, "round_key": task.round.key, "base": task.base, "waits_for": task.waits_for.map(|id| id.0),
-        })
-    };
-    let rows: Vec<Value> = commits.iter().map(row).collect();
-    let kept = scalar!(
-        i64,
-        r#"UPDATE tasks SET lane = c.lane, branch = c.branch, updated = $1, failures = c.failures, losses = c.losses, state = c.state, detail = c.detail,
+/// The fence: a task is only written if its row is still the one that was decided on.
+macro_rules! save_tasks {
+    ($kind:ident, ($($before:tt)+), $end:literal $(, $arg:expr)*) => {
+        $kind! {
+            $($before)+
+            "UPDATE tasks SET lane = c.lane, branch = c.branch, updated = $2, failures = c.failures, losses = c.losses, state = c.state, detail = c.detail,
                round = c.round, round_key = c.round_key, base = c.base, waits_for = c.waits_for,
                dead = c.dead, lease_worker = c.worker,
                lease_until = CASE WHEN c.until < tasks.lease_until THEN tasks.lease_until ELSE c.until END, version = tasks.version + 1
@@ -73,10 +56,42 @@ pub(super) async fn save_tasks(
                      value ->> 'detail' AS detail, CAST(value ->> 'dead' AS BOOLEAN) AS dead, value ->> 'worker' AS worker,
                      CAST(value ->> 'until' AS BIGINT) AS until, CAST(value ->> 'round' AS BIGINT) AS round, value ->> 'round_key' AS round_key,
                      value ->> 'base' AS base, CAST(value ->> 'waits_for' AS BIGINT) AS waits_for
-                 FROM json_each($2)) c
-           WHERE tasks.id = c.id AND tasks.version = c.version AND tasks.epoch = c.epoch RETURNING tasks.id AS "id!""#,
-        now.0,
-        json(&rows)
+                 FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l) c
+             WHERE tasks.id = c.id AND tasks.version = c.version AND tasks.epoch = c.epoch" + $end
+            $(, $arg)*
+        }
+    };
+}
+
+save_tasks!(part, (pub SAVE_TASKS, now,), "");
+
+/// The row of a fence.
+pub(super) fn row(commit: &Commit) -> Value {
+    let task = &commit.change.task;
+    let state = StateColumns::from(&task.state);
+    json!({
+        "id": task.id.0, "version": task.version, "epoch": task.epoch.0, "lane": task.lane.rank(), "branch": task.branch, "failures": task.failures,
+        "losses": json(&task.losses), "state": state.word, "detail": state.detail, "dead": state.dead, "worker": state.worker,
+        "until": state.until, "round": task.round.number, "round_key": task.round.key, "base": task.base, "waits_for": task.waits_for.map(|id| id.0),
+    })
+}
+
+/// Writes the tasks that passed their fence, and returns them.
+pub(super) async fn save_tasks(
+    tx: &mut Connection,
+    commits: &[&Commit],
+    now: Timestamp,
+) -> StoreResult<HashSet<TaskId>> {
+    if commits.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<Value> = commits.iter().copied().map(row).collect();
+    let kept = save_tasks!(
+        scalar,
+        (i64,),
+        r#" RETURNING tasks.id AS "id!""#,
+        json(&rows),
+        now.0
     );
     let kept = kept.all(tx).await?;
     Ok(kept
@@ -104,7 +119,7 @@ part!(
                 WHERE c.resumes AND s.task = c.task AND s.state = 'active' AND s.agent <> 'script' ORDER BY s.active DESC LIMIT 1) AS worker
            FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'lane' AS BIGINT) AS lane, value ->> 'repo' AS repo,
                      CAST(value ->> 'due' AS BIGINT) AS due, CAST(value ->> 'resumes' AS BOOLEAN) AS resumes,
-                     CAST(value ->> 'affinity' AS BIGINT) AS affinity FROM json_each($1)) c) o
+                     CAST(value ->> 'affinity' AS BIGINT) AS affinity FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l) c) o
      WHERE true
      ON CONFLICT (task) DO UPDATE SET lane = excluded.lane, due = excluded.due, resumes = excluded.resumes,
          worker = excluded.worker, affinity = excluded.affinity"
@@ -153,13 +168,13 @@ part!(
      FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'round' AS BIGINT) AS round, value ->> 'key' AS key,
                value ->> 'author' AS author, value ->> 'text' AS text, value ->> 'before' AS before, value ->> 'tip' AS tip,
                CAST(value ->> 'clean' AS BOOLEAN) AS clean, value ->> 'former' AS former,
-               CAST(value ->> 'epoch' AS BIGINT) AS epoch, CAST(value ->> 'at' AS BIGINT) AS at FROM json_each($1)) c WHERE true ORDER BY c.task"
+               CAST(value ->> 'epoch' AS BIGINT) AS epoch, CAST(value ->> 'at' AS BIGINT) AS at FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l) c WHERE true ORDER BY c.task"
 );
 
 part!(
     pub WITHDRAW_ROUNDS,
     "UPDATE rounds SET withdrawn = true
-     FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'round' AS BIGINT) AS round FROM json_each($1)) c
+     FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'round' AS BIGINT) AS round FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l) c
      WHERE rounds.task = c.task AND rounds.round = c.round"
 );
 
@@ -169,7 +184,7 @@ part!(
     "UPDATE sessions SET state = 'active', ended = NULL, reason = NULL, heard = false
      FROM (SELECT CAST(value ->> 'context' AS BIGINT) AS context, CAST(value ->> 'rested' AS BIGINT) AS rested,
                (SELECT s.id FROM sessions s WHERE s.task = CAST(value ->> 'task' AS BIGINT) ORDER BY s.active DESC LIMIT 1) AS last
-           FROM json_each($1)) c
+           FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l) c
      WHERE sessions.id = c.last AND coalesce(sessions.context, 0) <= c.context
        AND (sessions.state = 'warm' OR (sessions.reason IN ('completed', 'failed', 'cancelled', 'idle', 'age') AND sessions.ended > c.rested))"
 );
@@ -204,7 +219,7 @@ part!(
     pub SAVE_NOTES,
     "INSERT INTO notes (key, task, author, text, at, state, delivered)
      SELECT value ->> 'key', CAST(value ->> 'task' AS BIGINT), value ->> 'author', value ->> 'text', CAST(value ->> 'at' AS BIGINT),
-         value ->> 'state', CAST(value ->> 'delivered' AS BIGINT) FROM json_each($1) l WHERE true ORDER BY l.key
+         value ->> 'state', CAST(value ->> 'delivered' AS BIGINT) FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l WHERE true ORDER BY l.key
      ON CONFLICT (key) DO UPDATE SET state = excluded.state, delivered = excluded.delivered WHERE notes.state = 'waiting'"
 );
 
@@ -231,7 +246,7 @@ part!(
          value ->> 'session', value ->> 'call', value ->> 'ask', value ->> 'context', CAST(value ->> 'asked_at' AS BIGINT),
          value ->> 'state', value ->> 'why', CAST(value ->> 'delivered_at' AS BIGINT), CAST(value ->> 'reminders' AS BIGINT),
          CAST(value ->> 'escalated' AS BOOLEAN), CAST(value ->> 'alarm' AS BIGINT), CAST(value ->> 'expired' AS BIGINT),
-         CAST(value ->> 'told' AS BOOLEAN) FROM json_each($1) WHERE true
+         CAST(value ->> 'told' AS BOOLEAN) FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l WHERE true
      ON CONFLICT (id) DO UPDATE SET state = excluded.state, why = excluded.why, delivered_at = excluded.delivered_at,
          reminders = excluded.reminders, escalated = excluded.escalated, alarm = excluded.alarm, expired = excluded.expired,
          told = excluded.told"
@@ -268,7 +283,7 @@ part!(
     pub SAVE_ANSWERS,
     "INSERT INTO answers (question, key, decision, user_id, name, via, at)
      SELECT CAST(value ->> 'question' AS BIGINT), value ->> 'key', value ->> 'decision', value ->> 'user_id', value ->> 'name',
-         value ->> 'via', CAST(value ->> 'at' AS BIGINT) FROM json_each($1)"
+         value ->> 'via', CAST(value ->> 'at' AS BIGINT) FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l"
 );
 
 fn save_answers<'a>(script: &mut StatementBatch, questions: impl Iterator<Item = &'a Question>) {
@@ -294,7 +309,7 @@ part!(
          usage = CASE WHEN executions.ended IS NULL THEN coalesce(c.usage, executions.usage) ELSE executions.usage END,
          patch = coalesce(c.patch, executions.patch)
      FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'epoch' AS BIGINT) AS epoch, value ->> 'outcome' AS outcome,
-               value ->> 'usage' AS usage, value ->> 'patch' AS patch FROM json_each($1)) c
+               value ->> 'usage' AS usage, value ->> 'patch' AS patch FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l) c
      WHERE executions.task = c.task AND executions.epoch = c.epoch"
 );
 
@@ -323,7 +338,7 @@ part!(
            FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'repo' AS repo, value ->> 'base' AS base,
                      CAST(value ->> 'done' AS BOOLEAN) AS done, CAST(value ->> 'reuse' AS BOOLEAN) AS reuse,
                      CAST(value ->> 'since' AS BIGINT) AS since, CAST(value ->> 'context' AS BIGINT) AS context,
-                     value ->> 'reason' AS reason FROM json_each($1)) c
+                     value ->> 'reason' AS reason FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l) c
                JOIN sessions s ON s.task = c.task AND s.state = 'active') v
      WHERE sessions.id = v.id"
 );
@@ -351,7 +366,7 @@ part!(
     pub LOG,
     now,
     "INSERT INTO task_log (task, epoch, at, line)
-     SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'epoch' AS BIGINT), $2, value ->> 'line' FROM json_each($1) l ORDER BY l.key"
+     SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'epoch' AS BIGINT), $2, value ->> 'line' FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l ORDER BY l.key"
 );
 
 /// Adds lines to task logs.

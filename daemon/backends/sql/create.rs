@@ -16,6 +16,37 @@ use super::{
 };
 use crate::{Connection, statement::scalar};
 
+/// The fence: a task is only written if its key is new.
+macro_rules! insert_tasks {
+    ($kind:ident, ($($before:tt)+), $end:literal $(, $arg:expr)*) => {
+        $kind! {
+            $($before)+
+            "INSERT INTO tasks (id, key, title, prompt, repo, base, branch, lane, model, waits_for, requester, created, updated, state, detail)
+             SELECT CAST(value ->> 'id' AS BIGINT), value ->> 'key', value ->> 'title', value ->> 'prompt', value ->> 'repo', value ->> 'base',
+                 value ->> 'branch', CAST(value ->> 'lane' AS BIGINT), value ->> 'model', CAST(value ->> 'waits_for' AS BIGINT),
+                 value ->> 'requester', $2, $2, value ->> 'state', value ->> 'detail' FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l
+             WHERE true ORDER BY l.key ON CONFLICT (key) DO NOTHING" + $end
+            $(, $arg)*
+        }
+    };
+}
+
+insert_tasks!(part, (pub INSERT_TASKS, now,), "");
+
+/// The row of a fence.
+pub(super) fn row(new: &NewTask, now: Timestamp) -> Value {
+    let state = StateColumns::from(&TaskState::Queued {
+        due: now,
+        resumes: false,
+    });
+    json!({
+        "id": new.id.0, "key": new.key.as_deref().map(plain), "title": plain(new.title.as_str()), "prompt": plain(new.prompt.as_str()),
+        "repo": new.repo, "base": new.base, "branch": new.branch, "lane": new.lane.rank(),
+        "model": json(&new.model), "waits_for": new.waits_for.map(|id| id.0), "requester": plain(&new.requester),
+        "state": state.word, "detail": state.detail,
+    })
+}
+
 /// Returns the IDs of the tasks whose key was new.
 pub(super) async fn insert(
     tx: &mut Connection,
@@ -25,29 +56,13 @@ pub(super) async fn insert(
     if news.is_empty() {
         return Ok(HashSet::new());
     }
-    let state = StateColumns::from(&TaskState::Queued {
-        due: now,
-        resumes: false,
-    });
-    let row = |new: &&NewTask| {
-        json!({
-            "id": new.id.0, "key": new.key.as_deref().map(plain), "title": plain(new.title.as_str()), "prompt": plain(new.prompt.as_str()),
-            "repo": new.repo, "base": new.base, "branch": new.branch, "lane": new.lane.rank(),
-            "model": json(&new.model), "waits_for": new.waits_for.map(|id| id.0), "requester": plain(&new.requester),
-        })
-    };
-    let rows: Vec<Value> = news.iter().map(row).collect();
-    let made = scalar!(
-        i64,
-        r#"INSERT INTO tasks (id, key, title, prompt, repo, base, branch, lane, model, waits_for, requester, created, updated, state, detail)
-           SELECT CAST(value ->> 'id' AS BIGINT), value ->> 'key', value ->> 'title', value ->> 'prompt', value ->> 'repo', value ->> 'base',
-               value ->> 'branch', CAST(value ->> 'lane' AS BIGINT), value ->> 'model', CAST(value ->> 'waits_for' AS BIGINT),
-               value ->> 'requester', $1, $1, $2, $3 FROM json_each($4) l
-           WHERE true ORDER BY l.key ON CONFLICT (key) DO NOTHING RETURNING id AS "id!""#,
-        now.0,
-        state.word,
-        state.detail,
-        json(&rows)
+    let rows: Vec<Value> = news.iter().map(|new| row(new, now)).collect();
+    let made = insert_tasks!(
+        scalar,
+        (i64,),
+        r#" RETURNING id AS "id!""#,
+        json(&rows),
+        now.0
     );
     let made = made.all(tx).await?;
     Ok(made
@@ -60,7 +75,7 @@ part!(
     pub QUEUE_NEW,
     now,
     "INSERT INTO work_orders (task, lane, repo, due, resumes)
-     SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'lane' AS BIGINT), value ->> 'repo', $2, false FROM json_each($1)"
+     SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'lane' AS BIGINT), value ->> 'repo', $2, false FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l"
 );
 
 /// Queues new tasks that wait for no other.

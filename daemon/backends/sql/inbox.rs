@@ -154,7 +154,7 @@ async fn take(tx: &mut Connection, events: &[Inbound], now: Timestamp) -> StoreR
     }
     let taken = statement!("INSERT INTO inbox (platform, event, key, about, awaited, body, at)
          SELECT value ->> 'platform', value ->> 'event', value ->> 'key', value ->> 'about', CAST(value ->> 'awaited' AS BOOLEAN),
-             value ->> 'body', $1 FROM json_each($2) l WHERE true ORDER BY l.key
+             value ->> 'body', $1 FROM (SELECT key, value FROM json_each($2) LIMIT 1000000000 OFFSET 0) l WHERE true ORDER BY l.key
          ON CONFLICT (platform, event) DO UPDATE SET body = excluded.body, awaited = excluded.awaited, about = excluded.about
          WHERE inbox.read IS NULL AND inbox.awaited",
         now.0,

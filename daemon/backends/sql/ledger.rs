@@ -55,14 +55,14 @@ pub(super) async fn seal(database: &Database) -> StoreResult<u64> {
         tx,
         statement!("INSERT INTO ledger (link, kind, ref, at, chain)
              SELECT CAST(value ->> 'link' AS BIGINT), value ->> 'kind', CAST(value ->> 'ref' AS BIGINT), CAST(value ->> 'at' AS BIGINT),
-                 value ->> 'chain' FROM json_each($1)",
+                 value ->> 'chain' FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l",
             list
         ),
-        statement!("UPDATE audit SET sealed = true WHERE seq IN (SELECT CAST(value ->> 'ref' AS BIGINT) FROM json_each($1) WHERE value ->> 'kind' = 'audit')",
+        statement!("UPDATE audit SET sealed = true WHERE seq IN (SELECT CAST(value ->> 'ref' AS BIGINT) FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l WHERE value ->> 'kind' = 'audit')",
             list
         ),
         statement!("UPDATE answers SET sealed = true
-             WHERE question IN (SELECT CAST(value ->> 'ref' AS BIGINT) FROM json_each($1) WHERE value ->> 'kind' = 'answer')",
+             WHERE question IN (SELECT CAST(value ->> 'ref' AS BIGINT) FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l WHERE value ->> 'kind' = 'answer')",
             list
         ),
     );

@@ -88,7 +88,7 @@ part!(
     "INSERT INTO chat_messages (id, task, repo, aside, question, note, author, kind, text, buttons, calls, file, at)
      SELECT value ->> 'id', CAST(value ->> 'task' AS BIGINT), value ->> 'repo', value ->> 'aside', CAST(value ->> 'question' AS BIGINT),
          value ->> 'note', value ->> 'author', value ->> 'kind', value ->> 'text', coalesce(value ->> 'buttons', '[]'),
-         coalesce(value ->> 'calls', '[]'), value ->> 'file', $2 FROM json_each($1) l WHERE true ORDER BY l.key
+         coalesce(value ->> 'calls', '[]'), value ->> 'file', $2 FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l WHERE true ORDER BY l.key
      ON CONFLICT (id) DO NOTHING"
 );
 
@@ -97,8 +97,8 @@ part!(
 part!(
     pub SUPERSEDE_CARDS,
     "DELETE FROM outbox WHERE posted IS NULL
-       AND task IN (SELECT CAST(value ->> 'task' AS BIGINT) FROM json_each($1) WHERE value ->> 'kind' = 'card')
-       AND rank = (SELECT max(CAST(value ->> 'rank' AS BIGINT)) FROM json_each($1) WHERE value ->> 'kind' = 'card')
+       AND task IN (SELECT CAST(value ->> 'task' AS BIGINT) FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l WHERE value ->> 'kind' = 'card')
+       AND rank = (SELECT max(CAST(value ->> 'rank' AS BIGINT)) FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l WHERE value ->> 'kind' = 'card')
        AND seq < (SELECT max(m.seq) FROM chat_messages m JOIN json_each($1) l ON m.id = l.value ->> 'id' WHERE m.task = outbox.task)"
 );
 
@@ -112,7 +112,7 @@ part!(
      FROM (SELECT value ->> 'id' AS id, value ->> 'platform' AS platform, value ->> 'room' AS room,
                CAST(value ->> 'edit' AS BOOLEAN) AS edit, CAST(value ->> 'rank' AS BIGINT) AS rank,
                CAST(value ->> 'first_edit' AS BOOLEAN) AS first_edit, CAST(value ->> 'first_rank' AS BIGINT) AS first_rank
-           FROM json_each($1)) c
+           FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l) c
          JOIN (SELECT n.id, n.seq, n.task, n.repo, n.at,
                    n.kind = 'card' AND NOT EXISTS (SELECT 1 FROM chat_messages e
                        WHERE e.task = n.task AND e.kind = 'card' AND e.seq < n.seq) AS begins,

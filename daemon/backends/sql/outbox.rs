@@ -234,7 +234,7 @@ impl Outbox for Database {
         let mut tx = self.begin().await?;
         let settled = statement!("UPDATE outbox SET posted = c.at, thread = c.thread, ref = c.ref
              FROM (SELECT CAST(value ->> 'at' AS BIGINT) AS at, value ->> 'message' AS message, value ->> 'platform' AS platform,
-                       value ->> 'room' AS room, value ->> 'thread' AS thread, value ->> 'ref' AS ref FROM json_each($1)) c
+                       value ->> 'room' AS room, value ->> 'thread' AS thread, value ->> 'ref' AS ref FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l) c
              WHERE outbox.message = c.message AND outbox.platform = c.platform AND outbox.room = c.room",
             json(&rows)
         );

@@ -41,7 +41,7 @@ async fn name(tx: &mut Connection, platform: &str, echoes: &[&OurPost]) -> Store
         r#"INSERT INTO posts (platform, ref, message, part, last)
          SELECT $1, c.ref, m.id, c.part, c.last
          FROM (SELECT value ->> 'ref' AS ref, CAST(value ->> 'part' AS BIGINT) AS part, CAST(value ->> 'last' AS BOOLEAN) AS last,
-                   value ->> 'message' AS message FROM json_each($2)) c JOIN chat_messages m ON m.id = c.message
+                   value ->> 'message' AS message FROM (SELECT key, value FROM json_each($2) LIMIT 1000000000 OFFSET 0) l) c JOIN chat_messages m ON m.id = c.message
          WHERE true ON CONFLICT (platform, ref) DO NOTHING
          RETURNING EXISTS (SELECT 1 FROM posts o WHERE o.message = posts.message AND o.platform = posts.platform
                            AND o.part = posts.part AND o.ref <> posts.ref) AS "twice!: bool""#,

@@ -102,7 +102,7 @@ impl Questions for Database {
     async fn set_alarms(&self, alarms: &[(QuestionId, Timestamp)]) -> StoreResult<()> {
         let rows: Vec<(u64, i64)> = alarms.iter().map(|(id, at)| (id.0, at.0)).collect();
         let set = statement!("UPDATE questions SET alarm = c.at
-             FROM (SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS BIGINT) AS at FROM json_each($1)) c
+             FROM (SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS BIGINT) AS at FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l) c
              WHERE questions.id = c.id AND questions.state = 'open'",
             json(&rows)
         );

@@ -29,7 +29,7 @@ impl Orders for Database {
         engine::lock(&mut tx, held.iter().map(|(_, attempt)| attempt.task)).await?;
         let renewed = statement!("UPDATE tasks SET lease_until = $1
              FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'epoch' AS BIGINT) AS epoch, value ->> 'worker' AS worker
-                   FROM json_each($2)) c
+                   FROM (SELECT key, value FROM json_each($2) LIMIT 1000000000 OFFSET 0) l) c
              WHERE tasks.id = c.task AND tasks.epoch = c.epoch AND tasks.lease_worker = c.worker",
             self.now().plus(LEASE).0,
             json(&rows)
@@ -61,16 +61,21 @@ impl Orders for Database {
 
     async fn duties(&self, worker: WorkerId) -> StoreResult<WorkerDuties> {
         let rows = rows!(
-            { task: i64, epoch: i64, kept: Option<String> },
-            r#"SELECT id AS "task!", epoch AS "epoch!", NULL AS "kept: String" FROM tasks WHERE lease_worker = $1
+            { task: i64, epoch: i64, kept: Option<String>, told: bool },
+            r#"SELECT id AS "task!", epoch AS "epoch!", NULL AS "kept: String",
+                   NOT EXISTS (SELECT 1 FROM notes n WHERE n.task = tasks.id AND n.state = 'waiting')
+                   AND NOT EXISTS (SELECT 1 FROM questions q WHERE q.task = tasks.id
+                                   AND (q.state = 'answered' OR (q.state = 'expired' AND NOT q.told))) AS "told!: bool"
+               FROM tasks WHERE lease_worker = $1
                UNION ALL
-               SELECT task, epoch, coalesce(kept, '') FROM executions WHERE worker = $1 AND wanted IS NOT NULL"#,
+               SELECT task, epoch, coalesce(kept, ''), true FROM executions WHERE worker = $1 AND wanted IS NOT NULL"#,
             worker.to_string()
         );
         let rows = rows.all(self.quick()).await?;
         let mut duties = WorkerDuties::default();
         for row in rows {
             let attempt = attempt(row.task, row.epoch);
+            duties.has_news |= !row.told;
             match row.kept {
                 None => duties.leases.push(attempt),
                 Some(kept) => duties.wanted.push((attempt, kept)),

@@ -1,5 +1,7 @@
 //! Pull requests of tasks.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use serde_json::{Value, json as value};
 use vine_domain::{
@@ -70,10 +72,13 @@ impl Requests for Database {
     }
 }
 
-/// The fence: a request is only written if its row is still the one that was decided on. Returns for each
-/// whether it was.
-pub(super) async fn save(tx: &mut Connection, requests: &[&SaveRequest]) -> StoreResult<Vec<bool>> {
-    let mut saved = Vec::with_capacity(requests.len());
+/// The fence: a request is only written if its row is still the one that was decided on. Returns the tasks
+/// whose requests were written.
+pub(super) async fn save(
+    tx: &mut Connection,
+    requests: &[&SaveRequest],
+) -> StoreResult<HashSet<TaskId>> {
+    let mut saved = HashSet::new();
     for SaveRequest { request, due, .. } in requests {
         let task = int(request.task.0);
         let project = request.project.as_ref();
@@ -91,11 +96,10 @@ pub(super) async fn save(tx: &mut Connection, requests: &[&SaveRequest]) -> Stor
             due.map(|due| due.0),
             int(request.version)
         );
-        let is_kept = kept.maybe(&mut *tx).await?.is_some();
-        saved.push(is_kept);
-        if !is_kept {
+        if kept.maybe(&mut *tx).await?.is_none() {
             continue;
         }
+        saved.insert(request.task);
         let brief = request.brief();
         let on_card = statement!(
             "UPDATE tasks SET request = $1 WHERE id = $2",
@@ -111,7 +115,7 @@ part!(
     pub PUSHED,
     now,
     "INSERT INTO change_requests (task, detail, due, version)
-     SELECT CAST(value ->> 'task' AS BIGINT), value ->> 'detail', $2, 1 FROM json_each($1) l WHERE true ORDER BY l.key
+     SELECT CAST(value ->> 'task' AS BIGINT), value ->> 'detail', $2, 1 FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l WHERE true ORDER BY l.key
      ON CONFLICT (task) DO UPDATE SET due = excluded.due, version = change_requests.version + 1"
 );
 

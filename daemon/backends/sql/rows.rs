@@ -59,31 +59,45 @@ pub fn uuid(text: &str) -> StoreResult<Uuid> {
 
 /// Tasks, by the clauses after `FROM tasks`.
 macro_rules! tasks {
-    ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
+    (@ $prompt:literal, $pending:literal, $rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
         rows!(
             TaskRow,
-            "SELECT id, title, prompt, repo, base, branch, lane, model, round, round_key, waits_for, request, requester, created, updated, epoch,
-                 failures, losses, state, detail, lease_worker, lease_until, version,
-                 (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks " + $rest $(+ $more)*
+            "SELECT id, title, " + $prompt + ", repo, base, branch, lane, model, round, round_key, waits_for, request, requester, created, updated,
+                 epoch, failures, losses, state, detail, lease_worker, lease_until, version,
+                 (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed,
+                 CAST(" + $pending + r#" AS BIGINT) AS "pending!: i64" FROM tasks "# + $rest $(+ $more)*
             $(, $arg)*
         )
     };
+    ($($rest:tt)+) => { tasks!(@ "prompt", "0", $($rest)+) };
 }
 pub(crate) use tasks;
 
 /// The same for lists, with only the start of each prompt.
 macro_rules! listed {
-    ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
-        rows!(
-            TaskRow,
-            r#"SELECT id, title, substr(prompt, 1, 100) AS "prompt!: String", repo, base, branch, lane, model, round, round_key, waits_for, request, requester, created, updated,
-                 epoch, failures, losses, state, detail, lease_worker, lease_until, version,
-                 (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks "# + $rest $(+ $more)*
-            $(, $arg)*
+    ($($rest:tt)+) => { tasks!(@ r#"substr(prompt, 1, 100) AS "prompt!: String""#, "0", $($rest)+) };
+}
+pub(crate) use listed;
+
+/// The same for a decision: with [`NOTES`] and [`QUESTIONS`], where `$2` has the keys of questions
+/// that the decisions are about.
+macro_rules! decided {
+    ($($rest:tt)+) => {
+        tasks!(
+            @ "prompt",
+            "CASE WHEN EXISTS (SELECT 1 FROM notes n WHERE n.task = tasks.id AND n.state = 'waiting') THEN 1 ELSE 0 END
+             + CASE WHEN EXISTS (SELECT 1 FROM questions q WHERE q.task = tasks.id AND q.state IN ('open', 'answered', 'expired'))
+                    OR id IN (SELECT q.task FROM questions q WHERE q.key IN (SELECT atom FROM json_each($2))) THEN 2 ELSE 0 END",
+            $($rest)+
         )
     };
 }
-pub(crate) use listed;
+pub(crate) use decided;
+
+/// A task with waiting notes, in [`TaskRow::pending`].
+pub const NOTES: i64 = 1;
+/// A task with questions that its decisions need.
+pub const QUESTIONS: i64 = 2;
 
 row! {
     pub struct TaskRow {
@@ -112,6 +126,8 @@ row! {
         pub version: i64,
         /// When its latest attempt started.
         pub claimed: Option<i64>,
+        /// What there is besides the task; only known if it is read for a decision.
+        pub pending: i64,
     }
 }
 

@@ -16,12 +16,14 @@ pub struct Statement {
 
 /// Defines a named statement that is checked at compile time like any other.
 macro_rules! part {
-    ($vis:vis $name:ident, $sql:literal) => { part!(@ $vis $name, false, $sql, String::new()); };
-    ($vis:vis $name:ident, now, $sql:literal) => { part!(@ $vis $name, true, $sql, String::new(), 0_i64); };
-    (@ $vis:vis $name:ident, $timed:literal, $sql:literal, $($arg:expr),+) => {
+    ($vis:vis $name:ident, now, $sql:literal $(+ $more:literal)*) => {
+        part!(@ $vis $name, true, concat!($sql $(, $more)*), ($sql $(+ $more)*), String::new(), 0_i64);
+    };
+    ($vis:vis $name:ident, $sql:literal) => { part!(@ $vis $name, false, $sql, ($sql), String::new()); };
+    (@ $vis:vis $name:ident, $timed:literal, $sql:expr, ($($checked:tt)+), $($arg:expr),+) => {
         $vis const $name: $crate::sql::script::Statement = {
             fn _is_checked() {
-                let _statement = sqlx::query!($sql, $($arg),+);
+                let _statement = sqlx::query!($($checked)+, $($arg),+);
             }
             $crate::sql::script::Statement { sql: $sql, timed: $timed }
         };
@@ -38,6 +40,14 @@ pub struct StatementBatch {
 }
 
 impl StatementBatch {
+    /// A batch that begins with a fence: if that writes no row, [`StatementBatch::run_fenced`] runs
+    /// nothing else.
+    pub fn fenced(fence: &'static Statement, rows: &[Value]) -> Self {
+        let mut batch = Self::default();
+        batch.add(rows, &[fence]);
+        batch
+    }
+
     /// Adds statements that read the same rows; does nothing without rows.
     pub fn add(&mut self, rows: &[Value], parts: &[&'static Statement]) {
         if !rows.is_empty() {
@@ -54,5 +64,10 @@ impl StatementBatch {
         } else {
             engine::run(tx, self, now).await
         }
+    }
+
+    /// Runs its fence, and if that wrote a row, all other statements. Returns whether it did.
+    pub async fn run_fenced(self, tx: &mut Connection, now: Timestamp) -> StoreResult<bool> {
+        engine::run_fenced(tx, self, now).await
     }
 }

@@ -1,6 +1,6 @@
 //! Tasks, their attempts and logs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use vine_domain::{
@@ -11,7 +11,7 @@ use vine_domain::{
 
 use super::{
     question_rows::{NoteRow, QuestionRow, questions},
-    rows::{TaskRow, all, int, json, listed, plain, tasks},
+    rows::{NOTES, QUESTIONS, TaskRow, all, decided, int, json, listed, plain, tasks},
     run::Fetch as _,
 };
 use crate::{Database, statement::rows};
@@ -42,22 +42,30 @@ impl Tasks for Database {
 
     async fn snapshots(&self, wanted: &[(TaskId, About)]) -> StoreResult<Vec<TaskSnapshot>> {
         let ids: Vec<u64> = wanted.iter().map(|(task, _)| task.0).collect();
-        let list = json(&ids);
-        let rows = tasks!(
+        let asked = wanted.iter().filter_map(|(_, about)| match about {
+            About::Asked(key) => Some(key.to_string()),
+            _ => None,
+        });
+        let asked: Vec<String> = asked.collect();
+        let rows = decided!(
             "WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
-            list
+            json(&ids),
+            json(&asked)
         );
-        let tasks = all::<_, Task>(rows.all(self.quick()).await?)?;
-        let rows = rows!(
-            NoteRow,
-            "SELECT key, task, author, text, at, state, delivered FROM notes
-             WHERE state = 'waiting' AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY seq",
-            list
-        );
+        let rows = rows.all(self.quick()).await?;
+        let with = |what: i64| rows.iter().filter(move |row| row.pending & what != 0);
+        let noted: Vec<i64> = with(NOTES).map(|row| row.id).collect();
+        let asking: HashSet<u64> = with(QUESTIONS).map(|row| row.id.unsigned_abs()).collect();
+        let mut wanted = wanted.to_vec();
+        wanted.retain(|(task, about)| match about {
+            About::Unsettled | About::Asked(_) => asking.contains(&task.0),
+            About::Question(_) | About::Said(_) | About::Everything => true,
+        });
+        let tasks = all::<_, Task>(rows)?;
         // After the tasks: what is read later than a task may be newer, which its fence notices.
         let (notes, questions) =
-            tokio::try_join!(rows.all(self.quick()), self.questions_about(wanted))?;
-        let mut notes = by_task(all(notes)?, |note: &Note| note.task);
+            tokio::try_join!(self.waiting_notes(&noted), self.questions_about(&wanted))?;
+        let mut notes = by_task(notes, |note: &Note| note.task);
         let mut questions = by_task(questions, Question::task);
         let snapshot = |task: Task| TaskSnapshot {
             questions: questions.remove(&task.id).unwrap_or_default(),
@@ -138,6 +146,20 @@ impl Tasks for Database {
 }
 
 impl Database {
+    /// The waiting notes of these tasks, oldest first.
+    async fn waiting_notes(&self, tasks: &[i64]) -> StoreResult<Vec<Note>> {
+        if tasks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = rows!(
+            NoteRow,
+            "SELECT key, task, author, text, at, state, delivered FROM notes
+             WHERE state = 'waiting' AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY seq",
+            json(tasks)
+        );
+        all(rows.all(self.quick()).await?)
+    }
+
     /// The questions of these tasks, oldest first.
     async fn questions_about(&self, wanted: &[(TaskId, About)]) -> StoreResult<Vec<Question>> {
         let (whole, rest): (Vec<_>, Vec<_>) = wanted

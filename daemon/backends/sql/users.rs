@@ -53,7 +53,7 @@ async fn identify(
     user: &User,
     identities: &(impl Serialize + ?Sized),
 ) -> StoreResult<()> {
-    let identified = statement!("INSERT INTO identities (platform, subject, user_id) SELECT value ->> 0, value ->> 1, $1 FROM json_each($2) WHERE true
+    let identified = statement!("INSERT INTO identities (platform, subject, user_id) SELECT value ->> 0, value ->> 1, $1 FROM (SELECT key, value FROM json_each($2) LIMIT 1000000000 OFFSET 0) l WHERE true
          ON CONFLICT (platform, subject) DO UPDATE SET user_id = excluded.user_id",
         user.id.to_string(),
         json(identities)
@@ -66,7 +66,7 @@ part!(
     now,
     "INSERT INTO audit (at, actor, verb, subject, allowed, reason)
      SELECT $2, value ->> 'actor', value ->> 'verb', value ->> 'subject', CAST(value ->> 'allowed' AS BOOLEAN), value ->> 'reason'
-     FROM json_each($1) l ORDER BY l.key"
+     FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l ORDER BY l.key"
 );
 
 /// Adds entries to the audit.

@@ -28,6 +28,12 @@ use crate::{Connection, Database, engine};
 impl Writes for Database {
     async fn commit(&self, batch: &[Write]) -> StoreResult<Vec<StoreResult<Written>>> {
         let now = self.now();
+        if let [write] = batch
+            && let Some((script, passed)) = only(&ByKind::of(batch), now)
+            && engine::run_alone(self, script, now).await?
+        {
+            return Ok(vec![passed.outcome(write)]);
+        }
         let mut tx = self.begin().await?;
         let outcomes = store(&mut tx, batch, now).await?;
         engine::commit(tx).await?;
@@ -63,13 +69,34 @@ impl<'a> ByKind<'a> {
 }
 
 /// The tasks that passed their fences.
+#[derive(Default)]
 struct Passed {
     created: HashSet<TaskId>,
     changed: HashSet<TaskId>,
-    /// For each request whether it was written.
-    requests: Vec<bool>,
+    /// Those whose request was written.
+    requests: HashSet<TaskId>,
     /// Tasks that were created earlier, by the new ones with the same key.
     known: HashMap<TaskId, TaskId>,
+}
+
+impl Passed {
+    /// What became of a write that claims nothing.
+    fn outcome(&self, write: &Write) -> StoreResult<Written> {
+        let passed = match write {
+            Write::Create(new) => {
+                let first = self.known.get(&new.id);
+                return Ok(Written::Created(*first.unwrap_or(&new.id)));
+            }
+            Write::Change(commit) => self.changed.contains(&commit.change.task.id),
+            Write::Request(saved) => self.requests.contains(&saved.request.task),
+            Write::Say(_) | Write::Audit(_) | Write::Claim(_) => true,
+        };
+        if passed {
+            Ok(Written::Stored)
+        } else {
+            Err(StoreError::Conflict)
+        }
+    }
 }
 
 async fn store(
@@ -77,38 +104,58 @@ async fn store(
     batch: &[Write],
     now: Timestamp,
 ) -> StoreResult<Vec<StoreResult<Written>>> {
-    let by = ByKind::of(batch);
-    let passed = fence(tx, &by, now).await?;
-    let mut script = StatementBatch::default();
-    follow(&mut script, &by, &passed, now);
-    script.run(tx, now).await?;
-    let mut requests = passed.requests.iter();
+    let passed = write(tx, &ByKind::of(batch), now).await?;
     let mut outcomes = Vec::with_capacity(batch.len());
     for write in batch {
-        outcomes.push(match write {
-            Write::Create(new) => {
-                let first = passed.known.get(&new.id);
-                Ok(Written::Created(*first.unwrap_or(&new.id)))
+        match write {
+            Write::Claim(wants) => {
+                outcomes.push(Ok(Written::Claimed(claim(tx, wants, now).await?)));
+                continue;
             }
-            Write::Change(commit) if passed.changed.contains(&commit.change.task.id) => {
-                Ok(Written::Stored)
-            }
-            Write::Change(_) => Err(StoreError::Conflict),
-            Write::Request(_) => match requests.next() {
-                Some(true) => Ok(Written::Stored),
-                Some(false) | None => Err(StoreError::Conflict),
-            },
-            Write::Claim(wants) => Ok(Written::Claimed(claim(tx, wants, now).await?)),
-            Write::Say(Say { event, .. }) => {
-                if let Some(event) = event {
-                    mark(tx, event, now).await?;
-                }
-                Ok(Written::Stored)
-            }
-            Write::Audit(_) => Ok(Written::Stored),
-        });
+            Write::Say(Say {
+                event: Some(event), ..
+            }) => mark(tx, event, now).await?,
+            _ => {}
+        }
+        outcomes.push(passed.outcome(write));
     }
     Ok(outcomes)
+}
+
+/// Writes what passes its fence, and everything that follows from it.
+async fn write(tx: &mut Connection, by: &ByKind<'_>, now: Timestamp) -> StoreResult<Passed> {
+    if let Some((script, passed)) = only(by, now)
+        && script.run_fenced(tx, now).await?
+    {
+        return Ok(passed);
+    }
+    let passed = fence(tx, by, now).await?;
+    let mut script = StatementBatch::default();
+    follow(&mut script, by, &passed, now);
+    script.run(tx, now).await?;
+    Ok(passed)
+}
+
+/// The only write that has a fence, with everything that follows from it: for PostgreSQL that is one
+/// statement.
+fn only(by: &ByKind<'_>, now: Timestamp) -> Option<(StatementBatch, Passed)> {
+    if !(by.says.is_empty() && by.audits.is_empty() && by.requests.is_empty()) {
+        return None;
+    }
+    let mut passed = Passed::default();
+    let mut script = match (&by.news[..], &by.commits[..]) {
+        ([new], []) => {
+            passed.created.insert(new.id);
+            StatementBatch::fenced(&create::INSERT_TASKS, &[create::row(new, now)])
+        }
+        ([], [commit]) => {
+            passed.changed.insert(commit.change.task.id);
+            StatementBatch::fenced(&commit::SAVE_TASKS, &[commit::row(commit)])
+        }
+        _ => return None,
+    };
+    follow(&mut script, by, &passed, now);
+    Some((script, passed))
 }
 
 /// Writes the rows of tasks that nobody else wrote in the meantime.
@@ -145,11 +192,8 @@ fn follow(script: &mut StatementBatch, by: &ByKind<'_>, passed: &Passed, now: Ti
     commit::follow(script, &stored, now);
     let audits = by.news.iter().filter_map(|new| new.audit.as_ref());
     let audits = audits.chain(stored.iter().filter_map(|commit| commit.audit.as_ref()));
-    let written = by.requests.iter().zip(&passed.requests);
-    let carried: Vec<&SaveRequest> = written
-        .filter(|(_, is_written)| **is_written)
-        .map(|(saved, _)| *saved)
-        .collect();
+    let is_written = |saved: &&&SaveRequest| passed.requests.contains(&saved.request.task);
+    let carried: Vec<&SaveRequest> = by.requests.iter().filter(is_written).copied().collect();
     audit(script, audits.chain(by.audits.iter().copied()));
     let created: Vec<(_, String)> = fresh.iter().map(|new| create::log_line(new)).collect();
     let created = created

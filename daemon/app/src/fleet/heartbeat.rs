@@ -175,6 +175,7 @@ impl Fleet {
         let WorkerDuties {
             leases: held,
             wanted,
+            has_news,
         } = self.store.duties(worker).await?;
         let (due, unknown) = self
             .presence
@@ -191,7 +192,7 @@ impl Fleet {
         for attempt in beat.leases.iter().filter(|attempt| !held.contains(attempt)) {
             deliveries.push(self.stop_for(*attempt).await?);
         }
-        if !held.is_empty() {
+        if has_news {
             let (untold, notes) = tokio::try_join!(
                 self.store.undelivered(worker),
                 self.store.waiting_notes_for(worker)

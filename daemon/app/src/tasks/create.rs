@@ -123,29 +123,29 @@ impl Tasks {
         repo: Option<&Slug>,
         what: &str,
     ) -> AppResult<(Repo, AuditEntry)> {
-        let name = match repo {
-            Some(name) => name.clone(),
-            None => self.only_repo(caller).await?,
-        };
-        let audit = self
-            .people
-            .permit(caller, Verb::Operate, Some(&name), what)
-            .await?;
-        Ok((self.repo(&name).await?, audit))
+        let may = |name| self.people.permit(caller, Verb::Operate, Some(name), what);
+        match repo {
+            Some(name) => {
+                let audit = may(name).await?;
+                Ok((self.repo(name).await?, audit))
+            }
+            None => {
+                let repo = self.only_repo(caller).await?;
+                let audit = may(&repo.name).await?;
+                Ok((repo, audit))
+            }
+        }
     }
 
     /// The only repository that the caller may view.
-    async fn only_repo(&self, caller: &Caller) -> AppResult<Slug> {
-        let names: Vec<Slug> = self
-            .repos(caller)
-            .await?
-            .into_iter()
-            .map(|repo| repo.name)
-            .collect();
-        if let [only] = names.as_slice() {
-            return Ok(only.clone());
+    async fn only_repo(&self, caller: &Caller) -> AppResult<Repo> {
+        let mut repos = self.repos(caller).await?;
+        if repos.len() < 2
+            && let Some(only) = repos.pop()
+        {
+            return Ok(only);
         }
-        if names.is_empty() {
+        if repos.is_empty() {
             return Err(AppError::unclear(
                 "there are no repositories",
                 "add one with `repo add`",
@@ -153,13 +153,13 @@ impl Tasks {
         }
         let hint = format!(
             "use `--repo` with one of: {}",
-            names
+            repos
                 .iter()
-                .map(Slug::as_str)
+                .map(|repo| repo.name.as_str())
                 .collect::<Vec<_>>()
                 .join(", ")
         );
-        let text = format!("which repository? There are {}.", names.len());
+        let text = format!("which repository? There are {}.", repos.len());
         Err(AppError::unclear(text, hint))
     }
 }

@@ -16,6 +16,8 @@ pub struct WorkerDuties {
     pub leases: Vec<Attempt>,
     /// Attempts whose work someone wants to be pushed, each with the commit that they know.
     pub wanted: Vec<(Attempt, String)>,
+    /// Whether an agent of these leases must be told an answer or a note.
+    pub has_news: bool,
 }
 
 /// The queue: work orders and leases, and what waits for them.

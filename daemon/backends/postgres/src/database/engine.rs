@@ -8,7 +8,7 @@ use sqlx::{
     AssertSqlSafe, PgPool, Postgres, Transaction, pool::PoolConnection, query, query_scalar,
 };
 use vine_domain::{
-    Clock, QuestionId, TaskId,
+    Clock, QuestionId, TaskId, Timestamp,
     clock::System,
     ports::{StoreError, StoreResult},
 };
@@ -17,7 +17,7 @@ use crate::{
     Connection, Database,
     errors::unavailable,
     sql::{
-        TransferError,
+        StatementBatch, TransferError,
         run::{Fetch as _, Run as _},
     },
 };
@@ -187,7 +187,16 @@ pub async fn count_on(tx: &mut Connection) -> StoreResult<()> {
     given.one(tx).await.map(drop)
 }
 
-pub use crate::parts::run;
+pub use crate::parts::{run, run_fenced};
+
+/// Runs a fence and what follows from it as one statement, which is a transaction by itself.
+pub async fn run_alone(
+    database: &Database,
+    script: StatementBatch,
+    now: Timestamp,
+) -> StoreResult<bool> {
+    run_fenced(&mut *database.alone().await?, script, now).await
+}
 
 /// Commits a transaction.
 pub async fn commit(tx: Transaction<'static, Postgres>) -> StoreResult<()> {

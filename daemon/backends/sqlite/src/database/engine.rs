@@ -124,12 +124,47 @@ pub async fn count_on(_: &mut Connection) -> StoreResult<()> {
 
 /// Runs the statements of a batch.
 pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) -> StoreResult<()> {
-    for (part, list) in script.parts {
-        let mut values = vec![script.lists[list].value()];
-        values.extend(part.timed.then(|| now.0.value()));
-        tx.run(part.sql, &values)?;
+    (0..script.parts.len()).try_for_each(|part| run_part(tx, &script, part, now).map(drop))
+}
+
+/// Runs the first statement of a batch, and if that changed a row, the others.
+pub async fn run_fenced(
+    tx: &mut Connection,
+    script: StatementBatch,
+    now: Timestamp,
+) -> StoreResult<bool> {
+    let mut parts = 0..script.parts.len();
+    if let Some(fence) = parts.next()
+        && run_part(tx, &script, fence, now)? == 0
+    {
+        return Ok(false);
     }
-    Ok(())
+    parts.try_for_each(|part| run_part(tx, &script, part, now).map(drop))?;
+    Ok(true)
+}
+
+/// The same in a transaction of its own.
+pub async fn run_alone(
+    database: &Database,
+    script: StatementBatch,
+    now: Timestamp,
+) -> StoreResult<bool> {
+    let mut tx = database.begin().await?;
+    let passed = run_fenced(&mut tx, script, now).await?;
+    commit(tx).await?;
+    Ok(passed)
+}
+
+fn run_part(
+    tx: &mut Connection,
+    script: &StatementBatch,
+    part: usize,
+    now: Timestamp,
+) -> StoreResult<u64> {
+    let (part, list) = script.parts[part];
+    let mut values = vec![script.lists[list].value()];
+    values.extend(part.timed.then(|| now.0.value()));
+    tx.run(part.sql, &values)
 }
 
 /// Commits a transaction.
