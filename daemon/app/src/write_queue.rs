@@ -89,8 +89,8 @@ impl WriteQueue {
     /// Stores a decided change; [`StoreError::Conflict`] if another change was stored first. A claim
     /// that comes with it is answered by the same transaction.
     ///
-    /// One batch must not hold two changes of a task. The turn sees to that: it ends after the reply,
-    /// and a caller that hangs up takes a change that no batch has taken yet along.
+    /// One batch must not hold two changes of a task. The turn sees to that: it ends after the reply. If a
+    /// caller hangs up before a batch has taken its change, the change is dropped.
     pub async fn commit(
         &self,
         _of: &TaskTurn,

@@ -57,13 +57,39 @@ impl<'a> ThreadLine<'a> {
     fn row(&self) -> Value {
         let mut row = match self {
             Self::Reply(_, Reply { author, text, .. }) => {
-                json!({ "author": plain(author), "kind": "reply", "text": plain(text), "out": false })
+                json!({ "author": plain(author), "kind": "reply", "text": plain(text) })
             }
             Self::Ours(message) => ours(message),
         };
         row["id"] = self.id().to_string().into();
         row["task"] = self.task().map(|task| task.0).into();
         row
+    }
+
+    /// What posting it needs, if it is to be posted.
+    fn post(&self) -> Option<Value> {
+        let Self::Ours(message) = self else {
+            return None;
+        };
+        let kind = message.kind;
+        let aside = match &message.place {
+            MessagePlace::Aside(aside) => Some(aside),
+            MessagePlace::Thread(_) | MessagePlace::Room(_) => None,
+        };
+        Some(json!({
+            "id": message.id.0.to_string(), "platform": aside.map(|aside| &aside.platform), "room": aside.map(|aside| &aside.room),
+            "edit": kind.edits(false), "rank": kind.rank(false), "first_edit": kind.edits(true), "first_rank": kind.rank(true),
+        }))
+    }
+
+    /// A card replaces its older ones.
+    fn supersedes(&self) -> Option<Value> {
+        match self {
+            Self::Ours(message) if message.kind == OutboundKind::Card => Some(json!({
+                "id": message.id.0.to_string(), "task": self.task().map(|task| task.0), "rank": message.kind.rank(false),
+            })),
+            _ => None,
+        }
     }
 }
 
@@ -76,9 +102,8 @@ fn ours(message: &Outbound) -> Value {
     let kind = message.kind;
     json!({
         "author": "vine", "kind": kind.as_str(), "text": plain(&message.text), "buttons": json(&message.buttons),
-        "calls": json(&message.calls), "file": message.file.as_ref().map(json), "repo": repo, "aside": aside.map(json), "question": kind.question().map(|question| question.0),
-        "note": kind.note(), "out": true, "platform": aside.map(|aside| &aside.platform), "room": aside.map(|aside| &aside.room),
-        "edit": kind.edits(false), "rank": kind.rank(false), "first_edit": kind.edits(true), "first_rank": kind.rank(true),
+        "calls": json(&message.calls), "file": message.file.as_ref().map(json), "repo": repo, "aside": aside.map(json),
+        "question": kind.question().map(|question| question.0), "note": kind.note(),
     })
 }
 
@@ -97,8 +122,8 @@ part!(
 part!(
     pub SUPERSEDE_CARDS,
     "DELETE FROM outbox WHERE posted IS NULL
-       AND task IN (SELECT CAST(value ->> 'task' AS BIGINT) FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l WHERE value ->> 'kind' = 'card')
-       AND rank = (SELECT max(CAST(value ->> 'rank' AS BIGINT)) FROM (SELECT key, value FROM json_each($1) LIMIT 1000000000 OFFSET 0) l WHERE value ->> 'kind' = 'card')
+       AND task IN (SELECT CAST(value ->> 'task' AS BIGINT) FROM json_each($1))
+       AND rank = (SELECT max(CAST(value ->> 'rank' AS BIGINT)) FROM json_each($1))
        AND seq < (SELECT max(m.seq) FROM chat_messages m JOIN json_each($1) l ON m.id = l.value ->> 'id' WHERE m.task = outbox.task)"
 );
 
@@ -127,17 +152,9 @@ part!(
 /// Adds lines to their threads, which are locked, and an outbox row for each room.
 pub fn put(script: &mut StatementBatch, lines: &[ThreadLine<'_>]) {
     let rows: Vec<Value> = lines.iter().map(ThreadLine::row).collect();
+    let cards: Vec<Value> = lines.iter().filter_map(ThreadLine::supersedes).collect();
+    let posts: Vec<Value> = lines.iter().filter_map(ThreadLine::post).collect();
     script.add(&rows, &[&ADD]);
-    let out: Vec<Value> = rows.into_iter().filter(|row| row["out"] == true).collect();
-    let has_card = out
-        .iter()
-        .any(|row| row["kind"] == OutboundKind::Card.as_str());
-    script.add(
-        &out,
-        if has_card {
-            &[&SUPERSEDE_CARDS, &PUT_OUT]
-        } else {
-            &[&PUT_OUT]
-        },
-    );
+    script.add(&cards, &[&SUPERSEDE_CARDS]);
+    script.add(&posts, &[&PUT_OUT]);
 }

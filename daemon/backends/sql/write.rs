@@ -44,7 +44,7 @@ impl Writes for Database {
 /// The writes of a batch by their kind, each in its order.
 #[derive(Default)]
 struct ByKind<'a> {
-    news: Vec<&'a NewTask>,
+    creates: Vec<&'a NewTask>,
     commits: Vec<&'a Commit>,
     says: Vec<&'a Say>,
     audits: Vec<&'a AuditEntry>,
@@ -56,7 +56,7 @@ impl<'a> ByKind<'a> {
         let mut by = Self::default();
         for write in batch {
             match write {
-                Write::Create(new) => by.news.push(new),
+                Write::Create(new) => by.creates.push(new),
                 Write::Change(commit) => by.commits.push(commit),
                 Write::Say(say) => by.says.push(say),
                 Write::Audit(entry) => by.audits.push(entry),
@@ -80,7 +80,7 @@ struct Passed {
 }
 
 impl Passed {
-    /// What became of a write that claims nothing.
+    /// The outcome of a write that claims nothing.
     fn outcome(&self, write: &Write) -> StoreResult<Written> {
         let passed = match write {
             Write::Create(new) => {
@@ -143,7 +143,7 @@ fn only(by: &ByKind<'_>, now: Timestamp) -> Option<(StatementBatch, Passed)> {
         return None;
     }
     let mut passed = Passed::default();
-    let mut script = match (&by.news[..], &by.commits[..]) {
+    let mut script = match (&by.creates[..], &by.commits[..]) {
         ([new], []) => {
             passed.created.insert(new.id);
             StatementBatch::fenced(&create::INSERT_TASKS, &[create::row(new, now)])
@@ -161,7 +161,10 @@ fn only(by: &ByKind<'_>, now: Timestamp) -> Option<(StatementBatch, Passed)> {
 /// Writes the rows of tasks that nobody else wrote in the meantime.
 async fn fence(tx: &mut Connection, by: &ByKind<'_>, now: Timestamp) -> StoreResult<Passed> {
     // Several rows are locked in one order; one that is written is locked by that.
-    if by.commits.len() > 1 || !by.says.is_empty() || !by.news.is_empty() || !by.requests.is_empty()
+    if by.commits.len() > 1
+        || !by.says.is_empty()
+        || !by.creates.is_empty()
+        || !by.requests.is_empty()
     {
         let said = by.says.iter().flat_map(|say| ThreadLine::said(say));
         let threads = said.filter_map(|line| line.task());
@@ -169,9 +172,9 @@ async fn fence(tx: &mut Connection, by: &ByKind<'_>, now: Timestamp) -> StoreRes
         let requests = by.requests.iter().map(|saved| saved.request.task);
         engine::lock(tx, tasks.chain(threads).chain(requests)).await?;
     }
-    let created = create::insert(tx, &by.news, now).await?;
+    let created = create::insert(tx, &by.creates, now).await?;
     Ok(Passed {
-        known: create::known(tx, &by.news, &created).await?,
+        known: create::known(tx, &by.creates, &created).await?,
         changed: commit::save_tasks(tx, &by.commits, now).await?,
         requests: requests::save(tx, &by.requests).await?,
         created,
@@ -180,8 +183,8 @@ async fn fence(tx: &mut Connection, by: &ByKind<'_>, now: Timestamp) -> StoreRes
 
 /// Writes everything that follows from the tasks that passed.
 fn follow(script: &mut StatementBatch, by: &ByKind<'_>, passed: &Passed, now: Timestamp) {
-    let news = by.news.clone();
-    let (fresh, _): (Vec<&NewTask>, Vec<_>) = news
+    let creates = by.creates.clone();
+    let (fresh, _): (Vec<&NewTask>, Vec<_>) = creates
         .into_iter()
         .partition(|new| passed.created.contains(&new.id));
     let (stored, _): (Vec<&Commit>, Vec<_>) = by
@@ -190,7 +193,7 @@ fn follow(script: &mut StatementBatch, by: &ByKind<'_>, passed: &Passed, now: Ti
         .partition(|commit| passed.changed.contains(&commit.change.task.id));
     create::follow(script, &fresh);
     commit::follow(script, &stored, now);
-    let audits = by.news.iter().filter_map(|new| new.audit.as_ref());
+    let audits = by.creates.iter().filter_map(|new| new.audit.as_ref());
     let audits = audits.chain(stored.iter().filter_map(|commit| commit.audit.as_ref()));
     let is_written = |saved: &&&SaveRequest| passed.requests.contains(&saved.request.task);
     let carried: Vec<&SaveRequest> = by.requests.iter().filter(is_written).copied().collect();

@@ -1,5 +1,5 @@
 //! Duties that only one daemon may perform: it holds a lease on each, and stops before another
-//! daemon may begin.
+//! daemon may begin. These are not the leases on tasks (`lease.rs` in the domain).
 
 use std::{sync::Arc, time::Duration};
 

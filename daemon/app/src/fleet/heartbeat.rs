@@ -104,13 +104,13 @@ impl Fleet {
         is_new: bool,
     ) -> AppResult<Vec<WorkerMessage>> {
         let until = Instant::now() + beat.wait;
-        self.take_note_of(worker, &beat, is_new).await?;
+        self.store_report(worker, &beat, is_new).await?;
         let wake = self.wakeups.on_worker(worker);
         loop {
             let woken = wake.notified();
             tokio::pin!(woken);
             woken.as_mut().enable();
-            let deliveries = self.deliveries(worker, &beat).await?;
+            let deliveries = self.renew_and_collect(worker, &beat).await?;
             if !deliveries.is_empty() || beat.wait.is_zero() {
                 return Ok(deliveries);
             }
@@ -125,7 +125,7 @@ impl Fleet {
 
     /// Stores what the worker reports about itself; a new process has none of the old one's agents.
     /// Other daemons see in the store that its heartbeats arrive here.
-    async fn take_note_of(
+    async fn store_report(
         &self,
         worker: WorkerId,
         beat: &WorkerHeartbeat,
@@ -167,7 +167,9 @@ impl Fleet {
         Ok(())
     }
 
-    async fn deliveries(
+    /// Renews the leases that are due, ends attempts that the worker never received, and collects what it
+    /// must be told.
+    async fn renew_and_collect(
         &self,
         worker: WorkerId,
         beat: &WorkerHeartbeat,

@@ -58,8 +58,8 @@ impl Inbox {
         dealt.await.map_err(|_| AppError::Stopping)
     }
 
-    /// The same for a caller that repeats an event because the first reply was lost: what the first one
-    /// led to counts, and it is an error if that was nothing.
+    /// The same for a caller that sends an event again because the first reply was lost. Succeeds if the
+    /// first one had an effect; otherwise it is an error.
     pub async fn hear_once(&self, event: Inbound) -> AppResult<Option<CommandOutput>> {
         let known = self.knows(&event).await?;
         let reply = self.hear(event.clone()).await?.transpose()?;

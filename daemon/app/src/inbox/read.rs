@@ -34,7 +34,7 @@ use crate::{
     },
 };
 
-/// A press or reply under a message that is not active any more.
+/// The error for a press or reply under a message that is not active any more.
 pub(super) fn gone() -> AppError {
     AppError::Unreadable("this does not belong to a question or task that is open here".into())
 }
@@ -177,7 +177,7 @@ impl Inbox {
         match named {
             Some((id, text)) => {
                 let words = SpokenText { text, ..words };
-                self.answer_in(caller, known, id, words).await
+                self.pass_on_answer(caller, known, id, words).await
             }
             None => self.plain_words(caller, known, event, turn, words).await,
         }
@@ -222,7 +222,8 @@ impl Inbox {
         let shown = self.shown_before(&known, caller, event, turn).await?;
         let by = caller.user.as_ref().map(|user| user.id);
         let at = event.said.unwrap_or_else(|| self.clock.now());
-        // What its author could see when first writing it is not known.
+        // An edit that came later than its message (`edits.rs`): what its author could see when first
+        // writing it is not known.
         let undated = matches!(event.act, InboundKind::Edited(_)) && event.said.is_none();
         if known.task.is_over() && matches!(event.spot, Location::Theirs { .. }) {
             let to_us = turn.to_us;
@@ -235,7 +236,9 @@ impl Inbox {
             return self.after_the_end(caller, known, said).await;
         }
         match target_of(words.text, by, at, &shown) {
-            ReplyTarget::Question(id) if !undated => self.answer_in(caller, known, id, words).await,
+            ReplyTarget::Question(id) if !undated => {
+                self.pass_on_answer(caller, known, id, words).await
+            }
             ReplyTarget::Question(id) => Err(which(words, &known.task, &shown, &[id])),
             ReplyTarget::Unclear(open) => Err(which(words, &known.task, &shown, &open)),
             ReplyTarget::Note => {
@@ -256,7 +259,7 @@ impl Inbox {
         answered.await.map(|_| None)
     }
 
-    pub(super) async fn answer_in(
+    pub(super) async fn pass_on_answer(
         &self,
         caller: &Caller,
         known: TaskSnapshot,

@@ -76,7 +76,7 @@ impl Inbox {
         let (id, repo) = (known.task.id, known.task.repo.clone());
         let may = |verb| access::decide(caller.user.as_ref(), verb, Some(&repo)).is_ok();
         match self.meant_after_the_end(caller, &known, said).await? {
-            AfterEnd::Answer(question) => self.answer_in(caller, known, question, words).await,
+            AfterEnd::Answer(question) => self.pass_on_answer(caller, known, question, words).await,
             AfterEnd::Begin => self.next_round(caller, id, words.text, words.key).await,
             AfterEnd::Nothing | AfterEnd::Ask(_) if !may(Verb::Answer) => Ok(None),
             AfterEnd::Nothing => {

@@ -19,7 +19,7 @@ use crate::{
 const AUDITED: usize = 10_000;
 
 /// A decision with what it was about, for the audit: `allowed once: Bash npm test`.
-fn decided(ask: &Ask, decision: &Decision) -> String {
+fn for_audit(ask: &Ask, decision: &Decision) -> String {
     let about = match ask.masked() {
         Ask::Permission { tool, what, .. } => {
             format!("{tool} {}", what.chars().take(AUDITED).collect::<String>())
@@ -108,7 +108,7 @@ impl Questions {
             .map_err(|invalid| self.asked_back(question, given, invalid))?;
         let text = given.in_words(&question.ask);
         self.refuse_in_rooms(caller, question, &decision)?;
-        audit.subject = format!("{id}: {}", decided(&question.ask, &decision));
+        audit.subject = format!("{id}: {}", for_audit(&question.ask, &decision));
         let answer = self.signed(caller, decision, key)?;
         let reply = self.reply(caller, &text);
         let event = Event::Answered {
@@ -175,7 +175,8 @@ impl Questions {
         Err(refusal.into())
     }
 
-    /// The verb for deciding this; a repository may let more people decide.
+    /// The verb for deciding this. If the repository's rules ask for a lower role than usual, it is
+    /// [`Verb::Answer`].
     fn verb_for(&self, repo: &Slug, ask: &Ask) -> Verb {
         let asks_less = self.settings.get().rules.needs(repo, ask) < verb_for(ask).needs();
         if asks_less {

@@ -81,12 +81,12 @@ impl Questions {
         Ok(())
     }
 
-    async fn waited(&self, id: QuestionId, quietly: bool) -> AppResult<()> {
+    async fn waited(&self, id: QuestionId, in_digest: bool) -> AppResult<()> {
         let task = self.get(id).await?.task();
         let event = Event::Waited {
             question: id,
             patience: Arc::clone(&self.settings.get().patience),
-            quietly,
+            in_digest,
         };
         self.tasks.transition(task, event).await.map(|_| ())
     }

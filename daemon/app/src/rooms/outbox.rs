@@ -45,23 +45,23 @@ pub(crate) async fn run(
         rooms,
         chat,
         since,
-        unsettled: Mutex::default(),
+        unrecorded: Mutex::default(),
         progress: ShownProgress::new(chat.progress_pace()),
     };
     let mut turns = FuturesUnordered::new();
     let mut ended: Vec<(String, Duration)> = Vec::new();
     let mut busy: HashSet<String> = HashSet::new();
     // The platform takes nothing before then.
-    let mut held = Instant::now();
+    let mut paused_until = Instant::now();
     loop {
         for (room, rest) in ended.drain(..) {
-            held = held.max(Instant::now() + rest);
+            paused_until = paused_until.max(Instant::now() + rest);
             busy.remove(&room);
         }
-        let mut pause = held.saturating_duration_since(Instant::now());
+        let mut pause = paused_until.saturating_duration_since(Instant::now());
         if pause.is_zero() {
-            let room_for = chat.rooms_at_once().saturating_sub(turns.len());
-            let due = beside(&mut turns, &mut ended, poster.due(&busy, room_for)).await;
+            let free_turns = chat.rooms_at_once().saturating_sub(turns.len());
+            let due = beside(&mut turns, &mut ended, poster.due(&busy, free_turns)).await;
             let (due, next) = due.unwrap_or_else(|error| {
                 tracing::error!(platform = chat.platform(), %error, "could not read the outbox: {error}");
                 (Vec::new(), TICK)
@@ -73,7 +73,7 @@ pub(crate) async fn run(
             }
             pause = next;
             // Messages come first.
-            if is_quiet && room_for > 0 {
+            if is_quiet && free_turns > 0 {
                 let card = beside(&mut turns, &mut ended, poster.progress(&busy)).await;
                 if let Some(card) = card {
                     busy.insert(card.room.clone());
@@ -124,13 +124,13 @@ struct Poster<'a> {
     chat: &'a dyn Chat,
     since: Timestamp,
     /// What was posted and not yet recorded.
-    unsettled: Mutex<HashSet<MessageId>>,
+    unrecorded: Mutex<HashSet<MessageId>>,
     progress: ShownProgress,
 }
 
 impl Poster<'_> {
-    fn unsettled(&self) -> MutexGuard<'_, HashSet<MessageId>> {
-        self.unsettled
+    fn unrecorded(&self) -> MutexGuard<'_, HashSet<MessageId>> {
+        self.unrecorded
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -159,15 +159,14 @@ impl Poster<'_> {
             Duration::ZERO
         };
         let mut by_room: Vec<(String, Vec<OutboxItem>)> = Vec::new();
-        for mut dispatch in due {
-            dispatch.mentions = self.rooms.mentions(&dispatch);
-            dispatch.again |=
-                dispatch.at < self.since || self.unsettled().contains(&dispatch.message.id);
-            let known = by_room.iter().position(|(room, _)| *room == dispatch.room);
+        for mut item in due {
+            item.mentions = self.rooms.mentions(&item);
+            item.again |= item.at < self.since || self.unrecorded().contains(&item.message.id);
+            let known = by_room.iter().position(|(room, _)| *room == item.room);
             match known {
-                Some(at) => by_room[at].1.push(dispatch),
+                Some(at) => by_room[at].1.push(item),
                 None if by_room.len() < most => {
-                    by_room.push((dispatch.room.clone(), vec![dispatch]));
+                    by_room.push((item.room.clone(), vec![item]));
                 }
                 None => {}
             }
@@ -244,21 +243,21 @@ impl Poster<'_> {
     ) -> StoreResult<Option<Duration>> {
         let (rooms, chat) = (self.rooms, self.chat);
         let begun = Instant::now();
-        for dispatch in due {
-            let done = match deliver(rooms, chat, dispatch).await {
-                Err(ChatError::Unfit(why)) => plainer(rooms, chat, dispatch, why).await,
+        for item in due {
+            let done = match deliver(rooms, chat, item).await {
+                Err(ChatError::Unfit(why)) => plainer(rooms, chat, item, why).await,
                 done => done,
             };
             match done {
                 Ok(place) => {
                     rooms.platforms.posting(chat.platform(), room, None);
-                    self.unsettled().insert(dispatch.message.id);
+                    self.unrecorded().insert(item.message.id);
                     if let (OutboundKind::Card, Some(task)) =
-                        (dispatch.message.kind, dispatch.message.place.task())
+                        (item.message.kind, item.message.place.task())
                     {
                         self.progress.forget(task);
                     }
-                    posted.push((dispatch, dated(rooms, chat, dispatch, place).await));
+                    posted.push((item, dated(rooms, chat, item, place).await));
                 }
                 Err(ChatError::NotNow { after, .. }) => return Ok(Some(after)),
                 Err(ChatError::RoomBusy { after, .. }) => {
@@ -266,7 +265,7 @@ impl Poster<'_> {
                     rooms.store.defer_room(platform, room, after).await?;
                     break;
                 }
-                Err(error) => postpone(rooms, chat, dispatch, &error).await?,
+                Err(error) => postpone(rooms, chat, item, &error).await?,
             }
             if begun.elapsed() >= ROUND {
                 break;
@@ -280,9 +279,9 @@ impl Poster<'_> {
             return Ok(());
         }
         self.rooms.store.mark_posted(posted).await?;
-        for (dispatch, _) in posted {
-            self.unsettled().remove(&dispatch.message.id);
-            let kind = dispatch.message.kind;
+        for (item, _) in posted {
+            self.unrecorded().remove(&item.message.id);
+            let kind = item.message.kind;
             tried(self.rooms, self.chat.platform(), kind, TryOutcome::Posted);
         }
         Ok(())

@@ -55,7 +55,7 @@ impl Transition {
         self
     }
 
-    /// A claim that goes after it.
+    /// The next claim of the same worker, served by the transaction that stores the change.
     pub fn then(mut self, claim: Option<PendingClaim>) -> Self {
         self.claim = claim;
         self
@@ -140,6 +140,7 @@ impl Tasks {
                 Err(refusal) => return Err(self.refused(event, refusal)),
             };
             let commit = self.commit_of(&before, change, transition).await;
+            // It is served even if the change conflicts.
             let claim = transition.claim.take();
             let stored = self.writes.commit(turn, Arc::clone(&before), commit, claim);
             match stored.await {

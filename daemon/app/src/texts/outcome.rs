@@ -87,7 +87,8 @@ pub(crate) fn done(task: &Task, report: &Report, is_folder: bool) -> String {
         .map(|what| what.chars().take(DENIED).collect::<String>())
         .map(|what| format!("\n- not allowed: {}", literal(&what)))
         .collect();
-    let head = if report.commit.is_some() && !report.diffstat.is_empty() {
+    let has_changed = report.commit.is_some() && !report.diffstat.is_empty();
+    let head = if has_changed {
         "is done"
     } else {
         "ended without changes"
@@ -97,10 +98,7 @@ pub(crate) fn done(task: &Task, report: &Report, is_folder: bool) -> String {
     } else {
         format!("{}\n\n", quoted(&report.summary))
     };
-    let branch = report
-        .branch
-        .as_ref()
-        .filter(|_| is_folder && head == "is done");
+    let branch = report.branch.as_ref().filter(|_| is_folder && has_changed);
     let merge = branch.map_or_else(String::new, |branch| {
         format!(
             "\nMerge it with `git merge {branch}`, or with `vine task merge {}` in your clone.",

@@ -52,7 +52,7 @@ pub enum About {
     Question(QuestionId),
     /// The one that was asked with this key.
     Asked(Uuid),
-    /// The one whose answer has this key.
+    /// The one whose answer has this key: a repeated note may have been an answer the first time.
     Said(Uuid),
     /// All of them.
     Everything,
@@ -144,7 +144,7 @@ pub enum Event {
         /// When to remind, escalate and expire.
         patience: Arc<ReminderPolicy>,
         /// Whether a digest replaces the reminder.
-        quietly: bool,
+        in_digest: bool,
     },
     /// A person sent the agent a note.
     Noted(Note),
@@ -262,8 +262,8 @@ pub fn decide(current: &TaskSnapshot, event: Event, now: Timestamp) -> Result<Ch
         Event::Waited {
             question,
             patience,
-            quietly,
-        } => step.waited(question, &patience, quietly),
+            in_digest,
+        } => step.waited(question, &patience, in_digest),
         Event::Noted(note) => step.noted(note),
         Event::NoteDelivered { by, attempt, note } => step.note_delivered(by, attempt, note),
         Event::Finished {

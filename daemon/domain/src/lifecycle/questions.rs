@@ -101,7 +101,7 @@ impl ChangeBuilder<'_> {
         mut self,
         id: QuestionId,
         patience: &ReminderPolicy,
-        quietly: bool,
+        in_digest: bool,
     ) -> DecideResult {
         let question = self.question(id)?;
         if !question.is_open() {
@@ -118,11 +118,11 @@ impl ChangeBuilder<'_> {
                 ));
                 self.change.says.push(Announcement::Escalation(id));
             }
-            ReminderStep::Remind if quietly => {}
+            ReminderStep::Remind if in_digest => {}
             ReminderStep::Remind => self.change.says.push(Announcement::Reminder(id)),
             ReminderStep::Nothing => {}
         }
-        let listed = quietly && patience.covers(&question, self.now);
+        let listed = in_digest && patience.covers(&question, self.now);
         let reminders = patience
             .reminders_by(self.now.since(question.asked_at))
             .max(question.pings.reminders + u32::from(listed));

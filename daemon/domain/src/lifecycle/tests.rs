@@ -448,7 +448,7 @@ fn waited(id: u64) -> Event {
     Event::Waited {
         question: QuestionId(id),
         patience: Arc::default(),
-        quietly: false,
+        in_digest: false,
     }
 }
 

@@ -78,9 +78,9 @@ pub trait Chat: Send + Sync {
     fn rooms_at_once(&self) -> usize;
     /// How often cards may be edited to show progress.
     fn progress_pace(&self) -> ProgressPace;
-    /// Posts or edits one message; called for one message of a room at a time. Repeating a call with the same message id must not show it
-    /// twice, if the platform makes that possible.
-    async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError>;
+    /// Posts or edits one message; called for one message of a room at a time. Repeating a call with the
+    /// same message id must not show it twice, if the platform makes that possible.
+    async fn deliver(&self, item: &OutboxItem) -> Result<Posted, ChatError>;
     /// When a message of ours was posted, by the platform's clock; `None` if the platform does not
     /// tell.
     async fn posted_at(&self, room: &str, reference: &str) -> Option<Timestamp>;

@@ -104,7 +104,7 @@ pub fn has_words(text: &str) -> bool {
     !is_blank(text)
 }
 
-/// Whether `text` only agrees.
+/// Whether `text` only agrees, for this time or for longer.
 pub fn agrees(text: &str) -> bool {
     matches!(
         meaning(text),
@@ -112,7 +112,7 @@ pub fn agrees(text: &str) -> bool {
     )
 }
 
-/// Whether `text` only agrees or refuses.
+/// Whether `text` only agrees for this time, or refuses.
 pub fn decides(text: &str) -> bool {
     matches!(
         meaning(text),

@@ -233,7 +233,7 @@ impl World {
             let event = Event::Waited {
                 question: id,
                 patience: Arc::clone(&self.patience),
-                quietly: false,
+                in_digest: false,
             };
             let says =
                 apply_at(&mut self.situation, event, self.now).expect("time is never refused");
