@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vine_domain::{
-    Epoch, Progress, QuestionId, SessionId, Slug, TaskId, Timestamp, Wall, Worker, WorkerId,
-    WorkerIsolation, WorkerState,
+    Epoch, Progress, QuestionId, SessionId, Slug, TaskId, Timestamp, Wall, WorkerId,
+    WorkerIsolation, WorkerLoad, WorkerState,
     assignment::WorkerMessage,
     attempt::{Attempt, Usage},
     token::Token,
@@ -190,17 +190,18 @@ pub struct WorkerList {
 }
 
 impl WorkerView {
-    /// The view of a worker, with how many of its attempts are running and how many are waiting.
-    pub fn of((worker, running, waiting): &(Worker, usize, usize), now: Timestamp) -> Self {
+    /// The view of a worker.
+    pub fn of(load: &WorkerLoad, now: Timestamp) -> Self {
+        let worker = &load.worker;
         let isolation = worker.standing.as_ref();
         let paused = worker.without.iter().cloned();
         Self {
             id: worker.id,
             name: worker.name.clone(),
-            state: worker.state(*running, *waiting, now),
+            state: load.state(now),
             slots: worker.slots,
-            running: *running,
-            waiting: *waiting,
+            running: load.running,
+            waiting: load.waiting,
             draining: worker.draining,
             version: worker.version.clone(),
             trouble: worker.trouble.clone(),

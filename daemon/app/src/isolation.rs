@@ -8,8 +8,8 @@ use std::{
 };
 
 use vine_domain::{
-    Clock, Guard, ModelChoice, Repo, Slug, Task, Timestamp, Wall, Worker, WorkerId,
-    WorkerIsolation,
+    Clock, Guard, ModelChoice, Repo, Slug, Task, Timestamp, Wall, WorkerId, WorkerIsolation,
+    WorkerLoad,
     guard::{LOGIN, Preset},
     ports::Store,
     repo::Source,
@@ -220,13 +220,11 @@ impl Isolation {
         seen.read = Some(now);
         seen.names = workers
             .iter()
-            .map(|(worker, ..)| (worker.id, worker.name.clone()))
+            .map(|WorkerLoad { worker, .. }| (worker.id, worker.name.clone()))
             .collect();
         let named = |repo: Repo| (repo.name.clone(), repo);
         seen.repos = repos.into_iter().map(named).collect();
-        let wall = |(worker, ..): (Worker, usize, usize)| {
-            Some((worker.id, WorkerWall::of(&worker.standing?)))
-        };
+        let wall = |WorkerLoad { worker, .. }| Some((worker.id, WorkerWall::of(&worker.standing?)));
         seen.walls = workers.into_iter().filter_map(wall).collect();
         Ok(())
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use vine_domain::{
     TaskId, Timestamp, Worker, WorkerId,
     ports::{Fleet, StoreError, StoreResult},
-    worker::WorkerLimits,
+    worker::{WorkerLimits, WorkerLoad},
 };
 
 use super::{
@@ -37,7 +37,7 @@ row! {
     }
 }
 
-impl TryFrom<WorkerRow> for (Worker, usize, usize) {
+impl TryFrom<WorkerRow> for WorkerLoad {
     type Error = StoreError;
 
     fn try_from(row: WorkerRow) -> StoreResult<Self> {
@@ -60,7 +60,11 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
             standing: row.standing.as_deref().map(from_json).transpose()?,
         };
         let count = |number: i64| usize::try_from(number).unwrap_or(0);
-        Ok((worker, count(row.running), count(row.waiting)))
+        Ok(Self {
+            worker,
+            running: count(row.running),
+            waiting: count(row.waiting),
+        })
     }
 }
 
@@ -146,11 +150,7 @@ impl Fleet for Database {
         engine::commit(tx).await
     }
 
-    async fn workers_after(
-        &self,
-        name: &str,
-        limit: u32,
-    ) -> StoreResult<Vec<(Worker, usize, usize)>> {
+    async fn workers_after(&self, name: &str, limit: u32) -> StoreResult<Vec<WorkerLoad>> {
         let rows = rows!(
             WorkerRow,
             r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes, most, only_repos, gone, standing,
@@ -192,9 +192,7 @@ impl Fleet for Database {
             id.to_string()
         );
         let row = row.maybe(self.quick()).await?;
-        Ok(row
-            .map(<(Worker, usize, usize)>::try_from)
-            .transpose()?
-            .map(|(worker, ..)| worker))
+        let load = row.map(WorkerLoad::try_from).transpose()?;
+        Ok(load.map(|load| load.worker))
     }
 }

@@ -68,4 +68,4 @@ pub use retention::Retention;
 pub use round::Round;
 pub use session::{Session, SessionPolicy, SessionState};
 pub use task::{Task, TaskRound, TaskState};
-pub use worker::{Worker, WorkerState};
+pub use worker::{Worker, WorkerLoad, WorkerState};

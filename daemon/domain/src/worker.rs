@@ -101,13 +101,31 @@ impl Worker {
         self.trouble.clone().into_iter().chain(repos)
     }
 
-    /// What this worker is doing, given how many of its leases run and how many wait for a person.
-    pub fn state(&self, running: usize, waiting: usize, now: Timestamp) -> WorkerState {
+    /// Whether it was seen lately.
+    pub fn is_online(&self, now: Timestamp) -> bool {
+        self.gone.is_none() && now.since(self.seen) <= LEASE
+    }
+}
+
+/// A worker and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerLoad {
+    /// The worker.
+    pub worker: Worker,
+    /// How many of its leases run.
+    pub running: usize,
+    /// How many of them wait for a person.
+    pub waiting: usize,
+}
+
+impl WorkerLoad {
+    /// What the worker is doing.
+    pub fn state(&self, now: Timestamp) -> WorkerState {
         match () {
-            () if self.gone.is_some() || now.since(self.seen) > LEASE => WorkerState::Offline,
-            () if self.trouble.is_some() => WorkerState::Error,
-            () if running > 0 => WorkerState::Busy,
-            () if waiting > 0 => WorkerState::Waiting,
+            () if !self.worker.is_online(now) => WorkerState::Offline,
+            () if self.worker.trouble.is_some() => WorkerState::Error,
+            () if self.running > 0 => WorkerState::Busy,
+            () if self.waiting > 0 => WorkerState::Waiting,
             () => WorkerState::Idle,
         }
     }

@@ -1091,7 +1091,7 @@ async fn workers_are_read_a_page_at_a_time() {
             .await
             .expect("read")
             .into_iter()
-            .map(|(worker, ..)| worker.name)
+            .map(|load| load.worker.name)
             .collect::<Vec<_>>()
     };
     assert_eq!(page("", 2).await, ["w-1", "w-2"]);

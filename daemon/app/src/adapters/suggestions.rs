@@ -77,7 +77,7 @@ pub(super) async fn matching(
             .workers()
             .await?
             .into_iter()
-            .map(|(worker, ..)| (worker.name.clone(), worker.name))
+            .map(|load| (load.worker.name.clone(), load.worker.name))
             .collect(),
         _ => Vec::new(),
     };

@@ -1,7 +1,9 @@
 //! `task explain`: why a task is where it is, and what happens next.
 
 use serde_json::json;
-use vine_domain::{Question, Task, TaskId, TaskState, Timestamp, WorkerState, markdown::literal};
+use vine_domain::{
+    Question, Task, TaskId, TaskState, Timestamp, WorkerLoad, WorkerState, markdown::literal,
+};
 
 use crate::{App, AppResult, Caller, commands::output::CommandOutput, texts};
 
@@ -14,27 +16,22 @@ fn tried(task: &Task) -> String {
     }
 }
 
-type WorkerNames = [(vine_domain::Worker, usize, usize)];
-
 /// How many workers can take work.
-fn able(workers: &WorkerNames, now: Timestamp) -> usize {
-    let able = |(worker, running, waiting): &&(vine_domain::Worker, usize, usize)| {
-        !worker.draining
-            && worker.without.is_empty()
-            && !matches!(
-                worker.state(*running, *waiting, now),
-                WorkerState::Offline | WorkerState::Error
-            )
+fn able(workers: &[WorkerLoad], now: Timestamp) -> usize {
+    let able = |load: &&WorkerLoad| {
+        let cannot = matches!(load.state(now), WorkerState::Offline | WorkerState::Error);
+        !cannot && !load.worker.draining && load.worker.without.is_empty()
     };
     workers.iter().filter(able).count()
 }
 
-fn states(workers: &WorkerNames, now: Timestamp) -> String {
-    let one = |(worker, running, waiting): &(vine_domain::Worker, usize, usize)| {
+fn states(workers: &[WorkerLoad], now: Timestamp) -> String {
+    let one = |load: &WorkerLoad| {
+        let worker = &load.worker;
         let state = if worker.draining {
             "draining"
         } else {
-            worker.state(*running, *waiting, now).as_str()
+            load.state(now).as_str()
         };
         let trouble: String = worker
             .troubles()
@@ -111,7 +108,7 @@ pub async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<Comman
     open.retain(Question::is_open);
     let mut workers = app.fleet.workers().await?;
     // A worker's other failing repositories may be ones that this person is not allowed to see.
-    for (worker, ..) in &mut workers {
+    for WorkerLoad { worker, .. } in &mut workers {
         worker.without.retain(|(repo, _)| *repo == task.repo);
     }
     let repo = app.tasks.find_repo(&task.repo).await?;
@@ -124,8 +121,9 @@ pub async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<Comman
     let on = |lease: &vine_domain::Lease| {
         workers
             .iter()
-            .find(|row| row.0.id == lease.worker)
-            .map_or("a worker", |row| row.0.name.as_str())
+            .map(|load| &load.worker)
+            .find(|worker| worker.id == lease.worker)
+            .map_or("a worker", |worker| worker.name.as_str())
     };
     let why = match &task.state {
         TaskState::Queued { .. } if let Some(first) = task.waits_for => {

@@ -2,9 +2,7 @@
 
 use serde_json::json;
 use vine_api::{QuestionView, TaskView, WorkerView};
-use vine_domain::{
-    Role, Task, Timestamp, Worker, WorkerState, access::ListScope, ports::TaskFilter,
-};
+use vine_domain::{Role, Task, Timestamp, WorkerLoad, access::ListScope, ports::TaskFilter};
 
 use vine_grammar::HelpTopic;
 
@@ -63,7 +61,7 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
         Some(format!("{platform}: {}", health.remark.as_ref()?))
     };
     lines.extend(adapters.iter().filter_map(remark));
-    for (worker, ..) in &workers {
+    for WorkerLoad { worker, .. } in &workers {
         let name = &worker.name;
         lines.extend(
             worker
@@ -101,9 +99,8 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
 }
 
 /// How many workers are online, and how many are not, if any.
-fn crew(workers: &[(Worker, usize, usize)], now: Timestamp) -> String {
-    let is_gone =
-        |row: &&(Worker, usize, usize)| row.0.state(row.1, row.2, now) == WorkerState::Offline;
+fn crew(workers: &[WorkerLoad], now: Timestamp) -> String {
+    let is_gone = |load: &&WorkerLoad| !load.worker.is_online(now);
     let gone = workers.iter().filter(is_gone).count();
     let there = texts::counted(
         (workers.len() - gone) as u64,

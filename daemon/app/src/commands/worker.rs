@@ -1,23 +1,22 @@
 //! `worker ...`
 
 use vine_api::WorkerView;
-use vine_domain::{Timestamp, Verb, Worker, worker::WorkerLimits};
+use vine_domain::{Timestamp, Verb, WorkerLoad, worker::WorkerLimits};
 use vine_grammar::WorkerVerb;
 
 use crate::{App, AppResult, Caller, commands::output::CommandOutput, texts};
 
 pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> AppResult<CommandOutput> {
     let now = app.now();
-    let one =
-        |row: &(Worker, usize, usize)| CommandOutput::new(line(row, now), WorkerView::of(row, now));
+    let one = |load: &WorkerLoad| CommandOutput::new(line(load, now), WorkerView::of(load, now));
     match verb {
         WorkerVerb::List => {
             app.people.allow(caller, Verb::See, None, "workers").await?;
             let workers = app.fleet.workers().await?;
             Ok(CommandOutput::list(
                 &workers,
-                |row| line(row, now),
-                |row| WorkerView::of(row, now),
+                |load| line(load, now),
+                |load| WorkerView::of(load, now),
                 "No workers. `vine worker` starts one.",
             ))
         }
@@ -91,8 +90,12 @@ async fn remove_gone(app: &App, caller: &Caller, confirm: Option<u64>) -> AppRes
     ))
 }
 
-fn line(row: &(Worker, usize, usize), now: Timestamp) -> String {
-    let (worker, running, waiting) = row;
+fn line(load: &WorkerLoad, now: Timestamp) -> String {
+    let WorkerLoad {
+        worker,
+        running,
+        waiting,
+    } = load;
     let wall = worker
         .standing
         .as_ref()
@@ -104,7 +107,7 @@ fn line(row: &(Worker, usize, usize), now: Timestamp) -> String {
         .troubles()
         .map(|trouble| format!("\n  {trouble}"))
         .collect();
-    let state = worker.state(*running, *waiting, now).as_str();
+    let state = load.state(now).as_str();
     format!(
         "{:<12} {state:<8} {running} running, {waiting} waiting, {}{}{draining}{wall}{trouble}",
         worker.name,

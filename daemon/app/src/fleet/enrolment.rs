@@ -67,7 +67,7 @@ impl Fleet {
             .workers()
             .await?
             .iter()
-            .any(|(known, ..)| known.name == worker.name)
+            .any(|known| known.worker.name == worker.name)
         {
             return Err(StoreError::Taken(worker.name).into());
         }

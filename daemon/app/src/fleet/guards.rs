@@ -2,8 +2,8 @@
 //! thread shows when an agent was refused.
 
 use vine_domain::{
-    Effort, Followups, Guard, MessageId, ModelChoice, ModelName, Repo, Slug, Verb, Wall, Worker,
-    WorkerId,
+    Effort, Followups, Guard, MessageId, ModelChoice, ModelName, Repo, Slug, Verb, Wall, WorkerId,
+    WorkerLoad,
     attempt::Attempt,
     chat::Button,
     conventions::{BranchPattern, Conventions, Trailers},
@@ -264,9 +264,9 @@ impl Fleet {
     /// Why no worker is good enough for a repository; `None` if one is, or if there are no workers.
     pub async fn nobody_can(&self, repo: &Repo) -> AppResult<Option<String>> {
         let workers = self.store.workers().await?;
-        let why = |(worker, ..): &(Worker, usize, usize)| {
+        let why = |load: &WorkerLoad| {
             repo.guard.refuses(
-                worker
+                load.worker
                     .standing
                     .as_ref()
                     .map_or(Wall::Plain, |standing| standing.wall),

@@ -2,8 +2,8 @@
 //! secret, or the repository's rule forbids it. A person decides what to do with it.
 
 use vine_domain::{
-    MessageId, Task, TaskId, Verb, WorkerState, access::ListScope, assignment::WorkerMessage,
-    attempt::Attempt, ports::Say,
+    MessageId, Task, TaskId, Verb, access::ListScope, assignment::WorkerMessage, attempt::Attempt,
+    ports::Say,
 };
 
 use crate::{AppError, AppResult, Caller, fleet::Fleet, texts};
@@ -26,7 +26,7 @@ impl Fleet {
         };
         self.wakeups.worker(worker);
         let by = match self.store.worker(worker).await? {
-            Some(worker) if worker.state(0, 0, self.clock.now()) != WorkerState::Offline => {
+            Some(worker) if worker.is_online(self.clock.now()) => {
                 format!("{} is pushing it.", worker.name)
             }
             Some(worker) => format!(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use vine_domain::{TaskId, Verb, Worker, WorkerId, WorkerState, worker::WorkerLimits};
+use vine_domain::{TaskId, Verb, WorkerId, WorkerLoad, worker::WorkerLimits};
 
 use crate::{AppResult, Caller, Missing, fleet::Fleet};
 
@@ -18,13 +18,13 @@ pub struct RunningTask {
 
 impl Fleet {
     /// One worker by its name.
-    pub async fn worker_named(&self, name: &str) -> AppResult<(Worker, usize, usize)> {
+    pub async fn worker_named(&self, name: &str) -> AppResult<WorkerLoad> {
         let found = self
             .store
             .workers()
             .await?
             .into_iter()
-            .find(|(worker, ..)| worker.name == name);
+            .find(|load| load.worker.name == name);
         found.ok_or_else(|| Missing::Worker(vine_domain::invalid::shown(name)).into())
     }
 
@@ -34,16 +34,16 @@ impl Fleet {
         caller: &Caller,
         name: &str,
         draining: bool,
-    ) -> AppResult<(Worker, usize, usize)> {
+    ) -> AppResult<WorkerLoad> {
         self.people
             .allow(caller, Verb::Administer, None, &format!("worker {name}"))
             .await?;
-        let (worker, running, waiting) = self.worker_named(name).await?;
-        let worker = Worker { draining, ..worker };
-        self.store.set_draining(worker.id, draining).await?;
+        let mut load = self.worker_named(name).await?;
+        load.worker.draining = draining;
+        self.store.set_draining(load.worker.id, draining).await?;
         self.wakeups.work();
         self.wakeups.page();
-        Ok((worker, running, waiting))
+        Ok(load)
     }
 
     /// Removes a worker and its token; it loses what it holds.
@@ -51,7 +51,7 @@ impl Fleet {
         self.people
             .allow(caller, Verb::Administer, None, &format!("worker {name}"))
             .await?;
-        let (worker, ..) = self.worker_named(name).await?;
+        let WorkerLoad { worker, .. } = self.worker_named(name).await?;
         self.store.remove_worker(worker.id).await?;
         self.people.forget_tokens();
         self.lose_all(worker.id, "the worker was removed").await?;
@@ -71,10 +71,9 @@ impl Fleet {
             .await?;
         let all = self.store.workers().await?;
         let now = self.clock.now();
-        let gone = all.into_iter().filter(|(worker, running, waiting)| {
-            worker.state(*running, *waiting, now) == WorkerState::Offline
-        });
-        let names: Vec<String> = gone.map(|(worker, ..)| worker.name).collect();
+        let all = all.into_iter().map(|load| load.worker);
+        let gone = all.filter(|worker| !worker.is_online(now));
+        let names: Vec<String> = gone.map(|worker| worker.name).collect();
         let confirmed = !names.is_empty() && confirm == Some(names.len() as u64);
         if confirmed {
             for name in &names {
@@ -90,31 +89,28 @@ impl Fleet {
         caller: &Caller,
         name: &str,
         limits: WorkerLimits,
-    ) -> AppResult<(Worker, usize, usize)> {
+    ) -> AppResult<WorkerLoad> {
         self.people
             .allow(caller, Verb::Administer, None, &format!("worker {name}"))
             .await?;
-        let (worker, running, waiting) = self.worker_named(name).await?;
+        let mut load = self.worker_named(name).await?;
         for repo in limits.repos.iter().flatten() {
             self.tasks.repo(repo).await?;
         }
-        self.store.set_limits(worker.id, &limits).await?;
+        self.store.set_limits(load.worker.id, &limits).await?;
         self.wakeups.work();
         self.wakeups.page();
-        Ok((Worker { limits, ..worker }, running, waiting))
+        load.worker.limits = limits;
+        Ok(load)
     }
 
     /// All workers, with how many agents run and wait on each.
-    pub async fn workers(&self) -> AppResult<Vec<(Worker, usize, usize)>> {
+    pub async fn workers(&self) -> AppResult<Vec<WorkerLoad>> {
         Ok(self.store.workers().await?)
     }
 
     /// Up to `limit` workers after this name.
-    pub async fn workers_after(
-        &self,
-        after: &str,
-        limit: u32,
-    ) -> AppResult<Vec<(Worker, usize, usize)>> {
+    pub async fn workers_after(&self, after: &str, limit: u32) -> AppResult<Vec<WorkerLoad>> {
         Ok(self.store.workers_after(after, limit).await?)
     }
 
@@ -127,8 +123,8 @@ impl Fleet {
     }
 
     /// What these workers are running.
-    pub async fn at_work(&self, workers: &[(Worker, usize, usize)]) -> AppResult<Vec<RunningTask>> {
-        let ids: Vec<WorkerId> = workers.iter().map(|(worker, ..)| worker.id).collect();
+    pub async fn at_work(&self, workers: &[WorkerLoad]) -> AppResult<Vec<RunningTask>> {
+        let ids: Vec<WorkerId> = workers.iter().map(|load| load.worker.id).collect();
         let running = self.store.at_work(&ids).await?.into_iter();
         let named = |(worker, task, title)| RunningTask {
             worker,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vine_domain::{
-    Timestamp, WorkerState,
+    Timestamp,
     ports::{DayStats, Store, StoreResult},
     session::SessionStats,
 };
@@ -76,10 +76,9 @@ pub(super) async fn read(
     let depths = store.depths().await?;
     let workers = store.workers().await?;
     let sessions = store.session_stats().await?;
-    let up = workers
-        .iter()
-        .filter(|(one, ..)| one.state(0, 0, now) != WorkerState::Offline);
-    let slots: u64 = workers.iter().map(|(one, ..)| u64::from(one.slots)).sum();
+    let workers = workers.iter().map(|load| &load.worker);
+    let up = workers.clone().filter(|worker| worker.is_online(now));
+    let slots: u64 = workers.clone().map(|worker| u64::from(worker.slots)).sum();
     let queued: Vec<String> = depths
         .named()
         .iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 use vine_domain::{
-    Timestamp, Wall, Worker, WorkerState,
+    Timestamp, Wall, Worker, WorkerLoad, WorkerState,
     attempt::Usage,
     ports::OldestPending,
     queue::QueueDepths,
@@ -142,7 +142,7 @@ impl Exposition {
         }
     }
 
-    fn workers(&self, workers: &[(Worker, usize, usize)], now: Timestamp) {
+    fn workers(&self, workers: &[WorkerLoad], now: Timestamp) {
         let states = [
             WorkerState::Idle,
             WorkerState::Busy,
@@ -152,12 +152,13 @@ impl Exposition {
         ];
         let up: Vec<_> = workers
             .iter()
-            .filter(|(worker, ..)| worker.state(0, 0, now) != WorkerState::Offline)
+            .map(|load| &load.worker)
+            .filter(|worker| worker.is_online(now))
             .collect();
         let of = |state| {
             workers
                 .iter()
-                .filter(|(worker, running, waiting)| worker.state(*running, *waiting, now) == state)
+                .filter(|load| load.state(now) == state)
                 .count()
         };
         self.gauges(
@@ -177,9 +178,9 @@ impl Exposition {
              uptime.",
             share,
         );
-        let slots: u64 = up.iter().map(|(worker, ..)| u64::from(worker.slots)).sum();
+        let slots: u64 = up.iter().map(|worker| u64::from(worker.slots)).sum();
         let (running, waiting) = workers.iter().fold((0, 0), |(run, wait), one| {
-            (run + one.1 as u64, wait + one.2 as u64)
+            (run + one.running as u64, wait + one.waiting as u64)
         });
         let taken = [
             ("busy", running),
@@ -193,8 +194,9 @@ impl Exposition {
             "state",
             taken.map(|(state, count)| (state, number(count))),
         );
-        let unhealthy = workers.iter().filter(|(one, ..)| one.trouble.is_some());
-        let repos: usize = workers.iter().map(|(one, ..)| one.without.len()).sum();
+        let all = workers.iter().map(|load| &load.worker);
+        let unhealthy = all.clone().filter(|worker| worker.trouble.is_some());
+        let repos: usize = all.clone().map(|worker| worker.without.len()).sum();
         self.gauges(
             "vine_ill",
             "What is unhealthy: whole workers, and repositories on a worker.",
@@ -203,8 +205,9 @@ impl Exposition {
                 .map(|(what, count)| (what, number(count as u64))),
         );
         let behind = |wall: Wall| {
-            let stands = |(one, ..): &&&(Worker, usize, usize)| {
-                one.standing
+            let stands = |worker: &&&Worker| {
+                worker
+                    .standing
                     .as_ref()
                     .is_some_and(|standing| standing.wall == wall)
             };
@@ -216,18 +219,18 @@ impl Exposition {
             "wall",
             Wall::ALL.iter().map(|wall| (wall.as_str(), behind(*wall))),
         );
-        let readable = up
-            .iter()
-            .filter(|(one, ..)| one.standing.as_ref().is_some_and(|standing| standing.login));
+        let readable = up.iter().filter(|worker| {
+            worker
+                .standing
+                .as_ref()
+                .is_some_and(|standing| standing.login)
+        });
         self.one(
             "vine_workers_with_readable_login",
             "Online workers whose agents can read the login of the model's account.",
             number(readable.count() as u64),
         );
-        let bytes = workers
-            .iter()
-            .map(|(worker, ..)| worker.worktree_bytes)
-            .sum();
+        let bytes = workers.iter().map(|load| load.worker.worktree_bytes).sum();
         self.one(
             "vine_worktree_bytes",
             "Disk space of the worktrees of all workers, as last reported.",

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::{
     ids::{TaskId, WorkerId},
     ports::error::StoreResult,
-    worker::{Worker, WorkerLimits},
+    worker::{Worker, WorkerLimits, WorkerLoad},
 };
 
 /// Workers.
@@ -23,16 +23,12 @@ pub trait Fleet: Send + Sync {
     async fn set_gone(&self, id: WorkerId) -> StoreResult<()>;
     /// Removes a worker and its tokens.
     async fn remove_worker(&self, id: WorkerId) -> StoreResult<()>;
-    /// All workers by name, each with the number of its leases that run and that wait.
-    async fn workers(&self) -> StoreResult<Vec<(Worker, usize, usize)>> {
+    /// All workers by name.
+    async fn workers(&self) -> StoreResult<Vec<WorkerLoad>> {
         self.workers_after("", u32::MAX).await
     }
     /// The same for workers whose names come after `name`, at most `limit`.
-    async fn workers_after(
-        &self,
-        name: &str,
-        limit: u32,
-    ) -> StoreResult<Vec<(Worker, usize, usize)>>;
+    async fn workers_after(&self, name: &str, limit: u32) -> StoreResult<Vec<WorkerLoad>>;
     /// What these workers are running: worker, task, its title.
     async fn at_work(&self, workers: &[WorkerId]) -> StoreResult<Vec<(WorkerId, TaskId, String)>>;
     /// One worker.

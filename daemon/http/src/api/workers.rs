@@ -83,7 +83,10 @@ pub async fn list(
     let now = shared.app.now();
     let workers = shared.app.fleet.workers().await?;
     Ok(Json(WorkerList {
-        items: workers.iter().map(|row| WorkerView::of(row, now)).collect(),
+        items: workers
+            .iter()
+            .map(|load| WorkerView::of(load, now))
+            .collect(),
     }))
 }
 
@@ -108,7 +111,7 @@ pub async fn show(
     let workers = shared.app.fleet.workers().await?;
     let found = workers
         .iter()
-        .find(|(worker, ..)| worker.id == id)
+        .find(|load| load.worker.id == id)
         .ok_or_else(|| AppError::from(Missing::Worker(id.to_string())))?;
     Ok(Json(WorkerView::of(found, shared.app.now())))
 }

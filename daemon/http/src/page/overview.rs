@@ -16,7 +16,7 @@ use vine_app::{
     rooms::health::PlatformHealth,
     texts,
 };
-use vine_domain::{Task, Timestamp, Worker, attempt::Usage};
+use vine_domain::{Task, Timestamp, WorkerLoad, attempt::Usage};
 
 use super::{
     chart, command, groups, new_task,
@@ -220,12 +220,13 @@ fn command_line(said: Option<&SaidCommand<'_>>) -> Markup {
 }
 
 /// A worker and its tasks.
-fn worker(
-    (worker, running, waiting): &(Worker, usize, usize),
-    at_work: &[RunningTask],
-    now: Timestamp,
-) -> Markup {
-    let state = worker.state(*running, *waiting, now).as_str();
+fn worker(load: &WorkerLoad, at_work: &[RunningTask], now: Timestamp) -> Markup {
+    let WorkerLoad {
+        worker,
+        running,
+        waiting,
+    } = load;
+    let state = load.state(now).as_str();
     html! {
         li { span.(format!("badge {}", state.to_lowercase())) { (state) } " " (worker.name)
             span.dim { " " (running + waiting) " of " (worker.slots) @if worker.draining { ", draining" } }

@@ -9,7 +9,7 @@ use vine_app::{
     reporting::{spending::NamedSpending, trends::Trends},
 };
 use vine_domain::{
-    Question, Repo, Session, Slug, Task, Worker, access::ListScope, ports::TaskFilter,
+    Question, Repo, Session, Slug, Task, WorkerLoad, access::ListScope, ports::TaskFilter,
     queue::QueueDepths,
 };
 
@@ -42,8 +42,8 @@ pub struct Machinery {
     pub depths: QueueDepths,
     /// What is paused, in words.
     pub paused: Option<String>,
-    /// The first workers, each with the number of tasks that run and that wait.
-    pub workers: Vec<(Worker, usize, usize)>,
+    /// The first workers.
+    pub workers: Vec<WorkerLoad>,
     /// What these run.
     pub at_work: Vec<RunningTask>,
     /// Live sessions, each with its repository.

@@ -60,14 +60,15 @@ async fn body(app: &App, visitor: &PageVisitor, after: &str) -> Result<Markup, A
         @else if page.is_empty() { p.none { "No more workers." } }
         @else {
             (screen::table("Workers", &["Worker", "State", "Tasks", "Slots", "Wall", "Last seen", "Version", "Actions"], &html! {
-                @for (worker, running, waiting) in &page {
-                    @let state = worker.state(*running, *waiting, now).as_str();
+                @for load in &page {
+                    @let worker = &load.worker;
+                    @let state = load.state(now).as_str();
                     tr {
                         th scope="row" { (worker.name) }
                         td { span.(format!("badge {}", state.to_lowercase())) { (state) } @if worker.draining { " draining" }
                             @for trouble in worker.troubles() { div.problem { (text::message(&trouble)) } } }
                         td { @for (task, title) in held(&at_work, worker) { p { a href={ "/tasks/" (task) } { (task) " " (title) } } } }
-                        td { (running + waiting) " of " (worker.slots) (worker.limits.said()) }
+                        td { (load.running + load.waiting) " of " (worker.slots) (worker.limits.said()) }
                         td { @if let Some(standing) = &worker.standing { (text::message(&standing.said())) } }
                         td { (time::moment(now, worker.seen)) }
                         td { (worker.version) }
@@ -75,7 +76,7 @@ async fn body(app: &App, visitor: &PageVisitor, after: &str) -> Result<Markup, A
                     }
                 }
             }))
-            @if let Some((last, ..)) = more { p { a href={ "/workers?after=" (last.name) } { "Next (" (all) " in total)" } } }
+            @if let Some(last) = more { p { a href={ "/workers?after=" (last.worker.name) } { "Next (" (all) " in total)" } } }
         }
     })
 }
