@@ -26,5 +26,6 @@ mod store {
     mod feed;
     pub mod one_write;
     mod outbox;
+    mod requests;
 }
 mod stories;

@@ -22,5 +22,6 @@ mod store {
     pub mod one_write;
     mod outbox;
     mod plans;
+    mod requests;
 }
 mod stories;

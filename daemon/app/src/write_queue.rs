@@ -13,7 +13,7 @@ use vine_domain::{
 };
 
 use crate::{
-    AppResult,
+    AppError, AppResult,
     after_commit::AfterCommit,
     batcher::Batcher,
     tasks::PermittedTask,
@@ -118,7 +118,10 @@ impl WriteQueue {
 
     /// The same for several tasks, all or none. Returns their ids in order.
     pub async fn create_together(&self, tasks: Vec<PermittedTask>) -> AppResult<Vec<TaskId>> {
-        let ids = self.writer.create_together(tasks).await?;
+        let writer = self.writer.clone();
+        // If the caller hangs up, the tasks are still stored and reported.
+        let created = tokio::spawn(async move { writer.create_together(tasks).await }).await;
+        let ids = created.map_err(|_| AppError::Stopping)??;
         self.hand_out().await;
         Ok(ids)
     }

@@ -333,8 +333,8 @@ part!(
          ended = CASE WHEN v.state = 'ended' THEN $2 END, reason = CASE WHEN v.state = 'ended' THEN v.reason END
      FROM (SELECT s.id, c.reason,
                CASE WHEN c.done AND s.agent LIKE 'claude %' AND (s.kept OR (c.reuse AND s.started > c.since
-                   AND coalesce(s.context, 0) <= c.context AND EXISTS (SELECT 1 FROM work_orders o JOIN tasks t ON t.id = o.task
-                       WHERE o.repo = c.repo AND t.base = c.base AND NOT o.resumes))) THEN 'warm' ELSE 'ended' END AS state
+                   AND coalesce(s.context, 0) <= c.context AND EXISTS (SELECT 1 FROM work_orders o CROSS JOIN tasks t
+                       WHERE t.id = o.task AND o.repo = c.repo AND t.base = c.base AND NOT o.resumes))) THEN 'warm' ELSE 'ended' END AS state
            FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'repo' AS repo, value ->> 'base' AS base,
                      CAST(value ->> 'done' AS BOOLEAN) AS done, CAST(value ->> 'reuse' AS BOOLEAN) AS reuse,
                      CAST(value ->> 'since' AS BIGINT) AS since, CAST(value ->> 'context' AS BIGINT) AS context,

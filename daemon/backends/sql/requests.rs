@@ -1,7 +1,5 @@
 //! Pull requests of tasks.
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 use serde_json::{Value, json as value};
 use vine_domain::{
@@ -72,13 +70,10 @@ impl Requests for Database {
     }
 }
 
-/// The fence: a request is only written if its row is still the one that was decided on. Returns the tasks
-/// whose requests were written.
-pub(super) async fn save(
-    tx: &mut Connection,
-    requests: &[&SaveRequest],
-) -> StoreResult<HashSet<TaskId>> {
-    let mut saved = HashSet::new();
+/// The fence: a request is only written if its row is still the one that was decided on. Returns for each
+/// whether it was.
+pub(super) async fn save(tx: &mut Connection, requests: &[&SaveRequest]) -> StoreResult<Vec<bool>> {
+    let mut saved = Vec::with_capacity(requests.len());
     for SaveRequest { request, due, .. } in requests {
         let task = int(request.task.0);
         let project = request.project.as_ref();
@@ -96,10 +91,11 @@ pub(super) async fn save(
             due.map(|due| due.0),
             int(request.version)
         );
-        if kept.maybe(&mut *tx).await?.is_none() {
+        let is_kept = kept.maybe(&mut *tx).await?.is_some();
+        saved.push(is_kept);
+        if !is_kept {
             continue;
         }
-        saved.insert(request.task);
         let brief = request.brief();
         let on_card = statement!(
             "UPDATE tasks SET request = $1 WHERE id = $2",

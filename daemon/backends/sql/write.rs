@@ -30,9 +30,13 @@ impl Writes for Database {
         let now = self.now();
         if let [write] = batch
             && let Some((script, passed)) = only(&ByKind::of(batch), now)
-            && engine::run_alone(self, script, now).await?
         {
-            return Ok(vec![passed.outcome(write)]);
+            match (engine::run_alone(self, script, now).await?, write) {
+                (true, write) => return Ok(vec![passed.outcome(write)]),
+                // Another task has its key.
+                (false, Write::Create(_)) => {}
+                (false, _) => return Ok(vec![Err(StoreError::Conflict)]),
+            }
         }
         let mut tx = self.begin().await?;
         let outcomes = store(&mut tx, batch, now).await?;
@@ -73,28 +77,24 @@ impl<'a> ByKind<'a> {
 struct Passed {
     created: HashSet<TaskId>,
     changed: HashSet<TaskId>,
-    /// Those whose request was written.
-    requests: HashSet<TaskId>,
+    /// For each request whether it was written; several may be of one task.
+    requests: Vec<bool>,
     /// Tasks that were created earlier, by the new ones with the same key.
     known: HashMap<TaskId, TaskId>,
 }
 
 impl Passed {
-    /// The outcome of a write that claims nothing.
+    /// The outcome of a write that claims nothing and is no request.
     fn outcome(&self, write: &Write) -> StoreResult<Written> {
-        let passed = match write {
+        match write {
             Write::Create(new) => {
                 let first = self.known.get(&new.id);
-                return Ok(Written::Created(*first.unwrap_or(&new.id)));
+                Ok(Written::Created(*first.unwrap_or(&new.id)))
             }
-            Write::Change(commit) => self.changed.contains(&commit.change.task.id),
-            Write::Request(saved) => self.requests.contains(&saved.request.task),
-            Write::Say(_) | Write::Audit(_) | Write::Claim(_) => true,
-        };
-        if passed {
-            Ok(Written::Stored)
-        } else {
-            Err(StoreError::Conflict)
+            Write::Change(commit) if !self.changed.contains(&commit.change.task.id) => {
+                Err(StoreError::Conflict)
+            }
+            _ => Ok(Written::Stored),
         }
     }
 }
@@ -105,29 +105,36 @@ async fn store(
     now: Timestamp,
 ) -> StoreResult<Vec<StoreResult<Written>>> {
     let passed = write(tx, &ByKind::of(batch), now).await?;
+    let mut requests = passed.requests.iter();
     let mut outcomes = Vec::with_capacity(batch.len());
     for write in batch {
-        match write {
-            Write::Claim(wants) => {
-                outcomes.push(Ok(Written::Claimed(claim(tx, wants, now).await?)));
-                continue;
-            }
+        outcomes.push(match write {
+            Write::Claim(wants) => Ok(Written::Claimed(claim(tx, wants, now).await?)),
+            Write::Request(_) => match requests.next() {
+                Some(true) => Ok(Written::Stored),
+                Some(false) | None => Err(StoreError::Conflict),
+            },
             Write::Say(Say {
                 event: Some(event), ..
-            }) => mark(tx, event, now).await?,
-            _ => {}
-        }
-        outcomes.push(passed.outcome(write));
+            }) => {
+                mark(tx, event, now).await?;
+                Ok(Written::Stored)
+            }
+            other => passed.outcome(other),
+        });
     }
     Ok(outcomes)
 }
 
 /// Writes what passes its fence, and everything that follows from it.
 async fn write(tx: &mut Connection, by: &ByKind<'_>, now: Timestamp) -> StoreResult<Passed> {
-    if let Some((script, passed)) = only(by, now)
-        && script.run_fenced(tx, now).await?
-    {
-        return Ok(passed);
+    if let Some((script, passed)) = only(by, now) {
+        if script.run_fenced(tx, now).await? {
+            return Ok(passed);
+        }
+        if by.creates.is_empty() {
+            return Ok(Passed::default());
+        }
     }
     let passed = fence(tx, by, now).await?;
     let mut script = StatementBatch::default();
@@ -195,8 +202,11 @@ fn follow(script: &mut StatementBatch, by: &ByKind<'_>, passed: &Passed, now: Ti
     commit::follow(script, &stored, now);
     let audits = by.creates.iter().filter_map(|new| new.audit.as_ref());
     let audits = audits.chain(stored.iter().filter_map(|commit| commit.audit.as_ref()));
-    let is_written = |saved: &&&SaveRequest| passed.requests.contains(&saved.request.task);
-    let carried: Vec<&SaveRequest> = by.requests.iter().filter(is_written).copied().collect();
+    let written = by.requests.iter().zip(&passed.requests);
+    let carried: Vec<&SaveRequest> = written
+        .filter(|(_, is_written)| **is_written)
+        .map(|(saved, _)| *saved)
+        .collect();
     audit(script, audits.chain(by.audits.iter().copied()));
     let created: Vec<(_, String)> = fresh.iter().map(|new| create::log_line(new)).collect();
     let created = created

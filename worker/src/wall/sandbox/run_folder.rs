@@ -60,13 +60,13 @@ pub fn remove_left_behind() {
 /// bound refuses connections like one of a dead keeper, and [`remove_left_behind`] of another
 /// worker would take the folder away.
 pub(super) fn listen(run: &RunFolder, name: &str) -> Result<LimitedListener<UnixListener>> {
-    let (socket, bound) = (run.0.join(name), run.0.join(format!("{name}.new")));
+    let (socket, bound) = (run.0.join(name), run.0.join(format!("{name}~")));
     let listener = UnixListener::bind(&bound).and_then(|listener| {
         fs::rename(&bound, &socket)?;
         Ok(listener)
     });
     let listener =
-        listener.with_context(|| format!("cannot create the socket {}", socket.display()))?;
+        listener.with_context(|| format!("cannot create the socket {}", bound.display()))?;
     Ok(LimitedListener::new(listener))
 }
 
