@@ -84,7 +84,7 @@ struct Passed {
 }
 
 impl Passed {
-    /// The outcome of a write that claims nothing and is no request.
+    /// The outcome of a write, except claims and requests.
     fn outcome(&self, write: &Write) -> StoreResult<Written> {
         match write {
             Write::Create(new) => {
