@@ -420,10 +420,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_is_trusted_for_three_quarters_from_when_the_call_was_sent() {
-        let desk = ActiveAttempts::default();
-        let held = desk.take(&task(vec![]), Instant::now(), Slots::new(1).take());
+        let attempts = ActiveAttempts::default();
+        let held = attempts.take(&task(vec![]), Instant::now(), Slots::new(1).take());
         tokio::time::sleep(Duration::from_secs(40)).await;
-        desk.confirm(&[attempt()], Instant::now() - Duration::from_secs(5));
+        attempts.confirm(&[attempt()], Instant::now() - Duration::from_secs(5));
         tokio::time::sleep(Duration::from_secs(39)).await;
         assert!(held.is_trusted() && held.stopped().is_none());
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -432,8 +432,8 @@ mod tests {
 
     #[tokio::test]
     async fn words_reach_the_agent_once_and_a_late_answer_that_came_with_the_task_is_none() {
-        let desk = ActiveAttempts::default();
-        let held = desk.take(&task(vec![]), Instant::now(), Slots::new(1).take());
+        let attempts = ActiveAttempts::default();
+        let held = attempts.take(&task(vec![]), Instant::now(), Slots::new(1).take());
         let note = Note {
             key: System.uuid(),
             task: TaskId(1),
@@ -442,22 +442,25 @@ mod tests {
             at: Timestamp(1),
             state: NoteState::Waiting,
         };
-        assert!(desk.note(attempt(), note.clone()) && desk.answer(late()));
+        assert!(attempts.note(attempt(), note.clone()) && attempts.answer(late()));
         held.worded().await;
         assert!(matches!(held.take_words(), Some(PersonMessage::Note(first)) if first == note));
         assert!(matches!(held.take_words(), Some(PersonMessage::Late(_))));
         assert!(held.take_words().is_none());
         assert_eq!(
-            (desk.noting(), desk.handling()),
+            (attempts.noting(), attempts.handling()),
             (vec![note.key], vec![QuestionId(1)])
         );
-        desk.release(attempt());
+        attempts.release(attempt());
         assert!(
-            desk.noting().is_empty() && desk.handling().is_empty(),
+            attempts.noting().is_empty() && attempts.handling().is_empty(),
             "what was not delivered goes to the next attempt"
         );
 
-        let _held = desk.take(&task(vec![late()]), Instant::now(), Slots::new(1).take());
-        assert!(!desk.answer(late()), "the agent receives it when it starts");
+        let _held = attempts.take(&task(vec![late()]), Instant::now(), Slots::new(1).take());
+        assert!(
+            !attempts.answer(late()),
+            "the agent receives it when it starts"
+        );
     }
 }

@@ -26,13 +26,13 @@ use crate::{
 };
 
 /// Runs one task to completion and reports.
-pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assignment) {
+pub async fn run(context: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assignment) {
     let host = AgentHost::new(
-        bench.client.clone(),
-        Arc::clone(&bench.worker),
-        Arc::clone(&bench.desk),
+        context.client.clone(),
+        Arc::clone(&context.worker),
+        Arc::clone(&context.attempts),
         Arc::clone(held),
-        bench.config.agent.known.clone(),
+        context.config.agent.known.clone(),
     );
     let name = format!(
         "{} {} {}",
@@ -40,12 +40,12 @@ pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assign
         task.created_at.0,
         task.repo.source.as_str()
     );
-    let mark = ProcessMark::new(&name, &bench.worker);
+    let mark = ProcessMark::new(&name, &context.worker);
     // An agent of an earlier attempt that lost its lease may still be running in the same worktree.
     mark.kill().await;
     let mut workspace = None;
     let result = tokio::select! {
-        result = work(bench, &host, task, mark, &mut workspace) => result,
+        result = work(context, &host, task, mark, &mut workspace) => result,
         never = host.tell_progress() => match never {},
     };
     host.flush().await;
@@ -60,20 +60,22 @@ pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assign
             _ => UnfinishedPolicy::ByRule,
         };
         if keeping == UnfinishedPolicy::ByRule {
-            let _kept_here_without = lending::borrow(bench, task.attempt, &task.repo).await;
+            let _kept_here_without = lending::borrow(context, task.attempt, &task.repo).await;
         }
-        keep(bench, task.attempt.task, workspace, keeping).await;
+        keep(context, task.attempt.task, workspace, keeping).await;
     }
     let over = match result {
-        Ok(Some(finished)) => report(bench, held, &host, task, workspace.as_mut(), finished).await,
-        Ok(None) => give_up(bench, held, task, AttemptFailure::Released, false).await,
-        Err(how) => give_up(bench, held, task, how, workspace.is_some()).await,
+        Ok(Some(finished)) => {
+            report(context, held, &host, task, workspace.as_mut(), finished).await
+        }
+        Ok(None) => give_up(context, held, task, AttemptFailure::Released, false).await,
+        Err(how) => give_up(context, held, task, how, workspace.is_some()).await,
     };
     let Some(mut workspace) = workspace else {
         return;
     };
     // The task may have ended elsewhere meanwhile.
-    if over || is_over(bench, task.attempt.task, task.created_at).await {
+    if over || is_over(context, task.attempt.task, task.created_at).await {
         close(task.attempt.task, &mut workspace).await;
     }
 }
@@ -99,20 +101,20 @@ fn without_session(task: &Assignment) -> Option<&'static str> {
 
 /// Returns `None` if the attempt was stopped.
 async fn work(
-    bench: &WorkerContext,
+    context: &WorkerContext,
     host: &AgentHost,
     task: &Assignment,
     mark: ProcessMark,
     slot: &mut Option<Workspace>,
 ) -> Result<Option<FinishedRun>, AttemptFailure> {
-    if let Some(refusal) = refusal(&bench.walls, task) {
+    if let Some(refusal) = refusal(&context.walls, task) {
         return Err(AttemptFailure::Failed(refusal));
     }
-    let kind_resumes = bench.config.agent.kind.resumes();
+    let kind_resumes = context.config.agent.kind.resumes();
     let resume = task.resume.filter(|_| kind_resumes);
     let prepare = async {
-        let lent = lending::borrow(bench, task.attempt, &task.repo).await;
-        let (state, git) = (&bench.config.state, &bench.config.git);
+        let lent = lending::borrow(context, task.attempt, &task.repo).await;
+        let (state, git) = (&context.config.state, &context.config.git);
         let prepared = Workspace::prepare(state, task, git, resume.is_some()).await;
         prepared.map_err(|mut failure| {
             if let Err(why) = lent {
@@ -143,7 +145,7 @@ async fn work(
     {
         return Ok(None);
     }
-    let mut outcome = converse(bench, host, task, &mark, workspace, resume).await;
+    let mut outcome = converse(context, host, task, &mark, workspace, resume).await;
     if matches!(outcome, Ok(RunOutcome::NoSession)) {
         let told = host
             .tell(
@@ -153,7 +155,7 @@ async fn work(
             )
             .await;
         outcome = if told.is_ok() {
-            converse(bench, host, task, &mark, workspace, None).await
+            converse(context, host, task, &mark, workspace, None).await
         } else {
             Err(AttemptOver)
         };
@@ -177,7 +179,7 @@ async fn work(
 
 /// One run of the agent in a session that is mapped to the task beforehand.
 async fn converse(
-    bench: &WorkerContext,
+    context: &WorkerContext,
     host: &AgentHost,
     task: &Assignment,
     mark: &ProcessMark,
@@ -192,11 +194,11 @@ async fn converse(
     host.map_session(
         session,
         workspace.folder().display().to_string(),
-        bench.agent.to_string(),
+        context.agent.to_string(),
     )
     .await?;
     let wanted = SandboxFor {
-        config: &bench.config,
+        config: &context.config,
         task,
         session,
         copy_of,
@@ -206,21 +208,21 @@ async fn converse(
     };
     let sandbox = tokio::select! {
         () = host.stopped() => return Ok(RunOutcome::Stopped),
-        made = Sandbox::make(&bench.walls, host, wanted) => match made {
+        made = Sandbox::make(&context.walls, host, wanted) => match made {
             Ok(sandbox) => sandbox,
             Err(failure) => return Ok(RunOutcome::Failed(failure)),
         },
     };
     let copy_of = copy_of.filter(|_| sandbox.has_copy);
     let job = AgentRun {
-        worker: &bench.config,
-        config: &bench.config.agent,
+        worker: &context.config,
+        config: &context.config.agent,
         sandbox: &sandbox,
         task,
         folder: workspace.folder().to_owned(),
         branch: workspace.branch().to_owned(),
         changed: workspace.changed(),
-        temp: bench.temp(),
+        temp: context.temp(),
         mark: mark.clone(),
         session,
         resume: resume.is_some() && (copy_of.is_some() || !task.fork),
@@ -229,9 +231,9 @@ async fn converse(
     let outcome = agent::run(job, host).await;
     let finished = matches!(outcome, RunOutcome::Finished(_));
     if finished {
-        sandbox.share(&bench.config, task);
+        sandbox.share(&context.config, task);
     }
-    sandbox.end(&bench.config, finished).await;
+    sandbox.end(&context.config, finished).await;
     Ok(outcome)
 }
 

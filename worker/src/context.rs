@@ -17,7 +17,7 @@ use crate::{active::ActiveAttempts, config::WorkerConfig, health::WorkerHealth, 
 pub struct WorkerContext {
     pub config: Arc<WorkerConfig>,
     pub client: Client,
-    pub desk: Arc<ActiveAttempts>,
+    pub attempts: Arc<ActiveAttempts>,
     /// Agent and version, as recorded for sessions.
     pub agent: Arc<str>,
     /// The worker's id; marks all its agents.
@@ -25,7 +25,7 @@ pub struct WorkerContext {
     /// An attempt of a task starts only when the previous one has cleaned up.
     pub turns: Arc<TaskLocks>,
     /// Which parts of this worker are unhealthy.
-    pub place: Arc<WorkerHealth>,
+    pub health: Arc<WorkerHealth>,
     /// The walls around agents.
     pub walls: Arc<Walls>,
 }

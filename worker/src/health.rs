@@ -342,23 +342,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn half_an_hour_without_the_service_costs_a_few_looks_and_ends_by_itself() {
-        let place = Arc::new(WorkerHealth::new(Duration::from_secs(15)));
+        let health = Arc::new(WorkerHealth::new(Duration::from_secs(15)));
         let half_an_hour = Duration::from_secs(1800);
         let start = Instant::now();
         let away = Arc::new(ServiceOutage {
             back: start + half_an_hour,
             looks: AtomicU32::new(0),
         });
-        let healing = Arc::clone(&place);
+        let healing = Arc::clone(&health);
         let probe = Arc::clone(&away);
         tokio::spawn(async move { healing.heal(&*probe).await });
         let overloaded = Failure::new(FailureKind::Overloaded, "no capacity");
         // Four agents were running.
         for _ in 0..4 {
-            place.take_note(&overloaded, &repo("site"));
+            health.take_note(&overloaded, &repo("site"));
         }
-        assert_eq!(place.trouble().as_deref(), Some("no capacity"));
-        place.well().await;
+        assert_eq!(health.trouble().as_deref(), Some("no capacity"));
+        health.well().await;
         let took = start.elapsed();
         assert!(
             took >= half_an_hour && took < half_an_hour + LONGEST_PAUSE,
@@ -366,45 +366,45 @@ mod tests {
         );
         let looks = away.looks.load(Ordering::Relaxed);
         assert!((5..12).contains(&looks), "{looks} looks");
-        assert_eq!(place.trouble(), None);
+        assert_eq!(health.trouble(), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_repository_that_is_ill_keeps_the_worker_from_no_other() {
-        let place = WorkerHealth::new(Duration::from_secs(15));
+        let health = WorkerHealth::new(Duration::from_secs(15));
         let missing = Failure::new(FailureKind::RepositoryMissing, "there is no such folder");
-        place.take_note(&missing, &repo("site"));
-        place.take_note(&Failure::new(FailureKind::AgentCrashed, "x"), &repo("shop"));
-        assert_eq!(place.trouble(), None);
-        let without = place.without();
+        health.take_note(&missing, &repo("site"));
+        health.take_note(&Failure::new(FailureKind::AgentCrashed, "x"), &repo("shop"));
+        assert_eq!(health.trouble(), None);
+        let without = health.without();
         assert_eq!(without.len(), 1);
         assert_eq!(without[0].0, Slug::from_text("site"));
-        place.well().await;
+        health.well().await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_limit_lasts_as_long_as_it_is_told_and_what_falls_ill_again_waits_longer() {
-        let place = WorkerHealth::new(Duration::from_secs(15));
+        let health = WorkerHealth::new(Duration::from_secs(15));
         let mut limit = Failure::new(FailureKind::UsageLimit, "limit");
         let due = |part: &HealthPart| {
-            let next = place.parts()[part].next.expect("unhealthy");
+            let next = health.parts()[part].next.expect("unhealthy");
             next.duration_since(Instant::now())
         };
-        place.take_note(&limit, &repo("site"));
+        health.take_note(&limit, &repo("site"));
         assert_eq!(due(&HealthPart::Account), UNKNOWN_RESET);
         limit.retry_at = Some(System.now().plus(Duration::from_secs(3 * 3600)));
-        place.take_note(&limit, &repo("site"));
+        health.take_note(&limit, &repo("site"));
         let told = due(&HealthPart::Account).as_secs();
         assert!((3 * 3600 - 5..=3 * 3600).contains(&told), "{told}");
 
         let refused = Failure::new(FailureKind::BadCredentials, "401");
         for pause in [15, 30, 60] {
-            place.take_note(&refused, &repo("site"));
+            health.take_note(&refused, &repo("site"));
             assert_eq!(due(&HealthPart::Credentials), Duration::from_secs(pause));
-            place.is_well(&HealthPart::Credentials);
+            health.is_well(&HealthPart::Credentials);
         }
         tokio::time::sleep(RELAPSE).await;
-        place.take_note(&refused, &repo("site"));
+        health.take_note(&refused, &repo("site"));
         assert_eq!(due(&HealthPart::Credentials), Duration::from_secs(15));
     }
 }

@@ -18,16 +18,16 @@ const PAUSE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// Says why there is none. Git may work without it.
-pub async fn borrow(bench: &WorkerContext, attempt: Attempt, repo: &Repo) -> Result<(), String> {
-    let (tokens, state) = (&bench.config.git.tokens, &bench.config.state);
-    let has_own = bench.config.git.of(&repo.name).token_file.is_some();
+pub async fn borrow(context: &WorkerContext, attempt: Attempt, repo: &Repo) -> Result<(), String> {
+    let (tokens, state) = (&context.config.git.tokens, &context.config.state);
+    let has_own = context.config.git.of(&repo.name).token_file.is_some();
     let Some(file) = git_tokens::file_of(state, repo).filter(|_| !has_own) else {
         return Ok(());
     };
     if tokens.lasts(state, repo, attempt) {
         return Ok(());
     }
-    match ask(bench, attempt).await {
+    match ask(context, attempt).await {
         Ok(Some(token)) if is_for(&token, repo) => {
             git_tokens::write(&file, &token)
                 .map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
@@ -65,11 +65,11 @@ fn is_for(token: &GitToken, repo: &Repo) -> bool {
     token.host.eq_ignore_ascii_case(host)
 }
 
-async fn ask(bench: &WorkerContext, attempt: Attempt) -> Result<Option<GitToken>, ClientError> {
-    let path = format!("/workers/{}/git-token", bench.worker);
+async fn ask(context: &WorkerContext, attempt: Attempt) -> Result<Option<GitToken>, ClientError> {
+    let path = format!("/workers/{}/git-token", context.worker);
     let mut tries = 1;
     loop {
-        let answer = bench.client.post(&path, &attempt).await;
+        let answer = context.client.post(&path, &attempt).await;
         let passes = matches!(
             answer,
             Err(ClientError::Unreachable { .. } | ClientError::Refused { status: 500.., .. })

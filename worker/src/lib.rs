@@ -4,6 +4,10 @@
 //! To follow one task: `run` (claims and heartbeats), `attempt` (one task from worktree to report),
 //! `agent` (what an agent is; `claude` and `script` are the two kinds), `agent_host` (what an agent
 //! may ask of its worker).
+#![expect(
+    clippy::disallowed_types,
+    reason = "the worker is a program: its clock is that of its machine"
+)]
 
 mod active;
 mod agent;
@@ -16,6 +20,7 @@ mod disk;
 mod git;
 mod git_tokens;
 mod health;
+mod heartbeats;
 mod identity;
 mod keeper;
 mod lending;
@@ -35,9 +40,10 @@ pub use agent::INSTALL;
 pub use config::{
     AgentConfig, AgentKind, CommitConfig, GitAccess, GitConfig, WallConfig, WorkerConfig,
 };
+pub use heartbeats::UnknownWorker;
 pub use identity::{WorkerIdentity, enrol};
 pub use process::{be_supervised, find_program, parents};
-pub use run::{UnknownWorker, run};
+pub use run::run;
 pub use supervise::supervise;
 pub use wall::{
     NoWall, Walls,

@@ -16,23 +16,23 @@ const PAUSE: Duration = Duration::from_secs(30);
 
 /// Pushes the kept work of an attempt and reports the outcome; ignores a second request for it
 /// meanwhile.
-pub fn begin(bench: &WorkerContext, order: PushRequest) {
+pub fn begin(context: &WorkerContext, order: PushRequest) {
     let attempt = order.attempt;
-    if !bench.desk.push(attempt) {
+    if !context.attempts.push(attempt) {
         return;
     }
-    let bench = bench.clone();
+    let context = context.clone();
     tokio::spawn(async move {
-        let turn = bench.turns.of(attempt.task);
+        let turn = context.turns.of(attempt.task);
         // Wait for a running attempt of this task.
         let turn = Arc::clone(&turn).lock_owned().await;
-        let is_told = push(&bench, order).await;
+        let is_told = push(&context, order).await;
         drop(turn);
         if !is_told {
             // The daemon repeats the request until the outcome is reported.
             tokio::time::sleep(PAUSE).await;
         }
-        bench.desk.pushed(attempt);
+        context.attempts.pushed(attempt);
     });
 }
 
@@ -50,14 +50,14 @@ pub struct PushRequest {
 }
 
 /// Returns whether the outcome was reported.
-async fn push(bench: &WorkerContext, order: PushRequest) -> bool {
+async fn push(context: &WorkerContext, order: PushRequest) -> bool {
     let PushRequest {
         attempt,
         commit,
         created,
         repo,
     } = order;
-    let state = &bench.config.state;
+    let state = &context.config.state;
     let Some(record) = FolderRecord::of(state, attempt.task, created)
         .or_else(|| FolderRecord::retired(state, attempt.task, created))
     else {
@@ -74,24 +74,24 @@ async fn push(bench: &WorkerContext, order: PushRequest) -> bool {
                 state.join("repos").display()
             )],
         };
-        return tell_kept(bench, &kept).await;
+        return tell_kept(context, &kept).await;
     };
-    let _git_says_what_is_missing = lending::borrow(bench, attempt, &repo).await;
+    let _git_says_what_is_missing = lending::borrow(context, attempt, &repo).await;
     let record = FolderRecord {
         repo: repo.clone(),
         ..record
     };
-    let mut workspace = Workspace::of_orphan(state, record, &bench.config.git);
-    let pushed = workspace.push(&commit, &bench.config.agent.known).await;
+    let mut workspace = Workspace::of_orphan(state, record, &context.config.git);
+    let pushed = workspace.push(&commit, &context.config.agent.known).await;
     let kept = pushed.unwrap_or_else(|failure| {
         // The token may have been taken back.
-        bench.config.git.tokens.doubt(state, &repo, attempt);
+        context.config.git.tokens.doubt(state, &repo, attempt);
         workspace.kept(vec![format!(
             "Push failed. The worker keeps the work; to retry, type `task push {}`. Reason: {}",
             attempt.task, failure.what
         )])
     });
-    let is_told = tell_kept(bench, &kept).await;
+    let is_told = tell_kept(context, &kept).await;
     if is_told {
         workspace.told();
     }

@@ -24,30 +24,30 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// Cleans up immediately and then periodically; runs alongside claiming, since a push may wait for
 /// the network.
-pub async fn run(bench: &WorkerContext) {
+pub async fn run(context: &WorkerContext) {
     let mut begins = true;
     loop {
-        reap(bench, begins).await;
+        reap(context, begins).await;
         begins = false;
         tokio::time::sleep(EVERY).await;
     }
 }
 
 /// Removes what is over. If the worker `begins`, also keeps what interrupted attempts left behind.
-async fn reap(bench: &WorkerContext, begins: bool) {
-    let config = &bench.config;
+async fn reap(context: &WorkerContext, begins: bool) {
+    let config = &context.config;
     if begins {
         remove_halves(&config.state);
     }
     for record in FolderRecord::all(&config.state) {
         // An attempt that starts meanwhile waits for this lock.
         let task = record.task;
-        let turn = bench.turns.of(task);
+        let turn = context.turns.of(task);
         // A running attempt is not over and may take days.
         let Ok(_turn) = turn.try_lock() else {
             continue;
         };
-        let is_over = is_over(bench, task, record.created).await;
+        let is_over = is_over(context, task, record.created).await;
         if !is_over && !begins {
             continue;
         }
@@ -59,26 +59,26 @@ async fn reap(bench: &WorkerContext, begins: bool) {
             let keeping = match is_over {
                 true => UnfinishedPolicy::Here,
                 false => {
-                    let _kept_here_without = lending::borrow(bench, attempt, &repo).await;
+                    let _kept_here_without = lending::borrow(context, attempt, &repo).await;
                     UnfinishedPolicy::ByRule
                 }
             };
-            keep(bench, task, &mut workspace, keeping).await;
+            keep(context, task, &mut workspace, keeping).await;
         }
         if is_over {
             tracing::info!(task.id = %task, "{task} is over; removing its folder {}", workspace.folder().display());
             close(task, &mut workspace).await;
         }
     }
-    remove_homes(bench).await;
+    remove_homes(context).await;
     for record in FolderRecord::all_retired(&config.state) {
         let task = record.task;
-        let turn = bench.turns.of(record.task);
+        let turn = context.turns.of(record.task);
         let Ok(_turn) = turn.try_lock() else {
             continue;
         };
         let mut workspace = Workspace::of_orphan(&config.state, record, &config.git);
-        if workspace.is_untold() && tell_kept(bench, &workspace.kept(Vec::new())).await {
+        if workspace.is_untold() && tell_kept(context, &workspace.kept(Vec::new())).await {
             tracing::info!(task.id = %task, "reported the kept work of {task}");
             workspace.told();
         }
@@ -86,8 +86,8 @@ async fn reap(bench: &WorkerContext, begins: bool) {
 }
 
 /// Homes of sessions that will not be resumed.
-async fn remove_homes(bench: &WorkerContext) {
-    let state = &bench.config.state;
+async fn remove_homes(context: &WorkerContext) {
+    let state = &context.config.state;
     let sessions: Vec<SessionId> = SessionHome::all(state)
         .into_iter()
         .filter(|session| SessionHome::of(state, *session).is_old())
@@ -99,8 +99,8 @@ async fn remove_homes(bench: &WorkerContext) {
         sessions,
         ..Orphans::default()
     };
-    let path = format!("/workers/{}/orphans", bench.worker);
-    if let Ok(over) = bench.client.post::<_, Orphans>(&path, &asked).await {
+    let path = format!("/workers/{}/orphans", context.worker);
+    if let Ok(over) = context.client.post::<_, Orphans>(&path, &asked).await {
         for session in over.sessions {
             SessionHome::of(state, session).remove();
         }

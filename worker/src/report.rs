@@ -26,7 +26,7 @@ pub(crate) const GIT_TRIES: u32 = 3;
 /// Commits and reports; confirms the lease before writing to the repository. Returns whether the
 /// task is over.
 pub(crate) async fn report(
-    bench: &WorkerContext,
+    context: &WorkerContext,
     held: &AttemptHandle,
     host: &AgentHost,
     task: &Assignment,
@@ -41,11 +41,11 @@ pub(crate) async fn report(
         .await
         .is_err()
     {
-        return give_up(bench, held, task, AttemptFailure::Released, true).await;
+        return give_up(context, held, task, AttemptFailure::Released, true).await;
     }
-    let mut changes = match bring(bench, held, host, task, workspace, &finished).await {
+    let mut changes = match bring(context, held, host, task, workspace, &finished).await {
         Ok(changes) => changes,
-        Err(how) => return give_up(bench, held, task, how, true).await,
+        Err(how) => return give_up(context, held, task, how, true).await,
     };
     for note in std::mem::take(&mut changes.notes) {
         if host.tell(note).await.is_err() {
@@ -54,7 +54,7 @@ pub(crate) async fn report(
     }
     let is_unpushed = changes.unpushed.is_some();
     let (report, patch) = changes.report(finished);
-    let known = &bench.config.agent.known;
+    let known = &context.config.agent.known;
     let complete = Complete {
         attempt: task.attempt,
         report: known.named_in(report),
@@ -62,14 +62,14 @@ pub(crate) async fn report(
         next: 0,
     };
     let done = insist(std::future::pending(), || {
-        bench
+        context
             .client
             .post::<_, vine_api::Claimed>("/queue/complete", &complete)
     })
     .await;
     match done {
         Some(Ok(_)) => {
-            if is_unpushed && tell_kept(bench, &workspace.kept(Vec::new())).await {
+            if is_unpushed && tell_kept(context, &workspace.kept(Vec::new())).await {
                 workspace.told();
             }
             true
@@ -80,7 +80,7 @@ pub(crate) async fn report(
                 FailureKind::Git,
                 format!("The daemon refused the report: {error}"),
             );
-            give_up(bench, held, task, AttemptFailure::Failed(failure), true).await
+            give_up(context, held, task, AttemptFailure::Failed(failure), true).await
         }
         None => false,
     }
@@ -89,7 +89,7 @@ pub(crate) async fn report(
 /// Takes the finished work and pushes it to the source. Git gets a few tries; an unreachable source
 /// gets unlimited time, with the agent's slot lent meanwhile.
 pub(crate) async fn bring(
-    bench: &WorkerContext,
+    context: &WorkerContext,
     held: &AttemptHandle,
     host: &AgentHost,
     task: &Assignment,
@@ -98,14 +98,14 @@ pub(crate) async fn bring(
 ) -> Result<GitChanges, AttemptFailure> {
     let mut tries = 0;
     let mut lent = false;
-    let mut pause = bench.config.probe;
+    let mut pause = context.config.probe;
     loop {
-        if let Err(why) = lending::borrow(bench, task.attempt, &task.repo).await {
+        if let Err(why) = lending::borrow(context, task.attempt, &task.repo).await {
             host.log(why);
         }
         let brought = match workspace.finish(finished).await {
             Ok(notes) => workspace
-                .publish(tries + 1 == GIT_TRIES, &bench.config.agent.known)
+                .publish(tries + 1 == GIT_TRIES, &context.config.agent.known)
                 .await
                 .map(|mut changes| {
                     changes.notes.splice(0..0, notes);
@@ -120,13 +120,13 @@ pub(crate) async fn bring(
         host.log(format!("git failed, trying again: {}", failure.what));
         if failure.kind.owner() == FailureOwner::Repository {
             // The token may have been taken back.
-            let state = &bench.config.state;
-            bench
+            let state = &context.config.state;
+            context
                 .config
                 .git
                 .tokens
                 .doubt(state, &task.repo, task.attempt);
-            bench.place.take_note(&failure, &task.repo);
+            context.health.take_note(&failure, &task.repo);
             if !std::mem::replace(&mut lent, true) {
                 held.slot.lend();
                 let told = format!(
@@ -151,7 +151,7 @@ pub(crate) async fn bring(
 /// Ends the attempt without a result. If it was stopped, whatever stopped it decides what is
 /// reported. `began`: the agent was started.
 pub(crate) async fn give_up(
-    bench: &WorkerContext,
+    context: &WorkerContext,
     held: &AttemptHandle,
     task: &Assignment,
     how: AttemptFailure,
@@ -163,8 +163,8 @@ pub(crate) async fn give_up(
     }
     let how = match how {
         AttemptFailure::Failed(failure) if held.stopped().is_none() => {
-            let failure = of_place(bench, failure, began);
-            bench.place.take_note(&failure, &task.repo);
+            let failure = of_place(context, failure, began);
+            context.health.take_note(&failure, &task.repo);
             AttemptFailure::Failed(failure)
         }
         other => other,
@@ -179,10 +179,10 @@ pub(crate) async fn give_up(
     };
     let fail = Fail {
         attempt: task.attempt,
-        how: bench.config.agent.known.named_in(how),
+        how: context.config.agent.known.named_in(how),
     };
     match insist(std::future::pending(), || {
-        bench.client.post::<_, EndedReply>("/queue/fail", &fail)
+        context.client.post::<_, EndedReply>("/queue/fail", &fail)
     })
     .await
     {
@@ -194,16 +194,16 @@ pub(crate) async fn give_up(
 
 /// A failure on a full disk is blamed on the disk; if the disk had room when the agent started, the
 /// task may have filled it.
-pub(crate) fn of_place(bench: &WorkerContext, failure: Failure, began: bool) -> Failure {
+pub(crate) fn of_place(context: &WorkerContext, failure: Failure, began: bool) -> Failure {
     let during = began
-        && bench.desk.all().len() <= 1
+        && context.attempts.all().len() <= 1
         && matches!(
             failure.kind,
             FailureKind::DiskFull | FailureKind::RepositoryMissing
         );
     // With several attempts, it is unknown whose files they are.
-    let alone = bench.desk.all().len() <= 1;
-    match has_room(&bench.config) {
+    let alone = context.attempts.all().len() <= 1;
+    match has_room(&context.config) {
         Err(full) if failure.kind.owner() == FailureOwner::Task => Failure {
             what: format!("{} {}", full.what, failure.what),
             during: began && alone,
@@ -235,16 +235,16 @@ pub async fn close(task: TaskId, workspace: &mut Workspace) {
 
 /// Keeps the work of an unfinished attempt.
 pub async fn keep(
-    bench: &WorkerContext,
+    context: &WorkerContext,
     task: TaskId,
     workspace: &mut Workspace,
     keeping: UnfinishedPolicy,
 ) {
-    match workspace.keep(keeping, &bench.config.agent.known).await {
+    match workspace.keep(keeping, &context.config.agent.known).await {
         Ok(Some(_)) if keeping == UnfinishedPolicy::Silently => {}
         Ok(None) => {}
         Ok(Some(kept)) => {
-            if tell_kept(bench, &kept).await {
+            if tell_kept(context, &kept).await {
                 workspace.told();
             }
         }
@@ -255,12 +255,12 @@ pub async fn keep(
 }
 
 /// Reports kept work to the daemon, which posts it in the thread. Returns whether that succeeded.
-pub async fn tell_kept(bench: &WorkerContext, kept: &ReportKeptWork) -> bool {
-    let path = format!("/workers/{}/kept", bench.worker);
+pub async fn tell_kept(context: &WorkerContext, kept: &ReportKeptWork) -> bool {
+    let path = format!("/workers/{}/kept", context.worker);
     let told = tokio::time::timeout(
         TELLING,
         insist(std::future::pending(), || {
-            bench.client.post::<_, ()>(&path, kept)
+            context.client.post::<_, ()>(&path, kept)
         }),
     )
     .await;
@@ -271,12 +271,12 @@ pub async fn tell_kept(bench: &WorkerContext, kept: &ReportKeptWork) -> bool {
 }
 
 /// Whether a task is over; `false` if the daemon does not answer.
-pub async fn is_over(bench: &WorkerContext, task: TaskId, created: Timestamp) -> bool {
+pub async fn is_over(context: &WorkerContext, task: TaskId, created: Timestamp) -> bool {
     let asked = Orphans {
         tasks: vec![(task, created)],
         ..Orphans::default()
     };
-    let path = format!("/workers/{}/orphans", bench.worker);
-    let answer = bench.client.post::<_, Orphans>(&path, &asked).await;
+    let path = format!("/workers/{}/orphans", context.worker);
+    let answer = context.client.post::<_, Orphans>(&path, &asked).await;
     answer.is_ok_and(|over| over == asked)
 }

@@ -80,6 +80,10 @@ async fn transfer_moves_a_team_to_postgresql_and_back_with_nothing_lost() {
     place.answer(&second, &question, "Blue").await;
     let done = place.wait(&second, "done").await;
     assert_eq!(done["epoch"], 1, "it was never lost");
+    let told = worker.output();
+    for words in ["the daemon does not answer", "the daemon answers again"] {
+        assert_eq!(told.matches(words).count(), 1, "{words}: {told}");
+    }
     assert!(place.log(&second).await.contains("it is Blue"));
     let (question, _) = place.question(&third).await;
     assert_eq!(question, "Q-3", "numbers go on");

@@ -38,7 +38,7 @@ pub struct AttemptOver;
 pub struct AgentHost {
     client: Client,
     worker: Arc<str>,
-    desk: Arc<ActiveAttempts>,
+    attempts: Arc<ActiveAttempts>,
     held: Arc<AttemptHandle>,
     lines: mpsc::Sender<LogItem>,
     known: Arc<KnownSecrets>,
@@ -115,7 +115,7 @@ impl AgentHost {
     pub fn new(
         client: Client,
         worker: Arc<str>,
-        desk: Arc<ActiveAttempts>,
+        attempts: Arc<ActiveAttempts>,
         held: Arc<AttemptHandle>,
         known: KnownSecrets,
     ) -> Self {
@@ -123,7 +123,7 @@ impl AgentHost {
         let host = Self {
             client,
             worker,
-            desk,
+            attempts,
             held,
             lines,
             known: Arc::new(known),

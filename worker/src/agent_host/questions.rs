@@ -58,7 +58,7 @@ impl AgentHost {
             context: self.named(context),
         };
         let PostedQuestion { id } = self.send("/questions", &post).await?;
-        let question = self.desk.wait_for(&self.held, id);
+        let question = self.attempts.wait_for(&self.held, id);
         let waiting = WaitGuard::begin(self, id);
         let question = tokio::select! {
             () = self.stopped() => return Err(AttemptOver),
@@ -100,7 +100,7 @@ impl AgentHost {
 
     /// How long a waiting agent may be held; only briefly if too many wait already.
     pub fn hold(&self, config: &WorkerConfig) -> Duration {
-        if self.desk.waiting() > config.max_held {
+        if self.attempts.waiting() > config.max_held {
             SHORT_HOLD.min(config.hold)
         } else {
             config.hold
@@ -119,7 +119,7 @@ impl AgentHost {
                 &delivered,
             )
             .await;
-        self.desk.handled(heard.question);
+        self.attempts.handled(heard.question);
         done
     }
 
@@ -145,7 +145,7 @@ impl AgentHost {
                 let done = self
                     .send::<_, ()>(&format!("/notes/{}/delivered", note.key), &delivered)
                     .await;
-                self.desk.noted(note.key);
+                self.attempts.noted(note.key);
                 done
             }
         }
