@@ -4,7 +4,7 @@ use crate::output::write_bytes;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 use vine_domain::{QuestionId, Timestamp, Wall, forge::ForgeKind};
 use vine_grammar::{QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};
 
@@ -364,7 +364,12 @@ pub fn split(arguments: Vec<String>) -> (Vec<String>, Globals) {
                 kept.extend(arguments.by_ref());
             }
             "--json" => globals.json = true,
-            "--config" => globals.config = arguments.next().map(PathBuf::from),
+            "--config" => match arguments.next() {
+                Some(file) => globals.config = Some(file.into()),
+                None => Cli::command()
+                    .error(ErrorKind::InvalidValue, "--config needs a file")
+                    .exit(),
+            },
             _ => match word.strip_prefix("--config=") {
                 Some(file) => globals.config = Some(file.into()),
                 None => kept.push(word),
@@ -375,7 +380,6 @@ pub fn split(arguments: Vec<String>) -> (Vec<String>, Globals) {
     (kept, globals)
 }
 
-/// Prints completions.
 /// Prints the help of a command, or of the program.
 ///
 /// # Errors

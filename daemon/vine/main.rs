@@ -1,4 +1,8 @@
 //! The one binary, `vine`: daemon, worker and shell. It wires parts together and contains no rules.
+#![expect(
+    clippy::disallowed_types,
+    reason = "the program chooses its clock and its ids"
+)]
 
 mod agent_processes;
 mod cli;

@@ -1,4 +1,8 @@
 // All stories, on SQLite, and what needs no store: the doubles before their judges.
+#![expect(
+    clippy::disallowed_types,
+    reason = "a program chooses its clock and its ids"
+)]
 
 mod adapters;
 mod app {
@@ -27,5 +31,6 @@ mod store {
     pub mod one_write;
     mod outbox;
     mod requests;
+    mod reserved;
 }
 mod stories;

@@ -1,5 +1,9 @@
 // The same stories on PostgreSQL, and those of several daemons: `harness/base.rs` knows it from
 // this program's name.
+#![expect(
+    clippy::disallowed_types,
+    reason = "a program chooses its clock and its ids"
+)]
 
 mod app {
     mod kept;
@@ -23,5 +27,6 @@ mod store {
     mod outbox;
     mod plans;
     mod requests;
+    mod reserved;
 }
 mod stories;

@@ -1,4 +1,8 @@
 // The same stories on PostgreSQL with Redis: `harness/base.rs` knows it from this program's name.
+#![expect(
+    clippy::disallowed_types,
+    reason = "a program chooses its clock and its ids"
+)]
 
 mod app {
     mod kept;

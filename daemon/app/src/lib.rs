@@ -16,6 +16,10 @@
 //! To follow one question: `questions/ask.rs` (stored), `tasks/transition.rs` (how any change is
 //! decided and stored), `rooms/outbox.rs` (posted), `inbox/hear.rs` and `inbox/read.rs` (the reply
 //! is read), `questions/answer.rs` (it counts), `fleet/heartbeat.rs` (it reaches the worker).
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_types, reason = "tests make ids as they like")
+)]
 
 pub mod adapters;
 mod after_commit;

@@ -182,15 +182,16 @@ impl TryFrom<HeadRow> for LaneCandidate {
 
 /// The heads of each lane and of resuming orders, with the engine's lock: four index scans that
 /// each stop at their limit. An order is reserved for its worker unless that has been gone for too
-/// long; a busy worker is not gone.
+/// long; a busy worker is not gone. Names of repositories may have `_`, which LIKE takes for any
+/// character.
 macro_rules! heads {
     ($lock:literal, $now:expr, $workers:expr, $limit:expr, $without:expr) => {
         heads!(
             @ "(SELECT o.task, o.lane, o.due, o.resumes, k.worker AS kept_for, o.repo, t.base, t.epoch = 0 AS fresh
                 FROM work_orders o JOIN tasks t ON t.id = o.task
                     LEFT JOIN (SELECT id AS worker, seen, ill_repos, only_repos FROM workers WHERE NOT draining AND trouble IS NULL) k
-                        ON k.worker = o.worker AND k.seen > $1 - o.affinity AND k.ill_repos NOT LIKE '%\"' || o.repo || '\"%'
-                        AND (k.only_repos IS NULL OR k.only_repos LIKE '%\"' || o.repo || '\"%')
+                        ON k.worker = o.worker AND k.seen > $1 - o.affinity AND replace(k.ill_repos, '\"' || o.repo || '\"', '') = k.ill_repos
+                        AND (k.only_repos IS NULL OR replace(k.only_repos, '\"' || o.repo || '\"', '') <> k.only_repos)
                 WHERE o.due <= $1 AND (k.worker IS NULL OR k.worker IN (SELECT atom FROM json_each($2)))
                   AND o.repo NOT IN (SELECT name FROM repos WHERE paused OR removed)
                   AND o.repo NOT IN (SELECT atom FROM json_each($4)) AND ",

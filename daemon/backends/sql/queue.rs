@@ -65,7 +65,7 @@ impl Orders for Database {
             r#"SELECT id AS "task!", epoch AS "epoch!", NULL AS "kept: String",
                    NOT EXISTS (SELECT 1 FROM notes n WHERE n.task = tasks.id AND n.state = 'waiting')
                    AND NOT EXISTS (SELECT 1 FROM questions q WHERE q.task = tasks.id
-                                   AND (q.state = 'answered' OR (q.state = 'expired' AND NOT q.told))) AS "told!: bool"
+                                   AND q.state IN ('open', 'answered', 'expired') AND (q.state = 'answered' OR (q.state = 'expired' AND NOT q.told))) AS "told!: bool"
                FROM tasks WHERE lease_worker = $1
                UNION ALL
                SELECT task, epoch, coalesce(kept, ''), true FROM executions WHERE worker = $1 AND wanted IS NOT NULL"#,
@@ -102,7 +102,7 @@ impl Orders for Database {
 
     async fn undelivered(&self, worker: WorkerId) -> StoreResult<Vec<Question>> {
         let rows = questions!(
-            "WHERE t.lease_worker = $1 AND (q.state = 'answered' OR (q.state = 'expired' AND NOT q.told)) ORDER BY q.id",
+            "WHERE t.lease_worker = $1 AND q.state IN ('open', 'answered', 'expired') AND (q.state = 'answered' OR (q.state = 'expired' AND NOT q.told)) ORDER BY q.id",
             worker.to_string()
         );
         all(rows.all(self.quick()).await?)

@@ -1,4 +1,5 @@
 //! Time and identity, injected everywhere: only this module asks the machine for them.
+#![expect(clippy::disallowed_types, reason = "it is declared here")]
 
 use std::{
     fmt,

@@ -4,6 +4,10 @@
 //! [`lifecycle`], where every change of a task is decided, and [`ports`], which defines what the
 //! rules need from outside.
 #![warn(missing_docs)]
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_types, reason = "tests make ids as they like")
+)]
 
 pub mod access;
 pub mod assignment;

@@ -5,14 +5,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use vine_domain::{
-    clock::{Clock as _, System, Timestamp},
+    Clock, Timestamp,
     forge::{ForgeUser, GitToken},
     ports::{ForgeError, ForgeResult},
     token::Token,
@@ -46,17 +46,19 @@ enum Scope {
 pub struct AppTokens {
     app: String,
     key: EncodingKey,
+    clock: Arc<dyn Clock>,
     known: Mutex<HashMap<String, GitToken>>,
     account: Mutex<Option<ForgeUser>>,
 }
 
 impl AppTokens {
-    pub fn new(key: &AppKey) -> Result<Self, BadSettings> {
+    pub fn new(key: &AppKey, clock: Arc<dyn Clock>) -> Result<Self, BadSettings> {
         let read = EncodingKey::from_rsa_pem(key.pem.as_bytes());
         Ok(Self {
             app: key.app.clone(),
             key: read
                 .map_err(|_| BadSettings("the key of the App is not an RSA key in PEM".into()))?,
+            clock,
             known: Mutex::default(),
             account: Mutex::default(),
         })
@@ -68,7 +70,7 @@ impl AppTokens {
 
     /// Says who we are, as the App.
     fn stated(&self) -> ForgeResult<String> {
-        let now = System.now().0 / 1000;
+        let now = self.clock.now().0 / 1000;
         let claims = json!({ "iat": now - AHEAD, "exp": now + STATED, "iss": self.app });
         jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &self.key)
             .map_err(|error| ForgeError::Refused(format!("the App's key cannot sign: {error}")))
@@ -93,7 +95,7 @@ impl AppTokens {
     }
 
     async fn of(&self, at: At<'_>, project: &str, scope: Scope) -> ForgeResult<GitToken> {
-        let now = System.now();
+        let now = self.clock.now();
         let known = self.known().get(project).cloned();
         if let Some(known) = known.filter(|known| known.expires_at.since(now) > SPARE) {
             return Ok(known);
@@ -178,6 +180,7 @@ impl AppTokens {
 pub struct At<'a> {
     pub http: &'a reqwest::Client,
     pub base: &'a str,
+    pub now: Timestamp,
 }
 
 impl At<'_> {
@@ -186,13 +189,14 @@ impl At<'_> {
     }
 
     async fn call(&self, request: reqwest::RequestBuilder, stated: &str) -> ForgeResult<Value> {
-        read(request.bearer_auth(stated).send().await.map_err(away)?).await
+        let response = request.bearer_auth(stated).send().await;
+        read(response.map_err(away)?, self.now).await
     }
 }
 
-async fn read(response: reqwest::Response) -> ForgeResult<Value> {
+async fn read(response: reqwest::Response, now: Timestamp) -> ForgeResult<Value> {
     if !response.status().is_success() {
-        return Err(refused(response).await);
+        return Err(refused(response, now).await);
     }
     response.json().await.map_err(away)
 }

@@ -8,11 +8,13 @@ use std::{
 
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH},
+    header::{
+        ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LINK,
+    },
 };
 use serde_json::Value;
 use vine_domain::{
-    Branch,
+    Branch, Clock,
     forge::{ForgeKind, ForgeProject, ForgeUser, GitToken},
     ports::{ForgeError, ForgeResult},
 };
@@ -36,8 +38,16 @@ const REMEMBERED: usize = 2_000;
 const PAGE: usize = 100;
 const PAGES: usize = 10;
 
+/// An answer of a forge.
+#[derive(Clone)]
+struct Page {
+    value: Arc<Value>,
+    /// Whether the forge has more of the list.
+    has_next: bool,
+}
+
 /// An answer with the tag by which the forge tells whether it has changed.
-type Tagged = (String, Arc<Value>);
+type Tagged = (String, Page);
 
 /// What calls are authenticated with.
 enum ClientAuth {
@@ -46,9 +56,12 @@ enum ClientAuth {
 }
 
 impl ClientAuth {
-    fn of(settings: &ForgeSettings) -> Result<Self, BadSettings> {
+    fn of(settings: &ForgeSettings, clock: &Arc<dyn Clock>) -> Result<Self, BadSettings> {
         let token = match &settings.auth {
-            ForgeAuth::App(key) => return Ok(Self::App(Box::new(AppTokens::new(key)?))),
+            ForgeAuth::App(key) => {
+                let tokens = AppTokens::new(key, Arc::clone(clock))?;
+                return Ok(Self::App(Box::new(tokens)));
+            }
             ForgeAuth::Token(token) => token,
         };
         let value = match settings.kind {
@@ -69,12 +82,13 @@ pub struct Client {
     base: String,
     kind: ForgeKind,
     auth: ClientAuth,
+    clock: Arc<dyn Clock>,
     known: Mutex<HashMap<String, Tagged>>,
 }
 
 impl Client {
-    pub fn new(settings: &ForgeSettings) -> Result<Self, BadSettings> {
-        let auth = ClientAuth::of(settings)?;
+    pub fn new(settings: &ForgeSettings, clock: Arc<dyn Clock>) -> Result<Self, BadSettings> {
+        let auth = ClientAuth::of(settings, &clock)?;
         let mut headers = HeaderMap::new();
         if settings.kind == ForgeKind::Github {
             let version = HeaderName::from_static("x-github-api-version");
@@ -93,39 +107,57 @@ impl Client {
             base: settings.api_url.trim_end_matches('/').to_owned(),
             kind: settings.kind,
             auth,
+            clock,
             known: Mutex::default(),
         })
     }
 
     /// An answer; the one before if the forge says that it has not changed, which costs nothing of its limit.
     pub async fn get(&self, path: &str) -> ForgeResult<Arc<Value>> {
+        Ok(self.page(path).await?.value)
+    }
+
+    async fn page(&self, path: &str) -> ForgeResult<Page> {
         let known = self.known().get(path).cloned();
         let mut request = self.request(Method::GET, path).await?;
         if let Some((tag, _)) = &known {
             request = request.header(IF_NONE_MATCH, tag);
         }
         let response = request.send().await.map_err(away)?;
-        if let (StatusCode::NOT_MODIFIED, Some((_, value))) = (response.status(), known) {
-            return Ok(value);
+        if let (StatusCode::NOT_MODIFIED, Some((_, page))) = (response.status(), known) {
+            return Ok(page);
         }
-        let tag = response
-            .headers()
-            .get(ETAG)
-            .and_then(|tag| tag.to_str().ok());
-        let tag = tag.map(str::to_owned);
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        let tag = header(ETAG).map(str::to_owned);
+        // RFC 8288; all three forges send it.
+        let has_next = header(LINK).is_some_and(|links| links.contains("rel=\"next\""));
         let value = Arc::new(self.read(response).await?);
+        let page = Page { value, has_next };
         if let Some(tag) = tag {
             let mut known = self.known();
             if known.len() >= REMEMBERED {
                 known.clear();
             }
-            known.insert(path.to_owned(), (tag, Arc::clone(&value)));
+            known.insert(path.to_owned(), (tag, page.clone()));
         }
-        Ok(value)
+        Ok(page)
     }
 
     /// A whole list, page by page; what is beyond [`PAGES`] pages is left out.
     pub async fn all(&self, path: &str) -> ForgeResult<Vec<Value>> {
+        self.pages(path, |answer| list(answer)).await
+    }
+
+    /// The same for a list that answers have under a name, beside how many there are in all.
+    pub async fn all_in(&self, path: &str, name: &str) -> ForgeResult<Vec<Value>> {
+        self.pages(path, |answer| list(&answer[name])).await
+    }
+
+    async fn pages(
+        &self,
+        path: &str,
+        part_of: impl Fn(&Value) -> &[Value] + Send,
+    ) -> ForgeResult<Vec<Value>> {
         let sign = if path.contains('?') { '&' } else { '?' };
         let size = match self.kind {
             ForgeKind::Forgejo => "limit",
@@ -138,16 +170,22 @@ impl Client {
             PAGE
         };
         let mut all = Vec::new();
-        for page in 1..=PAGES {
-            let part = self
-                .get(&format!("{path}{sign}{size}={most}&page={page}"))
-                .await?;
-            let part = list(&part);
+        for number in 1..=PAGES {
+            let page = format!("{path}{sign}{size}={most}&page={number}");
+            let page = self.page(&page).await?;
+            let part = part_of(&page.value);
             all.extend(part.iter().cloned());
-            if part.len() < most {
-                break;
+            // A server may give less on a page than it is asked for.
+            let total = page.value["total_count"].as_u64().unwrap_or_default();
+            let has_next = page.has_next || part.len() >= most || total > all.len() as u64;
+            if part.is_empty() || !has_next {
+                return Ok(all);
             }
         }
+        tracing::warn!(
+            "{path} has more than {} entries; the rest was not read",
+            all.len()
+        );
         Ok(all)
     }
 
@@ -173,6 +211,7 @@ impl Client {
         At {
             http: &self.http,
             base: &self.base,
+            now: self.clock.now(),
         }
     }
 
@@ -260,7 +299,7 @@ impl Client {
     /// Why a call was refused. A token of an App that is not accepted is not used again: the next call has a new one.
     async fn refused(&self, response: Response) -> ForgeError {
         let is_taken_back = response.status() == StatusCode::UNAUTHORIZED;
-        match (refused(response).await, &self.auth) {
+        match (refused(response, self.clock.now()).await, &self.auth) {
             (ForgeError::Refused(why), ClientAuth::App(app)) if is_taken_back => {
                 app.forget();
                 ForgeError::Retry { why, after: PAUSE }

@@ -85,7 +85,7 @@ fn remark(kind: &str, one: &Value) -> Option<Remark> {
 impl Forgejo {
     async fn checks(&self, project: &ForgeProject, head: &str) -> ForgeResult<Vec<Check>> {
         let path = format!("/repos/{}/commits/{head}/status", project.path);
-        let status = self.client.get(&path).await?;
+        let statuses = self.client.all_in(&path, "statuses").await?;
         let one = |status: &Value| Check {
             name: words(&status["context"]),
             state: state(status),
@@ -93,7 +93,7 @@ impl Forgejo {
             summary: words(&status["description"]),
             is_own: false,
         };
-        Ok(list(&status["statuses"]).iter().map(one).collect())
+        Ok(statuses.iter().map(one).collect())
     }
 
     async fn remarks(&self, project: &ForgeProject, number: u64) -> ForgeResult<Vec<Remark>> {

@@ -1,8 +1,11 @@
 //! Has a forge send its webhooks to us.
 
+use std::sync::Arc;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use vine_domain::{
+    Clock,
     forge::{ForgeKind, ForgeProject},
     ports::ForgeResult,
 };
@@ -31,9 +34,9 @@ pub struct Webhooks {
 
 impl Webhooks {
     /// With the token of these settings.
-    pub fn of(settings: &ForgeSettings) -> Result<Self, BadSettings> {
+    pub fn of(settings: &ForgeSettings, clock: Arc<dyn Clock>) -> Result<Self, BadSettings> {
         Ok(Self {
-            client: Client::new(settings)?,
+            client: Client::new(settings, clock)?,
             kind: settings.kind,
         })
     }

@@ -16,14 +16,17 @@ pub mod webhook;
 
 use std::sync::Arc;
 
-use vine_domain::{forge::ForgeKind, ports::Forge};
+use vine_domain::{Clock, forge::ForgeKind, ports::Forge};
 
 pub use hooks::{NewWebhook, Webhooks};
 pub use settings::{AppKey, BadSettings, ForgeAuth, ForgeSettings};
 
 /// The adapter of a forge.
-pub fn connect(settings: &ForgeSettings) -> Result<Arc<dyn Forge>, BadSettings> {
-    let client = client::Client::new(settings)?;
+pub fn connect(
+    settings: &ForgeSettings,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Forge>, BadSettings> {
+    let client = client::Client::new(settings, clock)?;
     let pace = settings.pace;
     Ok(match settings.kind {
         ForgeKind::Github => Arc::new(github::Github { client, pace }),

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
-use vine_domain::{
-    clock::{System, Timestamp},
-    ports::ForgeError,
-};
+use vine_domain::{Timestamp, ports::ForgeError};
 
 use crate::json::list;
 
@@ -18,10 +15,10 @@ const LIMITED: Duration = Duration::from_secs(60);
 /// The longest pause that a forge may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Why a call was refused.
-pub async fn refused(response: Response) -> ForgeError {
+/// Why a call was refused, at this time.
+pub async fn refused(response: Response, now: Timestamp) -> ForgeError {
     let status = response.status();
-    let pause = asked_pause(response.headers());
+    let pause = asked_pause(response.headers(), now);
     let body = response.text().await.unwrap_or_default();
     let why = said(status, &body);
     match status {
@@ -72,7 +69,7 @@ pub fn away(error: reqwest::Error) -> ForgeError {
 }
 
 /// How long the forge asks us to wait: `Retry-After`, or until its limit starts again.
-fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
+fn asked_pause(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
     let pause = match number("retry-after") {
         Some(seconds) => seconds,
@@ -82,7 +79,6 @@ fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
             if left > 0 {
                 return None;
             }
-            let now: Timestamp = vine_domain::Clock::now(&System);
             reset - now.0 / 1000 + 1
         }
     };

@@ -86,8 +86,10 @@ fn bearer(shared: &HttpState, headers: &HeaderMap) -> Result<Token, AppError> {
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     value
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .map(Token::presented)
+        .and_then(|value| value.split_once(' '))
+        // Schemes are case-insensitive (RFC 9110, 11.1).
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
+        .map(|(_, token)| Token::presented(token.trim_start()))
         .ok_or_else(|| {
             shared.app.people.refused(RefusalCause::Token);
             AppError::Unauthenticated

@@ -1,11 +1,14 @@
 //! `vine doctor`: what works on this machine, what does not, and what to do about it.
 
 use crate::output::say;
-use std::process::{Command, ExitCode};
+use std::{
+    process::{Command, ExitCode},
+    sync::Arc,
+};
 
 use anyhow::Result;
 use serde_json::Value;
-use vine_domain::{forge::ForgeProject, guard::LOGIN};
+use vine_domain::{clock::System, forge::ForgeProject, guard::LOGIN};
 use vine_worker::{INSTALL, NoWall, Walls, WorkerConfig, find_program};
 
 use crate::{
@@ -199,7 +202,7 @@ async fn forges(config: &Config) -> Vec<Check> {
     let mut checks = Vec::new();
     for forge in &config.forges {
         let looked = async {
-            let connected = vine_forges::connect(&forge.settings()?)?;
+            let connected = vine_forges::connect(&forge.settings()?, Arc::new(System))?;
             let account = connected.account().await?;
             let mut missing = Vec::new();
             for project in projects

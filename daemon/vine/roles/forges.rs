@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Result;
 use vine_app::App;
-use vine_domain::ports::Forge;
+use vine_domain::{clock::System, ports::Forge};
 use vine_http::{ForgeHook, ForgeHooks};
 
 use crate::config::Config;
@@ -20,7 +20,7 @@ pub fn adjust(app: &App, hooks: &ForgeHooks, config: &Config) -> Result<()> {
             let kind = settings.kind;
             signed.insert(host.clone(), ForgeHook { kind, secret });
         }
-        forges.insert(host, vine_forges::connect(&settings)?);
+        forges.insert(host, vine_forges::connect(&settings, Arc::new(System))?);
     }
     app.change_requests.forges.set(forges);
     hooks.set(signed);

@@ -8,6 +8,10 @@
 //!   (`tests/bench/scale`)
 //! - `vine-bench compare OLD NEW`: whether a program became slower (`tests/bench/compare`)
 //! - `vine-bench peer …`: one of several job queues before one driver (`tests/bench/peers`)
+#![expect(
+    clippy::disallowed_types,
+    reason = "a program chooses its clock and its ids"
+)]
 
 mod backlog;
 mod compare;

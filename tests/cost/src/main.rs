@@ -1,6 +1,10 @@
 //! `vine-cost statements|work sqlite|URL` prints what calls cost, as JSON. They run on one thread,
 //! without a network; URL is that of a PostgreSQL server. `tests/costs.rs` compares the costs with
 //! `numbers.toml`.
+#![expect(
+    clippy::disallowed_types,
+    reason = "a program chooses its clock and its ids"
+)]
 
 mod bed;
 mod calls;

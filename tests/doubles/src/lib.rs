@@ -1,4 +1,8 @@
 //! Stand-ins for services that cannot be had in tests.
+#![expect(
+    clippy::disallowed_types,
+    reason = "a program chooses its clock and its ids"
+)]
 
 pub mod discord;
 pub mod forge;

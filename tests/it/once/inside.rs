@@ -148,6 +148,8 @@ async fn a_repository_is_no_configuration() {
         let said = vine(folder, &["config", "check"]);
         assert!(!said.contains("Mallory"), "{said}");
     }
+    let cut = vine(&clone, &["config", "show", "--config"]);
+    assert!(cut.contains("--config needs a file"), "{cut}");
     let named = vine(&clone, &["--config", "vine.toml", "config", "show"]);
     assert!(named.contains("evil.sh"), "named, it counts: {named}");
 }

@@ -104,7 +104,7 @@ impl Reached {
             "90",
         ]);
         if let Some(token) = token {
-            command.args(["-H", &format!("Authorization: Bearer {token}")]);
+            command.args(["-H", &format!("Authorization: bearer {token}")]);
         }
         command
             .current_dir(self.place.folder.path())

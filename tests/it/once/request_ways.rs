@@ -201,6 +201,23 @@ async fn a_token_that_may_read_no_checks_reads_the_jobs_of_actions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_failure_on_the_last_page_of_the_checks_is_one_however_short_the_pages_are() {
+    for kind in KINDS {
+        let (place, _processes) = at_work(kind).await;
+        place.forge.world().page_cap = Some(20);
+        opened(&place).await;
+        {
+            let mut world = place.forge.world();
+            for number in 0..120 {
+                world.check(1, &format!("job-{number:03}"), State::Passed, "");
+            }
+            world.check(1, "the last one", State::Failed, "assertion failed: blue");
+        }
+        place.says("T-1", "A check failed").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_closed_and_opened_again_goes_on() {
     for kind in KINDS {
         let (place, _processes) = at_work(kind).await;

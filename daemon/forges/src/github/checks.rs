@@ -45,19 +45,16 @@ impl Github {
         head: &str,
     ) -> ForgeResult<Vec<Check>> {
         let commit = format!("/repos/{}/commits/{head}", project.path);
-        let runs = format!("{commit}/check-runs?per_page=100");
-        let mut checks: Vec<Check> = match self.client.get(&runs).await {
-            Ok(runs) => list(&runs["check_runs"])
-                .iter()
-                .map(|run| of_run(run, number))
-                .collect(),
+        let runs = format!("{commit}/check-runs");
+        let mut checks: Vec<Check> = match self.client.all_in(&runs, "check_runs").await {
+            Ok(runs) => runs.iter().map(|run| of_run(run, number)).collect(),
             // Fine-grained tokens cannot be allowed to read check runs.
             Err(ForgeError::Refused(_)) => self.jobs(project, number, head).await?,
             Err(error) => return Err(error),
         };
-        let statuses = format!("{commit}/status?per_page=100");
-        match self.client.get(&statuses).await {
-            Ok(statuses) => checks.extend(list(&statuses["statuses"]).iter().map(of_status)),
+        let statuses = format!("{commit}/status");
+        match self.client.all_in(&statuses, "statuses").await {
+            Ok(statuses) => checks.extend(statuses.iter().map(of_status)),
             Err(ForgeError::Refused(why)) => tracing::debug!("no statuses of {project}: {why}"),
             Err(error) => return Err(error),
         }
@@ -82,17 +79,14 @@ impl Github {
         };
         let mut checks = Vec::new();
         for run in list(&runs["workflow_runs"]).iter().take(RUNS) {
-            let jobs = format!(
-                "{actions}/{}/jobs?filter=latest&per_page=100",
-                id(&run["id"])
-            );
-            let jobs = self.client.get(&jobs).await?;
+            let jobs = format!("{actions}/{}/jobs?filter=latest", id(&run["id"]));
+            let jobs = self.client.all_in(&jobs, "jobs").await?;
             let of_job = |job: &Value| Check {
                 log: Some(id(&job["id"])),
                 is_own: is_about(run, number),
                 ..of_run(job, number)
             };
-            checks.extend(list(&jobs["jobs"]).iter().map(of_job));
+            checks.extend(jobs.iter().map(of_job));
         }
         Ok(checks)
     }

@@ -4,10 +4,11 @@
 mod entry;
 mod token;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use vine_domain::{
+    clock::System,
     forge::ForgeProject,
     ports::{Forge, ForgeError},
 };
@@ -54,7 +55,7 @@ pub async fn run(file: Option<&Path>, args: SetupArgs) -> Result<()> {
         auth: given.auth(),
         pace: LOOK,
     };
-    let forge = vine_forges::connect(&settings)?;
+    let forge = vine_forges::connect(&settings, Arc::new(System))?;
     let account = forge.account().await.map_err(|error| match error {
         ForgeError::Retry { why, .. } => anyhow::anyhow!("{host}: {why}; nothing was changed"),
         refused => anyhow::anyhow!(
@@ -85,7 +86,7 @@ pub async fn run(file: Option<&Path>, args: SetupArgs) -> Result<()> {
         ),
         Some(_) => {}
     }
-    let hooks = Webhooks::of(&settings)?;
+    let hooks = Webhooks::of(&settings, Arc::new(System))?;
     let url = config.daemon.public_url.as_deref();
     match url.filter(|_| !args.no_webhook) {
         Some(url) => make_hooks(&hooks, &projects, url, &host, &kept.secret).await,

@@ -57,7 +57,12 @@ fn of_project(world: &mut World, call: &Call<'_>, named: &str, rest: &[&str]) ->
         ("GET", ["commits", sha, "status"]) => {
             let checks = project.checks.get(*sha);
             let statuses: Vec<Value> = checks.into_iter().flatten().map(status).collect();
-            Answer::ok(json!({ "sha": sha, "state": "", "statuses": statuses }))
+            let mut page = call.page_in("statuses", statuses);
+            if let Answer::Page(value, _) = &mut page {
+                value["sha"] = (*sha).into();
+                value["state"] = "".into();
+            }
+            page
         }
         (_, ["pulls" | "issues", number, ..]) => match number.parse() {
             Ok(number) if project.requests.iter().any(|one| one.number == number) => {

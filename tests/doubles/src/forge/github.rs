@@ -66,7 +66,7 @@ fn of_project(world: &mut World, call: &Call<'_>, named: &str, rest: &[&str]) ->
                 .into_iter()
                 .flatten()
                 .map(|check| run(check, &Value::Null));
-            Answer::ok(json!({ "total_count": 1, "jobs": jobs.collect::<Vec<_>>() }))
+            call.page_in("jobs", jobs.collect())
         }
         ("GET", ["commits", sha, "check-runs"]) => {
             let checks = world.projects[named].checks.get(*sha);
@@ -76,7 +76,7 @@ fn of_project(world: &mut World, call: &Call<'_>, named: &str, rest: &[&str]) ->
                 .flatten()
                 .map(|one| run(one, &about))
                 .collect();
-            Answer::ok(json!({ "total_count": runs.len(), "check_runs": runs }))
+            call.page_in("check_runs", runs)
         }
         ("GET", ["git", "commits", sha]) => Answer::ok(commit(&world.projects[named], sha)),
         ("GET", ["commits", sha, "status"]) => {

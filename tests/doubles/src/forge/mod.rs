@@ -20,7 +20,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, Method, StatusCode, Uri},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -81,6 +81,8 @@ pub(crate) struct Call<'a> {
     pub body: Value,
     pub user: User,
     pub base: &'a str,
+    /// The most entries on a page, whatever the caller asks for.
+    pub page_cap: usize,
 }
 
 impl Call<'_> {
@@ -91,20 +93,34 @@ impl Call<'_> {
 
     /// One page of a list.
     pub fn page(&self, all: Vec<Value>) -> Answer {
+        let (part, has_next) = self.part(all);
+        Answer::Page(Value::Array(part), has_next)
+    }
+
+    /// The same under a name, with how many there are in all.
+    pub fn page_in(&self, name: &str, all: Vec<Value>) -> Answer {
+        let total = all.len();
+        let (part, has_next) = self.part(all);
+        Answer::Page(json!({ "total_count": total, name: part }), has_next)
+    }
+
+    fn part(&self, all: Vec<Value>) -> (Vec<Value>, bool) {
         let number = |name: &str| self.query(name).and_then(|text| text.parse().ok());
         let size: usize = number("per_page").or(number("limit")).unwrap_or(30);
+        let size = size.min(self.page_cap);
         let page: usize = number("page").unwrap_or(1);
-        let part = all
-            .into_iter()
-            .skip(size * page.saturating_sub(1))
-            .take(size);
-        Answer::Json(200, Value::Array(part.collect()))
+        let has_next = all.len() > size * page;
+        let skipped = size * page.saturating_sub(1);
+        let part = all.into_iter().skip(skipped).take(size);
+        (part.collect(), has_next)
     }
 }
 
 /// What is answered.
 pub(crate) enum Answer {
     Json(u16, Value),
+    /// A page of a list, and whether there is another.
+    Page(Value, bool),
     Text(String),
     Nothing(u16),
 }
@@ -224,6 +240,16 @@ async fn call(
     match answer {
         Answer::Nothing(status) => plain(status, ""),
         Answer::Text(text) => plain(200, &text),
+        Answer::Page(value, has_next) => {
+            let tag = tag(&value);
+            let body = plain(200, &value.to_string());
+            let mut links = HeaderMap::new();
+            if has_next {
+                links.insert("link", next(&forge.wire().base, &uri));
+            }
+            let headers = [("etag", tag), ("content-type", "application/json".into())];
+            (links, headers, body).into_response()
+        }
         Answer::Json(status, value) => {
             let tag = tag(&value);
             let body = plain(status, &value.to_string());
@@ -234,6 +260,19 @@ async fn call(
                 .into_response()
         }
     }
+}
+
+/// The address of the next page, as the forges give it.
+fn next(base: &str, uri: &Uri) -> HeaderValue {
+    let query = uri.query().unwrap_or_default();
+    let mut pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
+    let page = pairs.iter().find(|(name, _)| name == "page");
+    let page: usize = page.and_then(|(_, page)| page.parse().ok()).unwrap_or(1);
+    pairs.retain(|(name, _)| name != "page");
+    pairs.push(("page".into(), (page + 1).to_string()));
+    let query = serde_urlencoded::to_string(pairs).expect("pairs");
+    let link = format!("<{base}{}?{query}>; rel=\"next\"", uri.path());
+    link.parse().expect("a header")
 }
 
 fn plain(status: u16, text: &str) -> Response {
@@ -277,6 +316,7 @@ impl Forge {
         let query = uri.query().unwrap_or_default();
         let base = self.wire().base.clone();
         let mut world = self.world();
+        let page_cap = world.page_cap.unwrap_or(usize::MAX);
         let path: Vec<String> = parts.skip(skipped).collect();
         let sent: Value = serde_json::from_slice(body).unwrap_or_default();
         if kind == "github" {
@@ -297,6 +337,7 @@ impl Forge {
             body: sent,
             user,
             base: &base,
+            page_cap,
         };
         self.wire()
             .calls
@@ -308,7 +349,7 @@ impl Forge {
             _ => Answer::refused(404, "Not Found"),
         };
         let known = header("if-none-match");
-        let is_known = matches!(&answer, Answer::Json(200, value) if call.method == "GET" && known == Some(&tag(value)));
+        let is_known = matches!(&answer, Answer::Json(200, value) | Answer::Page(value, _) if call.method == "GET" && known == Some(&tag(value)));
         (answer, is_known)
     }
 }

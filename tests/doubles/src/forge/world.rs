@@ -15,6 +15,8 @@ pub struct World {
     pub users: Vec<User>,
     /// The App, if there is one.
     pub app: Option<App>,
+    /// The most entries on a page, if its owner has set that.
+    pub page_cap: Option<usize>,
     next: u64,
 }
 

@@ -8,8 +8,7 @@ use sqlx::{
     AssertSqlSafe, PgPool, Postgres, Transaction, pool::PoolConnection, query, query_scalar,
 };
 use vine_domain::{
-    Clock, QuestionId, TaskId, Timestamp,
-    clock::System,
+    Clock, QuestionId, TaskId, Timestamp, clock,
     ports::{StoreError, StoreResult},
 };
 
@@ -66,7 +65,7 @@ pub async fn silence(tx: &mut Connection) -> StoreResult<()> {
 
 /// The difference between this machine's clock and the server's.
 pub fn skew(database: &Database) -> Duration {
-    Duration::from_millis(database.now().0.abs_diff(System.now().0))
+    Duration::from_millis(database.now().0.abs_diff(clock::System.now().0))
 }
 
 /// The size of the rows in bytes, estimated from the server's statistics. The size of the tables
