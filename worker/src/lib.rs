@@ -1,8 +1,8 @@
 //! The worker: claims tasks, runs agents in git worktrees, forwards their questions to people and
 //! returns the answers.
 //!
-//! To follow one task: `run` (claims and heartbeats), `attempt` (one task from worktree to report),
-//! `agent` (what an agent is; `claude` and `script` are the two kinds), `agent_host` (what an agent
+//! To follow one task: `run` (claims), `heartbeats` (leases are renewed, answers arrive), `attempt`
+//! (one task from worktree to report), `agent` (what an agent is; `claude` and `script` are the two kinds), `agent_host` (what an agent
 //! may ask of its worker).
 #![expect(
     clippy::disallowed_types,

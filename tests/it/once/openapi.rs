@@ -104,6 +104,7 @@ impl Reached {
             "90",
         ]);
         if let Some(token) = token {
+            // In lower case, as clients may write it; ours write it in upper case.
             command.args(["-H", &format!("Authorization: bearer {token}")]);
         }
         command
